@@ -1,0 +1,171 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""The libpq session: the only place that imports psycopg2."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    ConnectionFailed,
+    StatementFailed,
+)
+
+IMPORT_ERROR: t.Optional[str] = None
+try:
+    import psycopg2
+    import psycopg2.extras
+    from psycopg2 import sql
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+
+if t.TYPE_CHECKING:
+    Query = t.Union[str, sql.Composable]
+    Row = t.Dict[str, t.Any]
+
+APPLICATION_NAME = "multimaster.bucardo"
+# Seconds. A dead server must not hold the play for libpq's endless default.
+CONNECT_TIMEOUT = 15
+# A role's or database's own limits would end long steps half-way (values in milliseconds, 0 = off).
+_NO_LIMITS = (
+    "statement_timeout",
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+)
+
+# SQLSTATE
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK_DETECTED = "40P01"
+
+
+class Session:
+    """One connection to one database; every error becomes one of this collection's.
+
+    In autocommit mode unless inside C(transaction()). Open it in the process or thread that uses
+    it: a fork after connecting breaks TLS.
+    """
+
+    def __init__(self, conninfo: ConnInfo, application_name: str = APPLICATION_NAME) -> None:
+        self.conninfo = conninfo
+        params = {
+            "connect_timeout": str(CONNECT_TIMEOUT),
+            "application_name": application_name,
+            **conninfo.params,
+        }
+        try:
+            self.connection = psycopg2.connect(**params)
+        except psycopg2.Error as error:
+            raise ConnectionFailed(
+                f"Cannot connect to {conninfo}: {_first_line(error)}",
+                "Check login_host, login_port, login_user, login_password and pg_hba.conf.",
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise ConnectionFailed(f"Cannot connect to {conninfo}: {error}") from error
+        self.connection.autocommit = True
+        self._lift_limits()
+
+    def _lift_limits(self) -> None:
+        self.execute(
+            "SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = ANY(%s)",
+            (list(_NO_LIMITS),),
+        )
+
+    @property
+    def server_version(self) -> int:
+        """As in server_version_num, e.g. 150012."""
+        return int(self.connection.server_version)
+
+    @property
+    def backend_pid(self) -> int:
+        """Process id of this session's backend on the server."""
+        return int(self.connection.info.backend_pid)
+
+    def rows(self, query: Query, params: t.Any = None) -> list[Row]:
+        """Run a query and return its rows as dictionaries."""
+        with self._cursor() as cursor:
+            self._run(cursor, query, params)
+            return [dict(row) for row in cursor.fetchall()]
+
+    def row(self, query: Query, params: t.Any = None) -> Row | None:
+        """The first row, or None."""
+        found = self.rows(query, params)
+        return found[0] if found else None
+
+    def value(self, query: Query, params: t.Any = None) -> t.Any:
+        """The first column of the first row, or None."""
+        found = self.row(query, params)
+        return next(iter(found.values())) if found else None
+
+    def column(self, query: Query, params: t.Any = None) -> list[t.Any]:
+        """The first column of every row."""
+        return [next(iter(row.values())) for row in self.rows(query, params)]
+
+    def execute(self, query: Query, params: t.Any = None) -> int:
+        """Run a statement and return the number of rows that it touched (-1 if not known)."""
+        with self._cursor() as cursor:
+            self._run(cursor, query, params)
+            return int(cursor.rowcount)
+
+    @contextlib.contextmanager
+    def transaction(self, *begin_options: str) -> t.Iterator[Session]:
+        """A transaction block: commit at the end, roll back on any exception.
+
+        :param begin_options: fixed words such as "ISOLATION LEVEL REPEATABLE READ", "READ ONLY".
+        """
+        self.execute(" ".join(("BEGIN",) + begin_options))
+        try:
+            yield self
+        except BaseException:
+            # The error in flight matters more than a connection that is already gone.
+            with contextlib.suppress(StatementFailed, ConnectionFailed):
+                self.execute("ROLLBACK")
+            raise
+        self.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back by the server."""
+        self.connection.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def as_text(self, query: sql.Composable) -> str:
+        """A composed statement as text, for results and messages."""
+        return str(query.as_string(self.connection))
+
+    def _cursor(self) -> t.Any:
+        return self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+
+    def _run(self, cursor: t.Any, query: Query, params: t.Any) -> None:
+        try:
+            cursor.execute(query, params)
+        except psycopg2.Error as error:
+            raise self.failure(error) from error
+
+    def failure(self, error: t.Any) -> StatementFailed | ConnectionFailed:
+        """The collection's exception for one of psycopg2's."""
+        if self.connection.closed or (
+            error.pgcode is None and isinstance(error, psycopg2.OperationalError)
+        ):
+            return ConnectionFailed(
+                f"Lost the connection to {self.conninfo}: {_first_line(error)}",
+                "See the server's log, then run the play again.",
+            )
+        return StatementFailed(
+            f"{self.conninfo}: {_first_line(error)}", sqlstate=error.pgcode or ""
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
