@@ -21,7 +21,7 @@ IMPORT_ERROR: t.Optional[str] = None
 try:
     import psycopg2
     import psycopg2.extras
-    from psycopg2 import sql
+    from psycopg2 import sql as sql  # re-exported
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
