@@ -1,0 +1,62 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Filters between inventory variables and the modules' options."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _inventory
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import MultimasterError
+
+
+def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[_inventory.Master]:
+    """The masters that a list of hosts' variables describes, the origin first."""
+    try:
+        return _inventory.masters(hosts)
+    except MultimasterError as error:
+        raise AnsibleFilterError(error.one_line) from error
+
+
+def mistyped_variables(names: t.Iterable[str], known: t.Collection[str]) -> list[str]:
+    """Lines about variables that were probably meant to be one of the known ones."""
+    return _inventory.mistyped(names, known)
+
+
+def pgpass_lines(
+    databases: t.Iterable[t.Mapping[str, t.Any]], user: str, password: str
+) -> list[str]:
+    """Lines of a password file for one role on several databases."""
+    try:
+        return [
+            _inventory.pgpass_line(
+                str(
+                    db.get("login_host")
+                    or (db.get("connect_params") or {}).get("host")
+                    or "localhost"
+                ),
+                str(db.get("login_port") or "*"),
+                str(db.get("login_db") or "*"),
+                user,
+                password,
+            )
+            for db in databases
+        ]
+    except MultimasterError as error:
+        raise AnsibleFilterError(error.one_line) from error
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Name to function."""
+        return {
+            "masters": masters,
+            "mistyped_variables": mistyped_variables,
+            "pgpass_lines": pgpass_lines,
+        }
