@@ -1,0 +1,523 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+"""Makes a sync's change tracking on the masters without holding up their writers.
+
+Bucardo creates the triggers of all tables in one transaction per database. Its validate_sync
+skips whatever exists by name, so here everything is made beforehand: what locks no table of the
+user in bulk, the triggers in short transactions (see C(_locks)), and only then the sync's row,
+whose validation finds nothing left to do. docs/decisions/enrolment.md has the measurements.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _locks, _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    DeadlineExceeded,
+    MultimasterError,
+    Refused,
+    StatementFailed,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import Goat
+from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import OWN_SCHEMA
+
+if t.TYPE_CHECKING:
+    from psycopg2 import sql
+
+PROBE = TableName(OWN_SCHEMA, "bucardo_probe")
+# Relgroup and dbgroup that exist only inside a transaction that is rolled back.
+_PROBE_GROUP = "multimaster_probe"
+# Tables per message. Every new relation needs an entry in the server's lock table, which holds
+# max_locks_per_transaction (64) times max_connections of them by default.
+_CHUNK = 50
+
+_TABLES = """
+SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
+       COALESCE(c.relkind::text, '') AS kind,
+       pg_catalog.quote_ident(m.s) || '.' || pg_catalog.quote_ident(m.t) AS quoted,
+       ARRAY(SELECT g.tgname::text FROM pg_catalog.pg_trigger g
+              WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname ~ '^bucardo')
+         AS triggers,
+       COALESCE((SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
+                          a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+                          CASE WHEN a.attcollation <> y.typcollation THEN n2.nspname END,
+                          l.collname) ORDER BY k.position)
+                   FROM pg_catalog.json_array_elements_text(m.k) WITH ORDINALITY k (col, position)
+                   JOIN pg_catalog.pg_attribute a
+                     ON a.attrelid = c.oid AND a.attname = k.col AND NOT a.attisdropped
+                   JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+                   LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+                   LEFT JOIN pg_catalog.pg_namespace n2 ON n2.oid = l.collnamespace), '[]')
+         AS key
+  FROM pg_catalog.json_to_recordset(%s) AS m (s text, t text, k json)
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = m.s
+  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = m.t
+"""
+_RELATIONS = """
+SELECT c.relname, c.relkind::text FROM pg_catalog.pg_class c
+ WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo')
+"""
+_FUNCTIONS = """
+SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo')
+"""
+
+
+class Master:
+    """A master's session and what Bucardo has there.
+
+    :param role: as whom Bucardo connects; owner of what is made.
+    """
+
+    def __init__(self, name: str, session: Session, role: str) -> None:
+        self.name = name
+        self.session = session
+        self.role = role
+        # So that format_type() qualifies the types of other schemas.
+        session.execute("SET search_path = pg_catalog")
+
+    def read(self, goats: t.Sequence[Goat], sync: str, dbgroup: str) -> plan.MasterState:
+        """What is there now, in five round trips whatever the number of tables."""
+        wanted = {goat.name: goat.key for goat in goats}
+        given = json.dumps(
+            [{"s": name.schema, "t": name.name, "k": list(key)} for name, key in wanted.items()]
+        )
+        tables = []
+        for row in self.session.rows(_TABLES, (given,)):
+            name = TableName(row["schema"], row["name"])
+            tables.append(
+                plan.TableState(
+                    name=name,
+                    oid=row["oid"],
+                    kind=row["kind"],
+                    quoted=row["quoted"],
+                    key=tuple(
+                        plan.KeyColumn(column, type_, (schema, collation) if schema else None)
+                        for column, type_, schema, collation in row["key"]
+                    ),
+                    wanted_key=wanted[name],
+                    triggers=frozenset(row["triggers"]),
+                )
+            )
+        relations = {row["relname"]: row["relkind"] for row in self.session.rows(_RELATIONS)}
+        targets, registered = [], []
+        if "bucardo_delta_targets" in relations:
+            targets = self.session.column(
+                "SELECT tablename::bigint FROM bucardo.bucardo_delta_targets WHERE target = %s",
+                (plan.target_name(dbgroup),),
+            )
+        if "bucardo_delta_names" in relations:
+            registered = self.session.column(
+                "SELECT tablename FROM bucardo.bucardo_delta_names WHERE sync = %s", (sync,)
+            )
+        return plan.MasterState(
+            name=self.name,
+            tables=tuple(sorted(tables, key=lambda table: table.name)),
+            relations=relations,
+            functions=frozenset(self.session.column(_FUNCTIONS)),
+            targets=frozenset(targets),
+            registered=frozenset(registered),
+        )
+
+    def make_objects(self, needed: t.Sequence[plan.TableNeed]) -> None:
+        """Delta, track and stage tables, their indexes and functions: no lock on users' tables."""
+        sql = _pg.sql
+        work = [need for need in needed if need.objects]
+        for start in range(0, len(work), _CHUNK):
+            parts: list[sql.Composable] = []
+            if self.role:
+                parts.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self.role)))
+            for need in work[start : start + _CHUNK]:
+                parts.extend(_object_statements(need))
+            # One message is one transaction: a chunk is made whole or not at all.
+            self.session.execute(sql.SQL(";\n").join(parts))
+
+    def register(self, needed: t.Sequence[plan.TableNeed], dbgroup: str) -> None:
+        """Tell the purge for which group of databases the tables' changes are kept."""
+        oids = [need.table.oid for need in needed if need.target]
+        if oids:
+            self.session.execute(
+                "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
+                " SELECT o, %(target)s FROM pg_catalog.unnest(%(oids)s::oid[]) o"
+                "  WHERE NOT EXISTS (SELECT 1 FROM bucardo.bucardo_delta_targets"
+                "                     WHERE tablename = o AND target = %(target)s)",
+                {"oids": oids, "target": plan.target_name(dbgroup)},
+            )
+
+    def make_triggers(
+        self, needed: t.Sequence[plan.TableNeed], sync: str, policy: _locks.Policy
+    ) -> _locks.Report:
+        """The triggers, in short transactions; a table gets all of its triggers in one."""
+        jobs = [
+            _locks.Job(need.table.name, need.table.oid, _trigger_statements(need, sync))
+            for need in needed
+            if need.triggers
+        ]
+        return _locks.run_locked(self.session, jobs, _locks.SHARE_ROW_EXCLUSIVE, policy, self.role)
+
+    def make_probe(self) -> None:
+        """A small table of our own, on which Bucardo installs what every master needs once."""
+        sql = _pg.sql
+        self.session.execute(
+            sql.SQL(
+                "CREATE SCHEMA IF NOT EXISTS {schema};"
+                " CREATE TABLE IF NOT EXISTS {table} (id integer PRIMARY KEY)"
+            ).format(
+                schema=sql.Identifier(PROBE.schema),
+                table=sql.Identifier(PROBE.schema, PROBE.name),
+            )
+        )
+
+    def drop_probe(self) -> None:
+        """Remove every trace of the probe; the schema too, unless it holds something else."""
+        sql = _pg.sql
+        parts: list[sql.Composable] = []
+        registries = self.session.row(
+            "SELECT pg_catalog.to_regclass('bucardo.bucardo_delta_targets') IS NOT NULL AS targets,"
+            " pg_catalog.to_regclass('bucardo.bucardo_delta_names') IS NOT NULL AS names"
+        )
+        if registries and registries["targets"]:
+            parts.append(
+                sql.SQL(
+                    "DELETE FROM bucardo.bucardo_delta_targets"
+                    " WHERE tablename = pg_catalog.to_regclass({})"
+                ).format(sql.Literal(str(PROBE)))
+            )
+        if registries and registries["names"]:
+            parts.append(
+                sql.SQL("DELETE FROM bucardo.bucardo_delta_names WHERE tablename = {}").format(
+                    sql.Literal(str(PROBE))
+                )
+            )
+        parts.append(
+            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(PROBE.schema, PROBE.name))
+        )
+        parts.extend(drop_object_statements(PROBE))
+        self.session.execute(sql.SQL("; ").join(parts))
+        with contextlib.suppress(StatementFailed):
+            self.session.execute(
+                sql.SQL("DROP SCHEMA IF EXISTS {} RESTRICT").format(sql.Identifier(PROBE.schema))
+            )
+
+
+@dataclasses.dataclass
+class Enrolment:
+    """The work of one sync on all of its masters.
+
+    :param masters: every database of the group whose role is source, by name.
+    """
+
+    control: Control
+    masters: t.Mapping[str, Master]
+    sync: str
+    relgroup: str
+    dbgroup: str
+    autokick: bool
+    policy: _locks.Policy = dataclasses.field(default_factory=_locks.Policy)
+
+    def look(self) -> dict[str, plan.MasterState]:
+        """Read all masters.
+
+        :raises Refused: when a member of the relgroup cannot be replicated, naming all such.
+        """
+        goats = self.tables()
+        states = _side_by_side(
+            {
+                name: lambda master=master: master.read(goats, self.sync, self.dbgroup)  # type: ignore[misc]
+                for name, master in self.masters.items()
+            }
+        )
+        problems = [line for state in states.values() for line in plan.problems(state)]
+        if problems:
+            more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+            raise Refused(
+                f"relgroup {self.relgroup}: {'; '.join(problems[:3])}{more}",
+                "Correct the tables or take them out of the relgroup.",
+                problems=problems,
+            )
+        return states
+
+    def tables(self) -> list[Goat]:
+        """The tables of the relgroup."""
+        return [goat for goat in self.control.goats(self.relgroup) if goat.reltype == "table"]
+
+    def needs(self) -> dict[str, plan.Needs]:
+        """What is missing, by master."""
+        return {
+            name: plan.needs(state, self.sync, self.autokick) for name, state in self.look().items()
+        }
+
+    def enrol(self, needed: t.Mapping[str, plan.Needs]) -> dict[str, _locks.Report]:
+        """Make what is missing; afterwards a validation has nothing to lock.
+
+        The masters are worked on side by side. When one fails the others still finish.
+
+        :raises DeadlineExceeded: naming the tables that could not be locked in time.
+        """
+        check_version(self.control)
+        bare = [name for name, need in needed.items() if need.globals]
+        if bare:
+            self.install_globals(bare)
+        return _side_by_side(
+            {
+                name: lambda name=name, need=need: self._enrol_one(self.masters[name], need)  # type: ignore[misc]
+                for name, need in needed.items()
+            }
+        )
+
+    def _enrol_one(self, master: Master, need: plan.Needs) -> _locks.Report:
+        # A run that was killed may have left it behind.
+        if master.session.value("SELECT pg_catalog.to_regclass(%s)", (str(PROBE),)):
+            master.drop_probe()
+        master.make_objects(need.tables)
+        # Before the triggers: from the first change on, the purge must know whose it is.
+        master.register(need.tables, self.dbgroup)
+        return master.make_triggers(need.tables, self.sync, self.policy)
+
+    def install_globals(self, names: t.Sequence[str]) -> None:
+        """Have Bucardo install its schema on masters that lack it, without a user's table.
+
+        Inside one transaction of the control database the sync consists of a probe table only.
+        validate_sync commits on the masters through connections of its own; here all is rolled
+        back.
+        """
+        check_version(self.control)
+        made: list[Master] = []
+        try:
+            for name in names:
+                made.append(self.masters[name])
+                self.masters[name].make_probe()
+            self._validate_probe(names)
+        finally:
+            for master in made:
+                master.drop_probe()
+
+    def _validate_probe(self, names: t.Sequence[str]) -> None:
+        control = self.control.session
+        control.execute("BEGIN")
+        try:
+            control.execute("INSERT INTO bucardo.dbgroup (name) VALUES (%s)", (_PROBE_GROUP,))
+            control.execute(
+                "INSERT INTO bucardo.dbmap (db, dbgroup, role)"
+                " SELECT d, %s, 'source' FROM pg_catalog.unnest(%s::text[]) d",
+                (_PROBE_GROUP, list(names)),
+            )
+            control.execute("INSERT INTO bucardo.herd (name) VALUES (%s)", (_PROBE_GROUP,))
+            control.execute(
+                "WITH goat AS (INSERT INTO bucardo.goat (db, schemaname, tablename, reltype)"
+                " VALUES (%s, %s, %s, 'table') RETURNING id)"
+                " INSERT INTO bucardo.herdmap (herd, goat) SELECT %s, id FROM goat",
+                (names[0], PROBE.schema, PROBE.name, _PROBE_GROUP),
+            )
+            # The functions' names hold the sync's, so it has to be the sync's own name.
+            changed = control.execute(
+                "UPDATE bucardo.sync SET herd = %s, dbs = %s WHERE name = %s",
+                (_PROBE_GROUP, _PROBE_GROUP, self.sync),
+            )
+            if changed < 1:
+                control.execute(
+                    "INSERT INTO bucardo.sync (name, herd, dbs, status)"
+                    " VALUES (%s, %s, %s, 'inactive')",
+                    (self.sync, _PROBE_GROUP, _PROBE_GROUP),
+                )
+        finally:
+            control.execute("ROLLBACK")
+
+    def check_complete(self) -> None:
+        """Guard of every validation: nothing may be left for which it would lock a table.
+
+        :raises Refused: naming what is missing.
+        """
+        for name, need in self.needs().items():
+            if need.globals or need.tables:
+                what = ", ".join(str(lack.table.name) for lack in need.tables[:3])
+                raise Refused(
+                    f"{name}: {what or ', '.join(need.globals[:3])} changed while it was being"
+                    " enrolled",
+                    "Run again when nobody changes the schema or Bucardo's objects.",
+                )
+
+    def validate(self) -> None:
+        """Let Bucardo register the sync's tables; call check_complete() first."""
+        self.control.session.value("SELECT bucardo.validate_sync(%s)", (self.sync,))
+
+
+def check_version(control: Control) -> None:
+    """Refuse a Bucardo whose objects were not compared with those made here."""
+    if control.version != plan.SUPPORTED_VERSION:
+        raise Refused(
+            f"the control database is of Bucardo {control.version or '(unknown version)'}",
+            f"Enrolment knows the objects of Bucardo {plan.SUPPORTED_VERSION} only.",
+        )
+
+
+def drop_object_statements(table: TableName) -> t.Sequence[sql.Composable]:
+    """Drop a table's objects in schema bucardo; its triggers must be gone."""
+    sql = _pg.sql
+    dropped = [
+        sql.SQL("DROP TABLE IF EXISTS {}").format(
+            sql.Identifier("bucardo", plan.object_name(prefix, table))
+        )
+        for prefix in ("delta_", "track_", "stage_")
+    ]
+    # A function's signature cannot be looked for in a schema that is not there.
+    return dropped + [
+        sql.SQL("DROP FUNCTION IF EXISTS {}()").format(
+            sql.Identifier("bucardo", plan.object_name("delta_()", table))
+        )
+    ]
+
+
+def _object_statements(need: plan.TableNeed) -> list[sql.Composable]:
+    """Statements for the missing objects of one table, in an order that works."""
+    sql = _pg.sql
+    table = need.table
+    by_key = {column.name: column for column in table.key}
+    columns = [by_key[name] for name in table.wanted_key]
+    key = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+
+    def named(prefix: str) -> sql.Composable:
+        return sql.Identifier("bucardo", plan.object_name(prefix, table.name))
+
+    def bare(prefix: str) -> sql.Composable:
+        return sql.Identifier(plan.object_name(prefix, table.name))
+
+    mark = sql.SQL("(txntime timestamp with time zone, target text)")
+    made: dict[str, sql.Composable] = {
+        # Types as format_type() wrote them, already quoted; CREATE TABLE AS would need a lock on
+        # the user's table.
+        "delta_": sql.SQL("CREATE TABLE {} ({}, {} DEFAULT pg_catalog.now() NOT NULL)").format(
+            named("delta_"),
+            sql.SQL(", ").join(_definition(column) for column in columns),
+            sql.SQL("txntime timestamp with time zone"),
+        ),
+        "track_": sql.SQL("CREATE TABLE {} {}").format(named("track_"), mark),
+        # Unlogged, as Bucardo's: emptied by a crash, which only means that rows are sent again.
+        "stage_": sql.SQL("CREATE UNLOGGED TABLE {} {}").format(named("stage_"), mark),
+        "dex1_": sql.SQL("CREATE INDEX {} ON {} (txntime)").format(bare("dex1_"), named("delta_")),
+        "dex2_": sql.SQL("CREATE INDEX {} ON {} ({})").format(bare("dex2_"), named("delta_"), key),
+        "dex3_": sql.SQL("CREATE INDEX {} ON {} (target text_pattern_ops, txntime)").format(
+            bare("dex3_"), named("track_")
+        ),
+        "delta_()": _delta_function(need, columns),
+    }
+    return [made[kind] for kind in plan.TABLE_OBJECTS if kind in need.objects]
+
+
+def _definition(column: plan.KeyColumn) -> sql.Composable:
+    sql = _pg.sql
+    text = sql.Identifier(column.name) + sql.SQL(" ") + sql.SQL(column.type)
+    if column.collation:
+        text += sql.SQL(" COLLATE {}").format(sql.Identifier(*column.collation))
+    return text
+
+
+def _delta_function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.Composable:
+    """The row trigger's function: notes the key of every row that changed, old and new."""
+    sql = _pg.sql
+    delta = sql.Identifier("bucardo", plan.object_name("delta_", need.table.name))
+
+    def values(record: str) -> sql.Composable:
+        return sql.SQL(", ").join(
+            sql.SQL(f"{record}.{{}}").format(sql.Identifier(column.name)) for column in columns
+        )
+
+    body = sql.SQL(
+        """
+BEGIN
+  IF TG_OP <> 'INSERT' THEN
+    INSERT INTO {delta} VALUES ({old});
+  END IF;
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO {delta} VALUES ({new});
+  ELSIF TG_OP = 'UPDATE' THEN
+    IF {moved} THEN
+      INSERT INTO {delta} VALUES ({new});
+    END IF;
+  END IF;
+  RETURN NULL;
+END;
+"""
+    ).format(
+        delta=delta,
+        old=values("OLD"),
+        new=values("NEW"),
+        moved=sql.SQL(" OR ").join(
+            sql.SQL("OLD.{0} <> NEW.{0}").format(sql.Identifier(column.name)) for column in columns
+        ),
+    )
+    # Dollar quotes: a literal inside a composed statement would need a connection to be written.
+    tag = "body"
+    while f"${tag}$" in need.table.quoted + "".join(column.name for column in columns):
+        tag += "_"
+    quote = sql.SQL(f"${tag}$")
+    head = sql.SQL(
+        "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
+    ).format(sql.Identifier("bucardo", plan.object_name("delta_()", need.table.name)))
+    return head + quote + body + quote
+
+
+def _trigger_statements(need: plan.TableNeed, sync: str) -> t.Sequence[sql.Composable]:
+    """Statements for the missing triggers of one table."""
+    sql = _pg.sql
+    table = need.table
+    delta_function = plan.object_name("delta_()", table.name)
+    # Name -> events, level, function, its arguments.
+    made: dict[str, tuple[str, str, str, list[str]]] = {
+        plan.DELTA_TRIGGER: ("INSERT OR UPDATE OR DELETE", "ROW", delta_function, []),
+        plan.truncate_name(sync): ("TRUNCATE", "STATEMENT", "bucardo_note_truncation", [sync]),
+        plan.kick_name(sync): (
+            "INSERT OR UPDATE OR DELETE OR TRUNCATE",
+            "STATEMENT",
+            plan.kick_name(sync),
+            [],
+        ),
+    }
+    statements = []
+    for name in need.triggers:
+        events, level, function, arguments = made[name]
+        statements.append(
+            sql.SQL("CREATE TRIGGER {} AFTER {} ON {} FOR EACH {} EXECUTE FUNCTION {}({})").format(
+                sql.Identifier(name),
+                sql.SQL(events),
+                sql.Identifier(table.name.schema, table.name.name),
+                sql.SQL(level),
+                sql.Identifier("bucardo", function),
+                sql.SQL(", ").join(sql.Literal(argument) for argument in arguments),
+            )
+        )
+    return statements
+
+
+Answer = t.TypeVar("Answer")
+
+
+def _side_by_side(work: t.Mapping[str, t.Callable[[], Answer]]) -> dict[str, Answer]:
+    """Run one piece of work per master, each in a thread of its own, and wait for all.
+
+    :raises MultimasterError: the first failure; the messages of all when several failed.
+    """
+    if not work:
+        return {}
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(work)) as pool:
+        futures = {name: pool.submit(piece) for name, piece in work.items()}
+    errors = [error for error in (future.exception() for future in futures.values()) if error]
+    ours = [error for error in errors if isinstance(error, MultimasterError)]
+    if len(ours) == len(errors) and len(ours) > 1:
+        late = all(isinstance(error, DeadlineExceeded) for error in ours)
+        kind = DeadlineExceeded if late else MultimasterError
+        raise kind("; ".join(error.message for error in ours), ours[0].cure, **ours[0].details)
+    if errors:
+        raise errors[0]
+    return {name: future.result() for name, future in futures.items()}
