@@ -11,11 +11,11 @@ import contextlib
 import os
 import signal
 import subprocess
+import tempfile
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._cli_output import (
     Transcript,
-    Verdict,
     verdict,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
@@ -68,40 +68,16 @@ class Bucardo:
         :raises DeadlineExceeded: after C(timeout); the program is ended.
         """
         argv = self.argv(*words)
-        try:
-            # In a session of its own, so that a time-out ends it with all of its children.
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=self._environment(),
-                cwd="/",
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise CommandFailed(
-                f"Cannot run {self.program}: {error.strerror}",
-                "Install Debian's package bucardo on this host.",
-            ) from error
-        try:
-            out, err = process.communicate(answer.encode("utf-8"), timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            raise DeadlineExceeded(
-                f"bucardo {' '.join(words)} did not end within {timeout:g} s"
-            ) from error
+        rc, out, err = run_program(argv, libpq_environment(self.conninfo), answer, timeout)
         transcript = Transcript(
             argv=tuple(argv),
             words=tuple(words),
-            rc=process.returncode,
-            stdout=out.decode("utf-8", "replace"),
-            stderr=err.decode("utf-8", "replace"),
+            rc=rc,
+            stdout=out,
+            stderr=err,
         )
         if check:
-            result: Verdict = verdict(transcript)
+            result = verdict(transcript)
             if not result.ok:
                 raise CommandFailed(
                     f"bucardo {' '.join(words)}: {result.message}", rc=transcript.rc
@@ -115,21 +91,80 @@ class Bucardo:
             raise CommandFailed(f"{self.program} --version said {' '.join(said)!r}")
         return said[2]
 
-    def _environment(self) -> dict[str, str]:
-        # BUCARDO_* and a PGDATABASE of the caller's would change what the verbs do.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("BUCARDO_", "DBI_"))
-        }
-        if self.conninfo is not None:
-            try:
-                environment.update(self.conninfo.environment())
-            except ValueError as error:
-                raise Refused(str(error), "Use a libpq service file.") from error
-        environment["LC_ALL"] = "C"
-        environment["PGCLIENTENCODING"] = "UTF8"
-        return environment
+
+def run_program(
+    argv: t.Sequence[str],
+    environment: t.Mapping[str, str],
+    answer: str = "",
+    timeout: float | None = 120,
+    package: str = "bucardo",
+) -> tuple[int, str, str]:
+    """Run a program in "/" and return its exit code, standard output and standard error.
+
+    :param package: Debian's package that holds it, for the message when it is missing.
+    :raises CommandFailed: when it cannot be started.
+    :raises DeadlineExceeded: after C(timeout) seconds; it is ended with all of its children.
+    """
+    # Files instead of pipes: a daemon that inherits a pipe would keep us waiting for its end.
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        given.write(answer.encode("utf-8"))
+        given.seek(0)
+        try:
+            process = subprocess.Popen(
+                argv,
+                stdin=given,
+                stdout=out,
+                stderr=err,
+                env=dict(environment),
+                cwd="/",
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CommandFailed(
+                f"Cannot run {argv[0]}: {error.strerror}",
+                f"Install Debian's package {package} on this host.",
+            ) from error
+        try:
+            process.wait(timeout)
+        except BaseException as error:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise DeadlineExceeded(f"{argv[0]} did not end within {timeout:g} s") from error
+            raise
+        out.seek(0)
+        err.seek(0)
+        return (
+            process.returncode,
+            out.read().decode("utf-8", "replace"),
+            err.read().decode("utf-8", "replace"),
+        )
+
+
+def libpq_environment(conninfo: ConnInfo | None) -> dict[str, str]:
+    """This process's environment in English, pointing libpq at a database.
+
+    :raises Refused: for a connection parameter that programs cannot take.
+    """
+    # BUCARDO_* and DBI_* of the caller's would change what bucardo does.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BUCARDO_", "DBI_"))
+    }
+    if conninfo is not None:
+        try:
+            environment.update(conninfo.environment())
+        except ValueError as error:
+            raise Refused(str(error), "Use a libpq service file.") from error
+    environment["LC_ALL"] = "C"
+    environment["PGCLIENTENCODING"] = "UTF8"
+    return environment
 
 
 def shown(argv: t.Iterable[str]) -> str:

@@ -92,3 +92,24 @@ def problem_with_object_name(name: str) -> str:
     if len(name) > IDENTIFIER_MAX:
         return f"is longer than {IDENTIFIER_MAX} characters"
     return ""
+
+
+def problem_with_dbname(name: str) -> str:
+    """Why Bucardo cannot connect to a database of this name, or "" when it can.
+
+    Bucardo puts the name into a DBD::Pg connection string as it is (db_getconn in bucardo.schema,
+    connect_database in Bucardo.pm). A name in single quotes survives that, unless DBD::Pg itself
+    changes it: it pairs every single quote, turns double quotes into single ones after a quoted
+    name, and rewrites the first "db=". A service file (dbservice) takes any name.
+    """
+    if not name:
+        return "is empty"
+    if "\n" in name or "\r" in name:
+        return "holds a line break"
+    if "'" in name:
+        return "holds a single quote, which Bucardo cannot pass on"
+    if re.search(r"\b(?:db|database)\s*=", name):
+        return "holds 'db=' or 'database=', which Bucardo's driver rewrites"
+    if '"' in name and (name.startswith('"') or re.search(r"[\s;\\]", name)):
+        return "holds a double quote together with a blank, which Bucardo cannot pass on"
+    return ""

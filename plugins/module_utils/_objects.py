@@ -11,6 +11,7 @@ Column names and their meaning: bucardo.schema 5.6.0.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
@@ -75,6 +76,16 @@ class Goat:
     autokick: bool | None = None
     strict_checking: bool = True
     relgroups: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class NewGoat:
+    """A relation to be added, with the key that its database's catalog shows."""
+
+    name: TableName
+    reltype: str = "table"
+    key: tuple[str, ...] = ()
+    key_types: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,12 +172,14 @@ class Customcode:
 class Override:
     """A row of bucardo.customname or bucardo.customcols.
 
+    :param relation_db: the database to which Bucardo's entry of the relation belongs.
     :param value: the other name, or the SELECT clause.
     :param db: the database that it is for; "" for all.
     :param sync: the sync that it is for; "" for all.
     """
 
     id: int
+    relation_db: str
     relation: TableName
     value: str
     db: str = ""
@@ -202,7 +215,7 @@ def parse_dsn(text: str) -> dict[str, str]:
         position += quoted
         while position < end:
             char = text[position]
-            if quoted and char == "'" or not quoted and char in "; \t\n":
+            if (quoted and char == "'") or (not quoted and char in "; \t\n"):
                 break
             if char == "\\" and position + 1 < end:
                 position += 1
@@ -219,6 +232,21 @@ def parse_dsn(text: str) -> dict[str, str]:
 def format_dsn(params: t.Mapping[str, str]) -> str:
     """The opposite of parse_dsn, keys sorted."""
     return ";".join(f"{key}={_dsn_value(str(params[key]))}" for key in sorted(params))
+
+
+def encode_dbname(name: str) -> str:
+    """A database's name as bucardo.db.dbname must hold it; see _names.problem_with_dbname."""
+    if re.search(r"[\s;\\]", name):
+        return "'" + name.replace("\\", "\\\\") + "'"
+    return name
+
+
+def decode_dbname(stored: str) -> str:
+    """The opposite of encode_dbname."""
+    try:
+        return parse_dsn(f"dbname={stored}").get("dbname", "")
+    except ValueError:
+        return stored
 
 
 def _dsn_value(value: str) -> str:
