@@ -1,0 +1,352 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""What pg_dump prints about a schema: its table of contents, its statements, two of them
+compared (pure)."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import difflib
+import re
+import typing as t
+
+# The public schema's owner and default privileges changed with this release, and pg_dump prints
+# them for older servers only. https://www.postgresql.org/docs/15/release-15.html
+_PUBLIC_SCHEMA_CHANGED = 15
+# pg_restore 17 prints SET transaction_timeout, which older servers refuse.
+_TRANSACTION_TIMEOUT_SINCE = 17
+
+_TOC_LINE = re.compile(r"^(\d+); (\d+) (\d+) (.*)$")
+_HEADER = re.compile(
+    r"^-- Name: (?P<name>.*); Type: (?P<type>[A-Z ]+); Schema: (?P<schema>.*); Owner: "
+    r"(?P<owner>.*?)(?:; Tablespace: .*)?$"
+)
+_END = "-- PostgreSQL database dump complete"
+_STATE = re.compile(r"^SET default_(tablespace|table_access_method) = (.*);$")
+# What sequence_interleave changes on purpose; the direction of counting still counts.
+_SEQUENCE_STEP = re.compile(r"^\s+(START WITH -?\d+|INCREMENT BY \d+)$")
+_PASSWORD = re.compile(r"""(\b(?:\w*password|secret|\w*_key)\s+)'(?:[^']|'')*'""", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One line of C(pg_restore --list).
+
+    :param class_oid: OID of the catalog that holds the object, e.g. 2620 for pg_trigger.
+    :param oid: the object's OID on the server that was dumped.
+    :param label: type, schema, name and owner as pg_restore prints them, newlines replaced.
+    """
+
+    dump_id: int
+    class_oid: int
+    oid: int
+    label: str
+
+    @property
+    def line(self) -> str:
+        """As pg_restore --use-list reads it: only the first number counts."""
+        return f"{self.dump_id}; {self.class_oid} {self.oid} {self.label}"
+
+
+def parse_toc(text: str) -> list[Entry]:
+    """Read the output of C(pg_restore --list); its comments are left out."""
+    entries = []
+    for line in text.split("\n"):
+        match = _TOC_LINE.match(line)
+        if match:
+            dump_id, class_oid, oid, label = match.groups()
+            entries.append(Entry(int(dump_id), int(class_oid), int(oid), label))
+    return entries
+
+
+def without(entries: t.Iterable[Entry], class_oid: int, oids: t.Collection[int]) -> list[Entry]:
+    """All entries but the given objects of one catalog."""
+    return [e for e in entries if not (e.class_oid == class_oid and e.oid in oids)]
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Block:
+    """The statements of one entry, normalised so that equal objects have equal blocks.
+
+    :param type: pg_dump's, e.g. "TABLE", "FK CONSTRAINT", "ACL".
+    :param schema: "-" for objects without one.
+    :param name: as pg_dump's comments print it, unquoted, newlines replaced.
+    """
+
+    type: str
+    schema: str
+    name: str
+    body: str = dataclasses.field(repr=False)
+    owner: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the block is about."""
+        return (self.type, self.schema, self.name)
+
+    @property
+    def title(self) -> str:
+        """How messages call the object, e.g. "TABLE public.orders"."""
+        return f"{self.type} {self.name}" if self.schema == "-" else f"{self.type} {self.place}"
+
+    @property
+    def place(self) -> str:
+        """Schema and name."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def label(self) -> str:
+        """The same object's C(Entry.label)."""
+        return f"{self.type} {self.schema} {self.name} {self.owner}".strip()
+
+
+def parse_script(script: str) -> list[Block]:
+    """Split a plain-text dump of a schema into normalised blocks.
+
+    The preamble and the comments are left out. A function's body that imitates one of pg_dump's
+    comments is split there, on both sides alike.
+    """
+    lines = script.split("\n")
+    blocks: list[Block] = []
+    state: dict[str, str] = {}
+    header: t.Optional[re.Match[str]] = None
+    body: list[str] = []
+    here: dict[str, str] = {}
+    for number, line in enumerate(lines):
+        framed = 0 < number < len(lines) - 1 and lines[number - 1] == lines[number + 1] == "--"
+        match = _HEADER.match(line) if framed else None
+        if match or (framed and line == _END):
+            # The settings in front of a comment belong to the object behind it.
+            _take_state(body, state)
+            if header:
+                blocks.append(_block(header, body, here))
+            header, body, here = match, [], dict(state)
+        else:
+            body.append(line)
+    if header:
+        blocks.append(_block(header, body, here))
+    return blocks
+
+
+def _take_state(body: list[str], state: dict[str, str]) -> None:
+    """Move the trailing SET default_... lines of a body to C(state).
+
+    pg_dump prints them when they change, so where they stand depends on the order of objects.
+    """
+    while body:
+        match = _STATE.match(body[-1])
+        if match:
+            # Walking backwards: the last one wins.
+            state.setdefault("new " + match[1], match[2])
+        elif body[-1] not in ("", "--"):
+            break
+        body.pop()
+    for name in ("tablespace", "table_access_method"):
+        if "new " + name in state:
+            state[name] = state.pop("new " + name)
+
+
+def _block(header: re.Match[str], body: list[str], state: t.Mapping[str, str]) -> Block:
+    kind = header["type"]
+    text = list(body)
+    if text and text[0] == "--":
+        text = text[1:]
+    if kind == "SEQUENCE":
+        text = [line for line in text if not _SEQUENCE_STEP.match(line.rstrip(";"))]
+    if kind in ("ACL", "DEFAULT ACL"):
+        # In the order of the catalog's array, which depends on the history of grants.
+        text.sort()
+    if kind in ("TABLE", "MATERIALIZED VIEW", "INDEX", "CONSTRAINT"):
+        tablespace = state.get("tablespace", "''")
+        if tablespace not in ("", "''"):
+            text.append(f"-- Tablespace: {tablespace}")
+    if kind in ("TABLE", "MATERIALIZED VIEW"):
+        method = state.get("table_access_method", "heap")
+        if method != "heap":
+            text.append(f"-- Access method: {method}")
+    return Block(
+        type=kind,
+        schema=header["schema"],
+        name=header["name"],
+        body="\n".join(text).strip("\n"),
+        owner=header["owner"] if header["owner"] != "-" else "",
+    )
+
+
+def comparable(blocks: t.Iterable[Block], majors: t.Collection[int]) -> list[Block]:
+    """Drop what servers of these major versions are bound to differ in."""
+    crossing = min(majors) < _PUBLIC_SCHEMA_CHANGED <= max(majors)
+    if not crossing:
+        return list(blocks)
+    public = {("SCHEMA", "-", "public"), ("ACL", "-", "SCHEMA public")}
+    return [block for block in blocks if block.key not in public]
+
+
+@dataclasses.dataclass(frozen=True)
+class IndexName:
+    """An index, for telling which blocks speak of it."""
+
+    schema: str
+    table: str
+    name: str
+
+    def owns(self, block: Block) -> bool:
+        """Whether the block would not exist without this index."""
+        if block.schema != _flat(self.schema):
+            return False
+        name, table = _flat(self.name), _flat(self.table)
+        return (block.type, block.name.replace('"', "")) in {
+            ("INDEX", name),
+            ("INDEX ATTACH", name),
+            ("CONSTRAINT", f"{table} {name}"),
+            ("COMMENT", f"INDEX {name}"),
+            ("COMMENT", f"CONSTRAINT {name} ON {table}"),
+        }
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+def _flat(name: str) -> str:
+    return re.sub(r"[\r\n]", " ", name).replace('"', "")
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How a target's schema differs from its source's."""
+
+    missing: tuple[Block, ...] = ()
+    extra: tuple[Block, ...] = ()
+    changed: tuple[tuple[Block, Block], ...] = ()
+
+    @property
+    def equal(self) -> bool:
+        """Nothing differs."""
+        return not (self.missing or self.extra or self.changed)
+
+    @property
+    def only_missing(self) -> bool:
+        """What is there is right, but something is not there."""
+        return bool(self.missing) and not (self.extra or self.changed)
+
+    def titles(self, limit: int = 5) -> str:
+        """The differing objects in one line of text."""
+        names = (
+            [f"{old.title} (differs)" for old, _new in self.changed]
+            + [f"{block.title} (missing)" for block in self.missing]
+            + [f"{block.title} (not in the source)" for block in self.extra]
+        )
+        rest = len(names) - limit
+        return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+    def lines(self, source: str, target: str, limit: int) -> list[str]:
+        """A unified diff, target to source, at most C(limit) lines, passwords masked."""
+        pairs: list[tuple[t.Optional[Block], t.Optional[Block]]] = [
+            *self.changed,
+            *((block, None) for block in self.missing),
+            *((None, block) for block in self.extra),
+        ]
+        out: list[str] = []
+        for left, right in pairs:
+            title = (left or right or pairs).title  # type: ignore[union-attr]
+            diff = difflib.unified_diff(
+                redact(right.body).split("\n") if right else [],
+                redact(left.body).split("\n") if left else [],
+                f"{target}: {title}",
+                f"{source}: {title}",
+                lineterm="",
+            )
+            body = list(diff)
+            if not body:
+                body = [f"--- {target}: {title}", f"+++ {source}: {title}", "(a secret differs)"]
+            out.extend(body)
+            if len(out) > limit:
+                return [*out[:limit], f"... cut after {limit} lines"]
+        return out
+
+
+def compare(
+    source: t.Iterable[Block],
+    target: t.Iterable[Block],
+    pending: t.Collection[IndexName] = (),
+) -> Comparison:
+    """Compare two schemas, whatever the order of their objects.
+
+    :param pending: the target's invalid indexes. pg_dump leaves them out, but they are there:
+        their table is being filled.
+    """
+    ours, theirs = collections.Counter(source), collections.Counter(target)
+    missing = sorted((ours - theirs).elements())
+    extra = sorted((theirs - ours).elements())
+    if pending:
+        missing = [b for b in missing if not any(index.owns(b) for index in pending)]
+    changed = []
+    by_key: dict[tuple[str, str, str], list[Block]] = {}
+    for block in extra:
+        by_key.setdefault(block.key, []).append(block)
+    really_missing = []
+    for block in missing:
+        same = by_key.get(block.key)
+        if same:
+            changed.append((block, same.pop(0)))
+        else:
+            really_missing.append(block)
+    really_extra = [block for blocks in by_key.values() for block in blocks]
+    return Comparison(tuple(really_missing), tuple(really_extra), tuple(changed))
+
+
+def is_empty(target: t.Iterable[Block], source: t.Collection[Block]) -> bool:
+    """Whether a database holds nothing that a clone would meet.
+
+    Extensions, and the state of schema public, may be there before if the source has the same.
+    """
+    known = set(source)
+    return all(_may_exist(block) and block in known for block in target)
+
+
+def _may_exist(block: Block) -> bool:
+    if block.type == "EXTENSION":
+        return True
+    if block.type == "COMMENT":
+        return block.name.startswith("EXTENSION ") or block.name == "SCHEMA public"
+    return block.key in {("SCHEMA", "-", "public"), ("ACL", "-", "SCHEMA public")}
+
+
+def summary(blocks: t.Iterable[Block]) -> dict[str, int]:
+    """Number of objects per type, sorted by type."""
+    counts = collections.Counter(block.type for block in blocks)
+    return {kind.lower(): counts[kind] for kind in sorted(counts)}
+
+
+def restore_script(script: str, server_major: int, one_transaction: bool) -> str:
+    """The dump as psql should run it on a server of this major version."""
+    preamble, found, rest = script.partition("\n-- Name: ")
+    if server_major < _TRANSACTION_TIMEOUT_SINCE:
+        preamble = preamble.replace("SET transaction_timeout = 0;\n", "")
+    # A database's or role's own settings apply to the restoring session, too.
+    head = ["SET default_transaction_read_only = off;"]
+    if one_transaction:
+        head.append("SET TRANSACTION READ WRITE;")
+    else:
+        # One statement, one commit; the rename in the end flushes them all.
+        head.append("SET synchronous_commit = off;")
+    return "\n".join([*head, preamble]) + found + rest
+
+
+def object_at(script: str, line_number: int) -> str:
+    """Title of the object whose statement ends on this line (counted from 1), or ""."""
+    lines = script.split("\n")
+    for line in reversed(lines[: max(line_number, 0)]):
+        match = _HEADER.match(line)
+        if match:
+            return Block(match["type"], match["schema"], match["name"], "").title
+    return ""
+
+
+def redact(text: str) -> str:
+    """Mask passwords in the options of foreign servers and user mappings."""
+    return _PASSWORD.sub(r"\1'********'", text)

@@ -1,0 +1,337 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: schema_clone
+version_added: "1.0.0"
+short_description: Clone roles, database and schema of one master to another
+description:
+  - Gives the target the login roles with their password hashes, settings and memberships, the
+    database with its owner, encoding, locale, privileges and settings, the extensions, and the
+    schema of the source.
+  - Compares first. A target whose schema is the same is left alone, an absent or empty database is
+    filled, and one that holds something else is never overwritten - the module fails and shows
+    the difference.
+  - A database that does not exist is made under a temporary name (V(multimaster_clone_...)), and
+    renamed when it is complete and equal to the source's. An empty database that exists is filled
+    in one transaction. Either way nothing is left half-created, and a run that was killed is
+    finished by running it again.
+  - Bucardo's schema and triggers and this collection's schema C(multimaster) are neither compared
+    nor cloned, nor are publications and subscriptions. The start and the increment of sequences
+    are cloned but not compared, since masters differ in them on purpose.
+  - Indexes of the target that are invalid because their table is still being filled count as
+    there.
+options:
+  source:
+    description:
+      - The master to clone from. It is only read.
+      - Needs to be a superuser, or roles are created without passwords.
+    type: dict
+    required: true
+    suboptions: &master
+      name:
+        description: Name of the master, for messages.
+        type: str
+        required: true
+      origin:
+        description: Not used by this module.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database of the target to connect to for creating roles and the database.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as.
+        type: str
+      login_password:
+        description: Password of the role. It is never passed on a command line.
+        type: str
+      login_db:
+        description:
+          - The database to clone, or to clone to.
+          - The target's defaults to the source's name.
+        type: str
+      login_unix_socket:
+        description: Directory of the Unix socket, used when there is no host or it is V(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  target:
+    description: The master to clone to. Its role must be a superuser.
+    type: dict
+    required: true
+    suboptions: *master
+  roles:
+    description:
+      - Which roles of the source the target must have.
+      - V(all) are all but those in O(exclude_roles) and PostgreSQL's own (C(pg_...)).
+      - V(needed) are those that own something in the database, were granted something there or
+        appear in a policy, and all groups and members that belong to these.
+      - V(none) leaves roles alone.
+    type: str
+    choices: [all, needed, none]
+    default: all
+  exclude_roles:
+    description:
+      - Roles that are neither created nor compared, nor given privileges on or settings for the
+        database.
+      - The superuser made by C(initdb) and the target's O(target.login_user) are never changed.
+    type: list
+    elements: str
+    default: [bucardo]
+  role_conflict:
+    description:
+      - What to do about a role that exists on the target with another password hash, other
+        attributes, settings or memberships.
+      - V(keep) warns, V(update) makes it as on the source, V(fail) fails before anything is
+        changed.
+      - Memberships that only the target has are kept in any case.
+    type: str
+    choices: [keep, update, fail]
+    default: keep
+  exclude_schemas:
+    description: Exact names of further schemas that are neither compared nor cloned.
+    type: list
+    elements: str
+    default: []
+  sections:
+    description:
+      - V(whole) clones everything at once.
+      - V(pre_data) leaves out indexes, constraints and triggers, V(post_data) adds them, once the
+        data is there, to a database whose other objects are equal; what is there already is kept.
+    type: str
+    choices: [whole, pre_data, post_data]
+    default: whole
+  differences:
+    description:
+      - What to do when the schemas differ.
+      - V(warn) leaves the target as it is and returns RV(state=different). It also accepts what
+        servers of different major versions make of the same schema.
+    type: str
+    choices: [fail, warn]
+    default: fail
+  tablespaces:
+    description: Whether objects keep their tablespaces, which the target must have then.
+    type: bool
+    default: true
+  pg_bin_dir:
+    description:
+      - Directory of C(pg_dump), C(pg_restore) and C(psql) on the host that runs this module.
+      - The default is the newest version that is installed. It must not be older than any of the
+        two servers.
+    type: path
+  lock_timeout:
+    description:
+      - Milliseconds to wait for a lock on a table while the schema is read, V(0) for no limit.
+      - Reading takes C(ACCESS SHARE), which waits for nothing but changes of the schema.
+    type: int
+    default: 30000
+  diff_lines:
+    description: At most so many lines of difference are returned.
+    type: int
+    default: 100
+attributes:
+  check_mode:
+    support: full
+    description: Reads and compares everything, writes nothing.
+  diff_mode:
+    support: full
+    description: Shows roles and properties of the database, without password hashes, and the number
+      of objects.
+requirements:
+  - psycopg2 >= 2.8
+  - pg_dump, pg_restore and psql, not older than any of the servers
+notes:
+  - Host, user and database show in the list of processes while C(pg_dump) runs; passwords never do.
+  - Roles are created in one transaction before the database, and stay when the rest fails.
+seealso:
+  - module: multimaster.bucardo.preflight
+  - module: multimaster.bucardo.data_seed
+author:
+  - multimaster.bucardo contributors (@multimaster)
+"""
+
+EXAMPLES = r"""
+- name: Clone the schema of here to there
+  multimaster.bucardo.schema_clone:
+    source:
+      name: here
+      login_host: here.example.com
+      login_user: postgres
+      login_password: "{{ here_password }}"
+      login_db: shop
+    target:
+      name: there
+      login_host: there.example.com
+      login_user: postgres
+      login_password: "{{ there_password }}"
+
+- name: Show what a clone would do, with only the roles that the database needs
+  multimaster.bucardo.schema_clone:
+    source: "{{ here }}"
+    target: "{{ there }}"
+    roles: needed
+  check_mode: true
+  diff: true
+
+- name: Indexes, constraints and triggers, after the data
+  multimaster.bucardo.schema_clone:
+    source: "{{ here }}"
+    target: "{{ there }}"
+    sections: post_data
+"""
+
+RETURN = r"""
+state:
+  description:
+    - V(identical) when the schemas were equal, V(cloned) when the target got, or in check mode
+      would get, the source's.
+    - V(different) is possible with O(differences=warn).
+  returned: success
+  type: str
+  sample: cloned
+database_created:
+  description: Whether the database did not exist.
+  returned: success
+  type: bool
+objects:
+  description: Number of the source's objects in the chosen sections, per type as pg_dump calls it.
+  returned: success
+  type: dict
+  sample: {"table": 12, "index": 9, "fk constraint": 4}
+roles_created:
+  description: Roles that the target did not have.
+  returned: success
+  type: list
+  elements: str
+  sample: [app, reporting]
+roles_updated:
+  description: Roles that were changed, with O(role_conflict=update).
+  returned: success
+  type: list
+  elements: str
+memberships:
+  description: Memberships that were granted.
+  returned: success
+  type: list
+  elements: str
+  sample: [app in writers]
+differences:
+  description: Unified diff from the target's schema to the source's, passwords masked.
+  returned: when the schemas differ, on failure too
+  type: list
+  elements: str
+pending_indexes:
+  description: Invalid indexes of the target, which count as there.
+  returned: success
+  type: list
+  elements: str
+commands:
+  description: Programs and statements that were run, secrets masked.
+  returned: when there were any
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _args, _clone, _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+
+
+def argument_spec() -> _args.Spec:
+    return {
+        "source": _args.master_option(),
+        "target": _args.master_option(),
+        "roles": {"type": "str", "choices": ["all", "needed", "none"], "default": "all"},
+        "exclude_roles": {"type": "list", "elements": "str", "default": ["bucardo"]},
+        "role_conflict": {"type": "str", "choices": ["keep", "update", "fail"], "default": "keep"},
+        "exclude_schemas": {"type": "list", "elements": "str", "default": []},
+        "sections": {
+            "type": "str",
+            "choices": ["whole", "pre_data", "post_data"],
+            "default": "whole",
+        },
+        "differences": {"type": "str", "choices": ["fail", "warn"], "default": "fail"},
+        "tablespaces": {"type": "bool", "default": True},
+        "pg_bin_dir": {"type": "path"},
+        "lock_timeout": {"type": "int", "default": 30000},
+        "diff_lines": {"type": "int", "default": 100},
+    }
+
+
+def body(params: dict[str, t.Any], check_mode: bool) -> _module.Result:
+    options = _clone.Options(
+        roles=params["roles"],
+        exclude_roles=tuple(params["exclude_roles"]),
+        role_conflict=params["role_conflict"],
+        exclude_schemas=tuple(params["exclude_schemas"]),
+        sections=params["sections"],
+        differences=params["differences"],
+        tablespaces=params["tablespaces"],
+        pg_bin_dir=params["pg_bin_dir"],
+        lock_timeout=params["lock_timeout"],
+        diff_lines=params["diff_lines"],
+    )
+    outcome = _clone.clone(
+        ConnInfo.from_options(params["source"]),
+        ConnInfo.from_options(params["target"]),
+        params["target"]["maintenance_db"],
+        options,
+        check_mode,
+    )
+    values: dict[str, t.Any] = {
+        "state": outcome.state,
+        "database_created": outcome.database_created,
+        "objects": outcome.objects,
+        "roles_created": outcome.roles_created,
+        "roles_updated": outcome.roles_updated,
+        "memberships": outcome.memberships,
+        "pending_indexes": outcome.pending_indexes,
+    }
+    if outcome.differences:
+        values["differences"] = outcome.differences
+    return _module.Result(
+        changed=outcome.changed,
+        before=outcome.before,
+        after=outcome.after,
+        values=values,
+        commands=outcome.commands,
+        warnings=outcome.warnings,
+    )
+
+
+def main() -> None:
+    _module.run(argument_spec(), body)
+
+
+if __name__ == "__main__":
+    main()
