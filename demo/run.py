@@ -76,7 +76,7 @@ def query(side: str, statement: str) -> list[list[str]]:
 class Writer:
     """The application: a client process inside one side's container."""
 
-    def __init__(self, side: str, scale: int, rate: float) -> None:
+    def __init__(self, side: str, scale: float, rate: float) -> None:
         self.side = side
         self.report_file = f"/tmp/writer-{side}.json"
         docker("cp", str(ROOT / "tests/workload/writer.py"), f"{container(side)}:/opt/writer.py")
@@ -153,7 +153,7 @@ def compare() -> tuple[bool, list[str]]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--image", default="multimaster/postgresql:bookworm")
-    parser.add_argument("--scale", type=int, default=1, help="1: about 400,000 rows")
+    parser.add_argument("--scale", type=float, default=1, help="1: about 400,000 rows")
     parser.add_argument("--rate", type=float, default=0, help="writes per second, 0: full speed")
     parser.add_argument("--both-seconds", type=float, default=15, help="writing on both sides")
     parser.add_argument("--verbose", "-v", action="count", default=0)

@@ -75,7 +75,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--label", default="writer")
     parser.add_argument("--seconds", type=float, default=3600, help="stop by itself after this")
     parser.add_argument("--rate", type=float, default=0, help="writes per second, 0: full speed")
-    parser.add_argument("--scale", type=int, default=1, help="scale of schema.sql")
+    parser.add_argument("--scale", type=float, default=1, help="scale of schema.sql")
     parser.add_argument("--report", required=True, help="file for the figures")
     parser.add_argument("--no-truncate", action="store_true")
     return parser.parse_args()
@@ -103,7 +103,7 @@ class Writer:
 
     def values(self) -> dict[str, object]:
         def own(limit: int) -> int:
-            return self.random.randrange(1, limit * self.args.scale, 2) + self.args.side
+            return self.random.randrange(1, int(limit * self.args.scale), 2) + self.args.side
 
         return {
             "new": f"{self.args.label} {self.started:.0f} {self.random.getrandbits(64):x}",
