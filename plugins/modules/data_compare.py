@@ -1,0 +1,302 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ansible module: compare the rows of all masters."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: data_compare
+short_description: Prove that all masters hold the same rows
+version_added: "1.0.0"
+description:
+  - Compares every selected table on all masters by the number of its rows and the sum of an exact
+    hash of every row, independent of the rows' and the columns' physical order. All masters may be
+    written to meanwhile.
+  - A table that differs is looked at again, key by key, until it is found equal, or its differing
+    rows are sure to differ, or O(timeout) is over.
+  - A key counts as equal as soon as every master has been seen with the same version of its row,
+    and as different when its row has stayed the same on every master through four looks,
+    O(interval) seconds apart, while it waited in no queue of Bucardo.
+  - Values are compared as they are written, so V(1.0) and V(1.00) in a C(numeric) column differ.
+    Generated columns are compared like all others. Sequences are not compared.
+  - Only reads, with ordinary queries that take no lock that a writer could notice.
+options:
+  masters:
+    description: All masters, two or more.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the master, as Bucardo calls the database.
+        type: str
+        required: true
+      origin:
+        description: Whether tables are selected on this master; by default on the first.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database to connect to when O(masters[].login_db) may not exist; not used here.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as. It must be allowed to read all selected tables.
+        type: str
+      login_password:
+        description: Password of O(masters[].login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  tables:
+    description:
+      - Tables to compare, as patterns like V(sales.*) or exact names; see
+        M(multimaster.bucardo.table_info).
+    type: list
+    elements: str
+    default: ["*.*"]
+  exclude:
+    description: Tables to leave out of O(tables), in the same notation.
+    type: list
+    elements: str
+    default: []
+  timeout:
+    description:
+      - Seconds, counted from the end of the first pass over all tables, that differences have to
+        vanish in.
+      - With V(0) there is only the first pass, which suits masters that nobody writes to.
+    type: float
+    default: 300
+  interval:
+    description:
+      - Seconds between two looks at what differs.
+      - Where the masters have no queue of Bucardo to look into, choose more than the replication
+        needs to carry a row over.
+    type: float
+    default: 1
+  max_keys:
+    description: How many differing keys to name per table.
+    type: int
+    default: 20
+  workers:
+    description: Tables to read at the same time on every master.
+    type: int
+    default: 2
+  dbgroup:
+    description:
+      - Look only at rows that are queued for this dbgroup of Bucardo. By default all queues count,
+        also one that a removed sync has left behind.
+    type: str
+  fail_on_difference:
+    description: Whether to fail when a table is not equal.
+    type: bool
+    default: true
+attributes:
+  check_mode:
+    support: full
+    description: Does the same in check mode, since it only reads.
+  diff_mode:
+    support: none
+    description: Nothing is changed.
+requirements:
+  - psycopg2 >= 2.8
+seealso:
+  - module: multimaster.bucardo.bucardo_kick
+author:
+  - multimaster.bucardo contributors (@multimaster)
+"""
+
+EXAMPLES = r"""
+- name: Both masters hold the same rows
+  multimaster.bucardo.data_compare:
+    masters:
+      - name: here
+        origin: true
+        login_host: here.example.org
+        login_user: postgres
+        login_db: shop
+      - name: there
+        login_host: there.example.org
+        login_user: postgres
+        login_db: shop
+    exclude: [public.scratch]
+
+- name: List what differs, without failing
+  multimaster.bucardo.data_compare:
+    masters: "{{ masters }}"
+    tables: ["sales.*"]
+    timeout: 30
+    fail_on_difference: false
+  register: comparison
+"""
+
+RETURN = r"""
+equal:
+  description: Whether all selected tables are equal on all masters.
+  returned: always
+  type: bool
+  sample: true
+summary:
+  description: The outcome in one line.
+  returned: always
+  type: str
+  sample: 12 tables, all equal
+tables:
+  description: What is known about every table, sorted by name.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the table, in SQL notation.
+      type: str
+      sample: public.orders
+    equal:
+      description: Whether the table is equal on all masters.
+      type: bool
+    proof:
+      description:
+        - V(sums) when number of rows and sum of hashes were the same on all masters.
+        - V(keys) when, while rows were being written, every key was seen with the same version of
+          its row on all masters.
+        - Empty when the table is not equal.
+      type: str
+    rows:
+      description: Number of rows per master when they were last counted.
+      type: dict
+      sample: {here: 1000, there: 1000}
+    problem:
+      description: Why it is not equal, in a few words.
+      type: str
+    undecided:
+      description: Whether rows still changed, or waited in a queue, when O(timeout) was over.
+      type: bool
+    differences:
+      description: The first O(max_keys) differing keys.
+      type: list
+      elements: dict
+      contains:
+        key:
+          description: The key's columns, with their values as text.
+          type: dict
+          sample: {id: "42"}
+        problem:
+          description: V(missing), V(different) or V(missing and different).
+          type: str
+        missing_on:
+          description: Masters that have no row with this key.
+          type: list
+          elements: str
+        versions:
+          description: The other masters; those that hold the same row are listed together.
+          type: list
+          elements: list
+          sample: [["here"], ["there"]]
+"""
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _args, _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare import Options, compare
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare_plan import summary
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    MultimasterError,
+    Refused,
+)
+
+
+def body(params, check_mode):
+    """Compare; see DOCUMENTATION."""
+    masters = params["masters"]
+    names = [master["name"] for master in masters]
+    if len(masters) < 2:
+        raise Refused("masters: a comparison needs two or more masters", "Name all of them.")
+    if len(set(names)) < len(names):
+        raise Refused("masters: two masters have the same name", "Give each a name of its own.")
+    origins = [master["name"] for master in masters if master["origin"]]
+    if len(origins) > 1:
+        raise Refused(
+            f"masters: {', '.join(origins)} are all marked as origin", "Mark exactly one."
+        )
+    for option, least in (("timeout", 0), ("interval", 0.1), ("max_keys", 0), ("workers", 1)):
+        if params[option] < least:
+            raise Refused(f"{option}: {params[option]} is too little", f"Use {least} or more.")
+    results = compare(
+        [ConnInfo.from_options(master) for master in masters],
+        (origins or names)[0],
+        params["tables"],
+        params["exclude"],
+        Options(
+            timeout=params["timeout"],
+            interval=params["interval"],
+            max_keys=params["max_keys"],
+            workers=params["workers"],
+            dbgroup=params["dbgroup"] or "",
+        ),
+    )
+    values = {
+        "equal": all(result.equal for result in results),
+        "summary": summary(results),
+        "tables": [result.to_dict() for result in results],
+    }
+    if not values["equal"] and params["fail_on_difference"]:
+        raise MultimasterError(
+            values["summary"],
+            "Keys that still change or wait need replication to run, or a longer timeout;"
+            " write rows that differ again on the master where they are right.",
+            **values,
+        )
+    return _module.Result(values=values)
+
+
+def main():
+    """Run the module."""
+    _module.run(
+        {
+            "masters": _args.masters_option(),
+            **_args.selection_spec(),
+            "timeout": {"type": "float", "default": 300},
+            "interval": {"type": "float", "default": 1},
+            "max_keys": {"type": "int", "default": 20, "no_log": False},
+            "workers": {"type": "int", "default": 2},
+            "dbgroup": {"type": "str"},
+            "fail_on_difference": {"type": "bool", "default": True},
+        },
+        body,
+    )
+
+
+if __name__ == "__main__":
+    main()
