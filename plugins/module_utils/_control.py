@@ -16,10 +16,12 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import
     ConnectionFailed,
     Refused,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
     Customcode,
     Database,
+    DatabaseFacts,
     Dbgroup,
     Goat,
     NewGoat,
@@ -29,7 +31,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._objects impor
     Sync,
     decode_dbname,
     encode_dbname,
-    parse_dsn,
+    libpq_params,
     split_list,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
@@ -192,25 +194,15 @@ class Control:
 
         :raises Refused: for a database that is not there or cannot be reached by libpq.
         """
-        row = self.session.row("SELECT * FROM bucardo.db WHERE name = %s", (name,))
-        if row is None:
+        database = self.database(name)
+        if database is None:
             raise Refused(f"Bucardo has no database {name!r}")
-        if row["dbtype"] != "postgres" or row["dbdsn"]:
+        if database.dbtype != "postgres" or database.dsn:
             raise Refused(f"Bucardo's database {name!r} is not a plain PostgreSQL database")
-        given = {
-            "dbname": decode_dbname(row["dbname"] or ""),
-            "host": row["dbhost"],
-            "port": row["dbport"],
-            "service": row["dbservice"],
-            "user": row["dbuser"],
-            "password": row["dbpass"],
-        }
-        params = {keyword: str(value) for keyword, value in given.items() if value}
         try:
-            params.update(parse_dsn(row["dbconn"]))
+            return ConnInfo(name, libpq_params(database, self.stored_password(name)))
         except ValueError as error:
             raise Refused(f"conn of Bucardo's database {name!r} cannot be read: {error}") from error
-        return ConnInfo(name, params)
 
     def dbgroups(self) -> dict[str, Dbgroup]:
         """Name to group."""
@@ -642,8 +634,17 @@ def connect(params: t.Mapping[str, t.Any], check_mode: bool = False) -> t.Iterat
             )
 
 
-def read_sequences(session: Session) -> set[TableName]:
-    """All sequences of a master."""
+def read_facts(conninfo: ConnInfo) -> DatabaseFacts:
+    """What C(plan_relgroup) needs to know about the relations of a database."""
+    with Session(conninfo) as session:
+        return DatabaseFacts(
+            tables={table.name: table for table in read_tables(session, sizes=False)},
+            sequences=_read_sequences(session),
+            types=_read_type_names(session),
+        )
+
+
+def _read_sequences(session: Session) -> set[TableName]:
     rows = session.rows(
         "SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c"
         " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S'"
@@ -651,8 +652,7 @@ def read_sequences(session: Session) -> set[TableName]:
     return {TableName(**row) for row in rows}
 
 
-def read_type_names(session: Session) -> dict[int, str]:
-    """pg_type.typname of every type on a master."""
+def _read_type_names(session: Session) -> dict[int, str]:
     rows = session.rows("SELECT oid::bigint AS oid, typname FROM pg_catalog.pg_type")
     return {row["oid"]: row["typname"] for row in rows}
 

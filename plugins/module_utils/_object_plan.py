@@ -19,6 +19,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._names import 
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
     Database,
+    DatabaseFacts,
     Goat,
     NewGoat,
     Override,
@@ -26,7 +27,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._objects impor
     encode_dbname,
     format_dsn,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
 
 ROLES = ("source", "target", "fullcopy")
 # The trigger check_bucardo_config stores every other setting in lower case.
@@ -225,18 +225,6 @@ def plan_members(
 
 
 @dataclasses.dataclass(frozen=True)
-class DatabaseFacts:
-    """What the catalog of a relgroup's database holds.
-
-    :param types: pg_type.typname by OID.
-    """
-
-    tables: t.Mapping[TableName, Table]
-    sequences: t.AbstractSet[TableName]
-    types: t.Mapping[int, str]
-
-
-@dataclasses.dataclass(frozen=True)
 class RelgroupPlan:
     """What makes a relgroup as it shall be; see C(Control.save_relgroup).
 
@@ -302,7 +290,9 @@ def plan_relgroup(
         if goat.db == db:
             known.setdefault((goat.name, goat.reltype), goat)
     to_check = set(unknown_relations(goats, db, wanted))
-    new, learn, join = [], [], []
+    new: list[NewGoat] = []
+    learn: list[NewGoat] = []
+    join: list[int] = []
     refused: list[str] = []
     for relation, reltype in wanted.items():
         found = known.get((relation, reltype))

@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +87,18 @@ class NewGoat:
     reltype: str = "table"
     key: tuple[str, ...] = ()
     key_types: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class DatabaseFacts:
+    """What the catalog of a relgroup's database holds.
+
+    :param types: pg_type.typname by OID.
+    """
+
+    tables: t.Mapping[TableName, Table]
+    sequences: t.AbstractSet[TableName]
+    types: t.Mapping[int, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -232,6 +245,23 @@ def parse_dsn(text: str) -> dict[str, str]:
 def format_dsn(params: t.Mapping[str, str]) -> str:
     """The opposite of parse_dsn, keys sorted."""
     return ";".join(f"{key}={_dsn_value(str(params[key]))}" for key in sorted(params))
+
+
+def libpq_params(database: Database, password: str) -> dict[str, str]:
+    """The libpq keywords with which Bucardo connects to a database.
+
+    :raises ValueError: when C(conn) cannot be read.
+    """
+    given = {
+        "dbname": database.dbname,
+        "host": database.host,
+        "port": database.port,
+        "service": database.service,
+        "user": database.user,
+        "password": password,
+    }
+    params = {keyword: value for keyword, value in given.items() if value}
+    return {**params, **parse_dsn(database.conn)}
 
 
 def encode_dbname(name: str) -> str:

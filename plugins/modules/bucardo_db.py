@@ -1,0 +1,282 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manages rows of bucardo.db."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_db
+short_description: Manage the databases that Bucardo knows
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Adds, changes and removes a database in Bucardo's control database.
+  - What is left out stays as it is; for a new database it is empty, and libpq decides.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, writes nothing; the control server's own test is left out.
+  diff_mode:
+    support: full
+    description: Shows the columns that differ; never a password.
+options:
+  name:
+    description:
+      - Bucardo's name of the database; a letter, then letters, digits and underscores.
+    type: str
+    required: true
+  state:
+    description:
+      - V(absent) is refused while a sync uses a group that holds the database, and while Bucardo
+        knows tables of it.
+    type: str
+    choices: [present, absent]
+    default: present
+  host:
+    description: Host of the database, as both the daemon and the control server reach it.
+    type: str
+  port:
+    description: Port of the database.
+    type: int
+  dbname:
+    description:
+      - The database's own name. Needed for a new database without O(service).
+      - Capitals, blanks and Unicode are fine. A name with a single quote, with C(db=), or with a
+        double quote beside a blank cannot pass through Bucardo, and is refused; put such a name
+        into a service file.
+    type: str
+  user:
+    description:
+      - The role with which Bucardo logs in, a superuser. V(bucardo) for a new database.
+      - It is never created here.
+    type: str
+  password:
+    description:
+      - The role's password. Bucardo stores it in clear text; a password file is the better place.
+      - An empty text removes it.
+    type: str
+  conn:
+    description: Further libpq connection parameters, for example C(sslmode) and C(sslrootcert).
+    type: dict
+  service:
+    description: Name of a service in libpq's service file, of every user that connects.
+    type: str
+  status:
+    description:
+      - Whether Bucardo uses the database. V(active) for a new one.
+      - A database that the daemon found unreachable (C(stalled)) counts as V(active).
+    type: str
+    choices: [active, inactive]
+  server_side_prepares:
+    description: Whether Bucardo may prepare statements on the server; not behind PgBouncer.
+    type: bool
+  validate:
+    description:
+      - Connect before anything is changed, from the module's host as the module's user, and from
+        the server of the control database, whose user (usually C(postgres)) runs parts of Bucardo.
+        Nothing is changed when either fails.
+      - Without it, Bucardo still tries to connect when an active database changes, and ignores the
+        outcome; that can take minutes for a host that does not answer.
+    type: bool
+    default: true
+notes:
+  - The O(login_host) and its companions name the control database; O(login_db) defaults to
+    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
+
+  - The daemon keeps connection parameters in memory, see RV(restart_required).
+"""
+EXAMPLES = r"""
+- name: Make the database shop on db1 known, its password in the password files
+  multimaster.bucardo.bucardo_db:
+    name: here
+    host: db1.example.com
+    dbname: shop
+    user: bucardo
+    conn:
+      sslmode: verify-full
+      sslrootcert: /etc/ssl/certs/ca-certificates.crt
+  become: true
+  become_user: bucardo
+
+- name: Take a database out
+  multimaster.bucardo.bucardo_db:
+    name: here
+    state: absent
+  become: true
+  become_user: bucardo
+"""
+
+RETURN = r"""
+database:
+  description: The database as it is now, or would be; null when absent. Never holds the password.
+  returned: success
+  type: dict
+  sample:
+    name: here
+    host: db1.example.com
+    port: ""
+    dbname: shop
+    user: bucardo
+    conn: ""
+    service: ""
+    has_password: false
+    status: active
+    server_side_prepares: true
+restart_required:
+  description: Whether a running daemon must be restarted to use the new connection parameters.
+  returned: success
+  type: bool
+commands:
+  description: What was run, or would be; secrets are masked.
+  returned: when something differs
+  type: list
+  elements: str
+"""
+
+import dataclasses
+import getpass
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _conninfo,
+    _module,
+    _pg,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
+    Control,
+    connect,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    CommandFailed,
+    ConnectionFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import (
+    check_password,
+    described,
+    plan_database,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+    Database,
+    libpq_params,
+)
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Compare, write, read again."""
+    with connect(params, check_mode) as control:
+        current = control.database(params["name"])
+        if params["state"] == "absent":
+            return _absent(control, current)
+        return _present(control, current, params, check_mode)
+
+
+def _present(
+    control: Control, current: Database | None, params: _module.Params, check_mode: bool
+) -> _module.Result:
+    password = params["password"]
+    wanted = plan_database(current, params)
+    changed = wanted != current
+    if password is not None:
+        check_password(wanted.name, password)
+        stored = control.stored_password(wanted.name)
+        if password == stored:
+            password = None
+        else:
+            changed = True
+            wanted = dataclasses.replace(wanted, has_password=bool(password))
+    if changed:
+        test = params["validate"] and wanted.status != "inactive"
+        if test:
+            _connect_from_here(wanted, params["password"] or control.stored_password(wanted.name))
+        control.save_database(wanted, password, new=current is None, test=test)
+    if changed and not check_mode:
+        found = control.database(wanted.name)
+        if found != wanted:
+            raise CommandFailed(f"Bucardo's catalog does not hold database {wanted.name} as asked")
+    before, after = (described(current) if current else {}), described(wanted)
+    if password is not None:
+        after["password"] = "******** (changed)" if password else "(removed)"
+    return _module.Result(
+        changed=changed,
+        before=before,
+        after=after,
+        values={
+            "database": described(wanted),
+            "restart_required": changed and current is not None,
+        },
+        commands=control.commands,
+    )
+
+
+def _connect_from_here(database: Database, password: str) -> None:
+    conninfo = _conninfo.ConnInfo(database.name, libpq_params(database, password))
+    try:
+        _pg.Session(conninfo).close()
+    except ConnectionFailed as error:
+        raise ConnectionFailed(
+            error.message,
+            f"Bucardo's daemon, as this user ({getpass.getuser()}), must reach the database: give"
+            " the user a ~/.pgpass with mode 0600, or set password; and see the server's"
+            " pg_hba.conf.",
+        ) from error
+
+
+def _absent(control: Control, current: Database | None) -> _module.Result:
+    if current is None:
+        return _module.Result(values={"database": None, "restart_required": False})
+    groups = [g.name for g in control.dbgroups().values() if current.name in g.members]
+    users = sorted(s.name for s in control.syncs().values() if s.dbgroup in groups)
+    if users:
+        raise Refused(
+            f"database {current.name} is used by the sync {', '.join(users)}",
+            "Remove the sync first, or take the database out of its dbgroup.",
+        )
+    relations = [goat for goat in control.goats() if goat.db == current.name]
+    if relations:
+        held = sorted({relgroup for goat in relations for relgroup in goat.relgroups})
+        raise Refused(
+            f"Bucardo knows {len(relations)} relations of database {current.name}"
+            + (f", in the relgroup {', '.join(held)}" if held else ""),
+            "Remove them first.",
+        )
+    control.run("remove", "db", current.name)
+    if not control.dry and control.database(current.name) is not None:
+        raise CommandFailed(f"Bucardo's catalog still holds database {current.name}")
+    return _module.Result(
+        changed=True,
+        before=described(current),
+        after={},
+        values={"database": None, "restart_required": True},
+        commands=control.commands,
+    )
+
+
+def main() -> None:
+    """Module entry point."""
+    spec = {
+        **connection_spec(),
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "host": {"type": "str"},
+        "port": {"type": "int"},
+        "dbname": {"type": "str"},
+        "user": {"type": "str"},
+        "password": {"type": "str", "no_log": True},
+        "conn": {"type": "dict"},
+        "service": {"type": "str"},
+        "status": {"type": "str", "choices": ["active", "inactive"]},
+        "server_side_prepares": {"type": "bool"},
+        "validate": {"type": "bool", "default": True},
+    }
+    _module.run(spec, body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manages rows of bucardo.herd, bucardo.goat and bucardo.herdmap."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_relgroup
+short_description: Manage groups of tables and sequences
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Creates and removes relgroups, makes tables and sequences known to Bucardo, and puts them in.
+  - Each table needs a primary key or a unique index over columns that are never null; others are
+    refused by name.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, writes nothing, and returns what the real run would.
+  diff_mode:
+    support: full
+    description: Shows the members that come and go.
+options:
+  name:
+    description: Name of the relgroup; a letter, then letters, digits and underscores.
+    type: str
+    required: true
+  state:
+    description:
+      - V(absent) is refused while a sync uses the relgroup.
+      - Relations that no other relgroup holds are forgotten with it.
+    type: str
+    choices: [present, absent]
+    default: present
+  db:
+    description:
+      - Bucardo's name of the database from whose catalog names and keys are read.
+      - All relations of a relgroup belong to one database; in a group of masters any of them will
+        do, the origin by custom.
+      - Required with O(tables) or O(sequences).
+    type: str
+  tables:
+    description:
+      - Names in SQL notation, such as V(public.orders) or V("My Schema"."Order Items"). Names keep
+        their capitals without quotes, too. Without a schema, V(public) is meant.
+      - Left out, the tables stay as they are.
+    type: list
+    elements: str
+  sequences:
+    description:
+      - Names of sequences, likewise.
+      - Keep sequences out of a relgroup for several masters, where Bucardo would set them all to
+        the highest value.
+    type: list
+    elements: str
+  exclusive:
+    description: Whether relations that the given list does not name leave the relgroup.
+    type: bool
+    default: false
+notes:
+  - The O(login_host) and its companions name the control database; O(login_db) defaults to
+    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
+
+  - Only rows of the control database change; no lock is taken on any master. A sync that already
+    uses the relgroup learns of new tables by M(multimaster.bucardo.bucardo_sync), which creates
+    their triggers; likewise it removes those of tables that left.
+  - The module logs in to O(db) as Bucardo does, to read the catalog, when there is a relation that
+    Bucardo does not know yet.
+"""
+EXAMPLES = r"""
+- name: Put some tables into a relgroup
+  multimaster.bucardo.bucardo_relgroup:
+    name: multimaster
+    db: here
+    tables:
+      - public.customers
+      - public.orders
+      - '"My Schema"."Order Items"'
+    exclusive: true
+  become: true
+  become_user: bucardo
+"""
+
+RETURN = r"""
+relgroup:
+  description: The relgroup as it is now, or would be; null when absent.
+  returned: success
+  type: dict
+  sample: {name: multimaster, tables: [public.customers, public.orders], sequences: []}
+syncs:
+  description: Names of the syncs that use the relgroup.
+  returned: success
+  type: list
+  elements: str
+added:
+  description: Relations that came in, or would.
+  returned: success
+  type: list
+  elements: str
+removed:
+  description: Relations that left, or would.
+  returned: success
+  type: list
+  elements: str
+commands:
+  description: The statements that were run, or would be.
+  returned: when something differs
+  type: list
+  elements: str
+"""
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
+    Control,
+    connect,
+    read_facts,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    CommandFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import (
+    RelgroupPlan,
+    check_name,
+    nearest,
+    parse_relation,
+    plan_relgroup,
+    unknown_relations,
+)
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Compare, write, read again."""
+    name = params["name"]
+    check_name("relgroup", name)
+    with connect(params, check_mode) as control:
+        users = sorted(sync.name for sync in control.syncs().values() if sync.relgroup == name)
+        if params["state"] == "absent":
+            return _absent(control, name, users)
+        wanted: dict[TableName, str] = {}
+        for option, reltype in (("tables", "table"), ("sequences", "sequence")):
+            for text in params[option] or []:
+                wanted[parse_relation(option, text)] = reltype
+        exclusive = {
+            reltype
+            for option, reltype in (("tables", "table"), ("sequences", "sequence"))
+            if params["exclusive"] and params[option] is not None
+        }
+        plan = _plan(control, name, params["db"] or "", wanted, exclusive)
+        if plan.changed:
+            control.save_relgroup(name, params["db"], plan.new, plan.join, plan.leave)
+        if plan.learn:
+            control.learn_keys(params["db"], plan.learn)
+        if plan.changed and not check_mode:
+            found = _plan(control, name, params["db"] or "", wanted, exclusive)
+            if found.changed:
+                raise CommandFailed(f"Bucardo's catalog does not hold relgroup {name} as asked")
+    before, after = _described(name, plan.before), _described(name, plan.after)
+    return _module.Result(
+        changed=plan.changed,
+        before={} if plan.create else before,
+        after=after,
+        values={
+            "relgroup": after,
+            "syncs": users,
+            "added": sorted(label for _kind, label in set(plan.after) - set(plan.before)),
+            "removed": sorted(label for _kind, label in set(plan.before) - set(plan.after)),
+        },
+        commands=control.commands,
+    )
+
+
+def _plan(
+    control: Control, name: str, db: str, wanted: dict[TableName, str], exclusive: set[str]
+) -> RelgroupPlan:
+    goats = control.goats()
+    facts = None
+    if unknown_relations(goats, db, wanted):
+        databases = control.databases()
+        if db in databases:
+            facts = read_facts(control.conninfo(db))
+        elif not control.dry:
+            hint = nearest(db, databases) or "Add it with bucardo_db first."
+            raise Refused(f"db: Bucardo has no database {db!r}", hint)
+    return plan_relgroup(name, name in control.relgroups(), goats, db, wanted, facts, exclusive)
+
+
+def _absent(control: Control, name: str, users: list[str]) -> _module.Result:
+    values: dict[str, object] = {"relgroup": None, "syncs": [], "added": []}
+    if name not in control.relgroups():
+        return _module.Result(values={**values, "removed": []})
+    if users:
+        raise Refused(
+            f"relgroup {name} is used by the sync {', '.join(users)}", "Remove the sync first."
+        )
+    members = tuple(sorted((goat.reltype, str(goat.name)) for goat in control.goats(name)))
+    control.remove_relgroup(name)
+    if not control.dry and name in control.relgroups():
+        raise CommandFailed(f"Bucardo's catalog still holds relgroup {name}")
+    return _module.Result(
+        changed=True,
+        before=_described(name, members),
+        after={},
+        values={**values, "removed": [label for _kind, label in members]},
+        commands=control.commands,
+    )
+
+
+def _described(name: str, members: tuple[tuple[str, str], ...]) -> dict[str, object]:
+    return {
+        "name": name,
+        "tables": [label for reltype, label in members if reltype == "table"],
+        "sequences": [label for reltype, label in members if reltype == "sequence"],
+    }
+
+
+def main() -> None:
+    """Module entry point."""
+    spec = {
+        **connection_spec(),
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "db": {"type": "str"},
+        "tables": {"type": "list", "elements": "str"},
+        "sequences": {"type": "list", "elements": "str"},
+        "exclusive": {"type": "bool", "default": False},
+    }
+    _module.run(spec, body, required_by={"tables": ["db"], "sequences": ["db"]})
+
+
+if __name__ == "__main__":
+    main()
