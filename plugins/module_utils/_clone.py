@@ -120,11 +120,26 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True)
 class _Dump:
-    """One database's schema, as pg_dump sees it."""
+    """One database's schema, as pg_dump sees it.
+
+    :param before: the objects of section pre-data.
+    :param after: those of section post-data.
+    :param pending: invalid indexes.
+    """
 
     archive: str
     entries: tuple[_schema.Entry, ...]
+    before: list[_schema.Block]
+    after: list[_schema.Block]
     pending: tuple[_schema.IndexName, ...] = ()
+
+    def blocks(self, sections: str) -> list[_schema.Block]:
+        """The objects that the user's choice of sections speaks of."""
+        return {
+            "whole": self.before + self.after,
+            "pre_data": self.before,
+            "post_data": self.after,
+        }[sections]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,7 +232,7 @@ class _Clone:
             self._check_existing(existing)
         elif self.options.sections == "post_data":
             raise Refused(
-                f"sections: {self.target} has no database {self.target.conninfo.dbname} yet",
+                f"sections: {self.target.name} has no database {self.target.conninfo.dbname} yet",
                 "Clone with sections=pre_data first.",
             )
         with contextlib.ExitStack() as stack:
@@ -226,14 +241,13 @@ class _Clone:
             theirs = existing and pool.submit(self._dump, self.target.conninfo, "target")
             source_dump = ours.result()
             target_dump = theirs.result() if theirs else None
-        blocks = self._blocks(source_dump)
-        self.outcome.objects = _schema.summary(blocks)
-        todo = self._decide(source_dump, blocks, target_dump)
+        self.outcome.objects = _schema.summary(source_dump.blocks(self.options.sections))
+        todo = self._decide(source_dump, target_dump)
         if todo:
             self._check_needs(roles)
         self._report(roles, todo, existing)
         if not self.check_mode:
-            self._act(roles, todo, source_dump, blocks, existing)
+            self._act(roles, todo, source_dump, existing)
         return self.outcome
 
     def _plan_roles(self) -> _roles.RolePlan:
@@ -320,30 +334,30 @@ class _Clone:
                 self.options.lock_timeout,
             )
         self.outcome.commands.append(shlex.join(argv))
-        entries = _schema.without(self.tools.toc(archive), _PG_TRIGGER, triggers)
-        return _Dump(archive, tuple(entries), pending)
-
-    def _blocks(self, dump: _Dump, section: str = "") -> list[_schema.Block]:
-        sections = (section,) if section else _SECTIONS[self.options.sections]
-        script = self.tools.script(dump.archive, dump.entries, sections, self.options.tablespaces)
-        return _schema.comparable(_schema.parse_script(script), self.majors)
+        entries = tuple(_schema.without(self.tools.toc(archive), _PG_TRIGGER, triggers))
+        before, after = (
+            _schema.comparable(
+                _schema.parse_script(
+                    self.tools.script(archive, entries, (section,), self.options.tablespaces)
+                ),
+                self.majors,
+            )
+            for section in _SECTIONS["whole"]
+        )
+        return _Dump(archive, entries, before, after, pending)
 
     # --- deciding --------------------------------------------------------------------------
 
-    def _decide(
-        self, source: _Dump, blocks: list[_schema.Block], target: t.Optional[_Dump]
-    ) -> list[_schema.Entry]:
+    def _decide(self, source: _Dump, target: t.Optional[_Dump]) -> list[_schema.Entry]:
         """The entries to restore; none when there is nothing to do."""
+        sections = self.options.sections
         if target is None:
             self.outcome.state = "cloned"
             return list(source.entries)
-        theirs = self._blocks(target)
         self.outcome.pending_indexes = sorted(str(index) for index in target.pending)
-        found = _schema.compare(blocks, theirs, target.pending)
-        if self.options.sections == "post_data":
-            before = _schema.compare(
-                self._blocks(source, "pre-data"), self._blocks(target, "pre-data")
-            )
+        found = _compare(source, target, sections)
+        if sections == "post_data":
+            before = _compare(source, target, "pre_data")
             if not before.equal:
                 self._differs(before)
                 return []
@@ -353,7 +367,8 @@ class _Clone:
                 return [entry for entry in source.entries if entry.label.strip() in labels]
         if found.equal:
             return []
-        if _schema.is_empty(theirs, blocks) and self.options.sections != "post_data":
+        theirs = target.blocks("whole")
+        if sections != "post_data" and _schema.is_empty(theirs, source.before):
             self.outcome.state = "cloned"
             there = {block.label for block in theirs if block.type != "EXTENSION"}
             return [entry for entry in source.entries if entry.label.strip() not in there]
@@ -419,7 +434,6 @@ class _Clone:
         roles: _roles.RolePlan,
         todo: list[_schema.Entry],
         source: _Dump,
-        blocks: list[_schema.Block],
         existing: t.Optional[Database],
     ) -> None:
         server = self.target.session
@@ -432,11 +446,11 @@ class _Clone:
             source.archive, todo, _SECTIONS[self.options.sections], self.options.tablespaces
         )
         if existing is None:
-            self._create(script, blocks)
+            self._create(script, source)
         else:
-            self._fill(script, blocks, existing)
+            self._fill(script, source, existing)
 
-    def _create(self, script: str, blocks: list[_schema.Block]) -> None:
+    def _create(self, script: str, source: _Dump) -> None:
         """Make the database under another name, and give it its own when it is complete.
 
         So a killed run leaves nothing under the real name, and the restore needs neither one
@@ -448,7 +462,7 @@ class _Clone:
         self._ran([_database.create(server, self.database, scratch_name)])
         try:
             self._restore(self.target.conninfo.database(scratch_name), script, False)
-            self._verify(self.target.conninfo.database(scratch_name), blocks)
+            self._verify(self.target.conninfo.database(scratch_name), source)
             made = _database.read_database(server, scratch_name)
             assert made is not None
             for statement in _database.property_statements(self.database, made):
@@ -473,7 +487,7 @@ class _Clone:
             )
         )
 
-    def _fill(self, script: str, blocks: list[_schema.Block], existing: Database) -> None:
+    def _fill(self, script: str, source: _Dump, existing: Database) -> None:
         """Restore into a database that exists, all or nothing."""
         server = self.target.session
         if self.options.sections != "post_data":
@@ -481,7 +495,7 @@ class _Clone:
                 server.execute(statement)
                 self._ran([statement])
         self._restore(self.target.conninfo, script, True)
-        self._verify(self.target.conninfo, blocks)
+        self._verify(self.target.conninfo, source)
 
     def _restore(self, conninfo: ConnInfo, script: str, one_transaction: bool) -> None:
         argv = self.tools.run_script(
@@ -492,10 +506,9 @@ class _Clone:
         )
         self.outcome.commands.append(shlex.join(argv))
 
-    def _verify(self, conninfo: ConnInfo, blocks: list[_schema.Block]) -> None:
+    def _verify(self, conninfo: ConnInfo, source: _Dump) -> None:
         """Whether the target now prints the same."""
-        dump = self._dump(conninfo, "verify")
-        found = _schema.compare(blocks, self._blocks(dump), dump.pending)
+        found = _compare(source, self._dump(conninfo, "verify"), self.options.sections)
         if found.equal:
             return
         lines = found.lines(self.source.name, self.target.name, self.options.diff_lines)
@@ -513,6 +526,16 @@ class _Clone:
 
     def _ran(self, statements: t.Iterable[t.Any]) -> None:
         self.outcome.commands.extend(self.target.session.as_text(s) for s in statements)
+
+
+def _compare(source: _Dump, target: _Dump, sections: str) -> _schema.Comparison:
+    ours, theirs = source.blocks(sections), target.blocks(sections)
+    if sections == "whole":
+        ours, theirs = _schema.with_views(ours), _schema.with_views(theirs)
+    elif sections == "pre_data":
+        later = source.after + target.after
+        ours, theirs = _schema.without_stubs(ours, later), _schema.without_stubs(theirs, later)
+    return _schema.compare(ours, theirs, target.pending)
 
 
 def _check_servers(source: _Side, target: _Side) -> None:

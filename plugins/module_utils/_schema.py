@@ -91,6 +91,8 @@ class Block:
     @property
     def title(self) -> str:
         """How messages call the object, e.g. "TABLE public.orders"."""
+        if self.name.startswith(f"{self.type} "):
+            return self.name
         return f"{self.type} {self.name}" if self.schema == "-" else f"{self.type} {self.place}"
 
     @property
@@ -184,6 +186,47 @@ def comparable(blocks: t.Iterable[Block], majors: t.Collection[int]) -> list[Blo
         return list(blocks)
     public = {("SCHEMA", "-", "public"), ("ACL", "-", "SCHEMA public")}
     return [block for block in blocks if block.key not in public]
+
+
+_VIEW_RULE = " _RETURN"
+
+
+def with_views(blocks: t.Collection[Block]) -> list[Block]:
+    """Give views the definition that pg_dump prints apart.
+
+    A view that needs a primary key (GROUP BY on it) is printed as a stub and a rule behind the
+    key, but in one piece while the key's index is invalid.
+    """
+    rules = {(b.schema, b.name): b for b in blocks if _is_view_rule(b)}
+    out = []
+    for block in blocks:
+        rule = rules.get((block.schema, block.name + _VIEW_RULE))
+        if block.type == "VIEW" and rule:
+            _stub, end, rest = block.body.partition(";\n\n")
+            whole = rule.body.replace("CREATE OR REPLACE VIEW", "CREATE VIEW", 1)
+            block = dataclasses.replace(block, body=whole.removesuffix(";") + end + rest)
+        if not _is_view_rule(block):
+            out.append(block)
+    return out
+
+
+def without_stubs(blocks: t.Iterable[Block], others: t.Iterable[Block]) -> list[Block]:
+    """Blank the views whose definition follows later, according to the blocks in C(others)."""
+    later = {(b.schema, b.name) for b in others if _is_view_rule(b)}
+    return [
+        dataclasses.replace(block, body="")
+        if block.type == "VIEW" and (block.schema, block.name + _VIEW_RULE) in later
+        else block
+        for block in blocks
+    ]
+
+
+def _is_view_rule(block: Block) -> bool:
+    return (
+        block.type == "RULE"
+        and block.name.endswith(_VIEW_RULE)
+        and block.body.startswith("CREATE OR REPLACE VIEW ")
+    )
 
 
 @dataclasses.dataclass(frozen=True)
