@@ -1,0 +1,63 @@
+# Everything that can be done with a checkout; `make` alone lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup venv test lint sanity unit molecule demo demo-clean bench changelog lock build clean
+
+# The Python that .venv is made with (3.11 or newer).
+PYTHON ?= python3
+# Debian's release inside the containers: bookworm or trixie.
+DEBIAN ?= bookworm
+
+export PYTHON DEBIAN
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Ansible wants UTF-8; this locale exists on every Debian.
+export LC_ALL := C.UTF-8
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
+export MOLECULE_GLOB := molecule/*/molecule.yml
+
+help: ## Show this list
+	@while IFS='|' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done \
+		< <(sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST))
+
+setup: ## Make all that the rest needs: .venv, Docker Engine, images
+	@tools/setup
+
+venv:
+	@tools/setup venv
+
+test: setup ## Run everything below up to molecule, side by side
+	@tools/run-tests
+
+lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
+	@tools/run-tests lint
+
+sanity: venv ## ansible-test sanity
+	@tools/run-tests sanity
+
+unit: venv ## Unit tests (no server needed)
+	@tools/run-tests unit
+
+molecule: setup ## All Molecule scenarios, or one: make molecule SCENARIO=default
+	@tools/run-tests $(if $(SCENARIO),molecule-$(SCENARIO),molecule)
+
+demo: setup ## Two servers, a live writer, the bootstrap, the proof
+	@demo/run
+
+demo-clean: ## Remove what the demo made
+	@demo/clean
+
+bench: setup ## Measure against the plain procedure and other tools
+	@tests/bench/run
+
+changelog: venv ## Make CHANGELOG.md from changelogs/
+	@antsibull-changelog release --reload-plugins
+
+lock: ## Pin requirements/dev.txt again: make lock OLD=python3.11 NEW=python3.13
+	@tools/lock $(OLD) $(NEW)
+
+build: venv ## Build the collection's archive into build/
+	@ansible-galaxy collection build --force --output-path build
+
+clean: ## Remove everything that make made, images and the engine excepted
+	@rm -rf .venv .cache .ansible build tests/output
