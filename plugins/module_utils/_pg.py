@@ -54,7 +54,7 @@ class Session:
 
     def __init__(self, conninfo: ConnInfo, application_name: str = APPLICATION_NAME) -> None:
         self.conninfo = conninfo
-        params = {
+        params: dict[str, t.Any] = {
             "connect_timeout": str(CONNECT_TIMEOUT),
             "application_name": application_name,
             **conninfo.params,
@@ -111,6 +111,23 @@ class Session:
         """Run a statement and return the number of rows that it touched (-1 if not known)."""
         with self._cursor() as cursor:
             self._run(cursor, query, params)
+            return int(cursor.rowcount)
+
+    def copy(self, statement: sql.Composable, stream: t.Any, size: int = 1 << 20) -> int:
+        """Run COPY ... TO STDOUT into, or COPY ... FROM STDIN out of, a binary stream.
+
+        An exception of the stream ends the COPY and is raised as it is; after that, a session that
+        was copying out can only be closed.
+
+        :param stream: has C(write(bytes)) or C(read(size)).
+        :param size: how many bytes to ask the stream for at once.
+        :returns: the number of rows.
+        """
+        with self._cursor() as cursor:
+            try:
+                cursor.copy_expert(self.as_text(statement), stream, size)
+            except psycopg2.Error as error:
+                raise self.failure(error) from error
             return int(cursor.rowcount)
 
     @contextlib.contextmanager

@@ -1,0 +1,868 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""Seeds a master: copies the selected tables of the source in parallel, and proves the copy.
+
+The work goes in rounds. A round takes one snapshot of the source, after the triggers that queue
+changes exist, and copies every table that the ledger does not vouch for yet. What could not be
+copied (a lock, a table truncated meanwhile, a server that restarted) is left to the next round and
+its newer snapshot: the queue replays later changes by key, so tables need not share a snapshot.
+A run that was killed is simply followed by another round.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import os
+import time
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _ledger,
+    _pg,
+    _rowhash,
+    _seed_facts,
+    _seed_plan,
+    _seed_worker,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    ConnectionFailed,
+    MultimasterError,
+    Refused,
+    StatementFailed,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_plan import Job
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_pool import (
+    Channel,
+    Message,
+    Pool,
+    Process,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table, select
+
+# Seconds between two notes of the progress, in the caller's hands and in the ledger.
+_REPORT_EVERY = 1.0
+_LEDGER_EVERY = 2.0
+# Seconds before another round: doubled each time, up to the second number.
+_BACKOFF = (1.0, 15.0)
+# Seconds to wait for another seed's lock: as long as a server needs to see that its client died.
+_LOCK_WAIT = 10.0
+
+
+class Interrupted(MultimasterError):
+    """The caller wants no more of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the user asked for.
+
+    :param workers: processes that copy at once, 0 = as many as fit the machine.
+    :param rate_limit: bytes per second from the source, over all workers; 0 = no limit.
+    :param index_mode: "auto" or one of C(_seed_plan)'s modes.
+    :param lock_timeout: milliseconds to wait for a lock on a table of the source.
+    :param rounds: how often to try what could not be copied.
+    """
+
+    tables: t.Sequence[str]
+    exclude: t.Sequence[str]
+    require_triggers: bool = True
+    workers: int = 0
+    rate_limit: int = 0
+    index_mode: str = "auto"
+    maintenance_work_mem: str = "256MB"
+    lz4: bool = True
+    lock_timeout: int = 5000
+    rounds: int = 6
+    proof: bool = True
+
+
+@dataclasses.dataclass
+class Progress:
+    """How far a seed is.
+
+    :param phase: start, copy, indexes, refresh, finished.
+    :param bytes_done: of bytes_total, the source's sizes of tables.
+    :param streamed: bytes that came from the source.
+    :param rate: streamed bytes per second, over the last seconds.
+    :param remaining: seconds until the copy ends at the present pace, None when not known.
+    :param snapshot_age: seconds that the source's snapshot has been held, None when released.
+    :param current: tables or indexes in work.
+    """
+
+    phase: str = "start"
+    round: int = 0
+    tables_total: int = 0
+    tables_done: int = 0
+    bytes_total: int = 0
+    bytes_done: int = 0
+    streamed: int = 0
+    rate: float = 0.0
+    remaining: float | None = None
+    indexes_total: int = 0
+    indexes_done: int = 0
+    snapshot_age: float | None = None
+    elapsed: float = 0.0
+    current: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Plan:
+    """What is to be done, from the state of both servers.
+
+    :param selected: tables of the source that take part.
+    :param jobs: those to copy.
+    :param unfinished: copied by a killed run, with the indexes that are still to be built.
+    :param complete: the last run came to its end.
+    """
+
+    selected: list[Table]
+    jobs: list[Job]
+    unfinished: list[tuple[TableName, list[_seed_plan.IndexFacts]]]
+    complete: bool
+    identity: str
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether everything selected is seeded."""
+        return self.complete and not self.jobs and not self.unfinished
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a seed did, or would do."""
+
+    changed: bool
+    tables: list[dict[str, t.Any]]
+    selected: int = 0
+    workers: int = 0
+    seconds: float = 0.0
+    rounds: int = 0
+    snapshot_seconds: float = 0.0
+    queued_rows: int = 0
+    indexes_built: int = 0
+    materialized_views: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class _Failures:
+    """What a round could not do."""
+
+    later: dict[str, list[str]] = dataclasses.field(
+        default_factory=lambda: collections.defaultdict(list)
+    )
+    for_good: list[str] = dataclasses.field(default_factory=list)
+    # The last text for the why of C(later).
+    text: str = ""
+
+
+class Seeder:
+    """One seed of one target from one source.
+
+    :param maintenance_db: a database of the target's server that exists in any case.
+    :param report: called about every second.
+    :param keep_going: asked several times a second; False ends the work at once.
+    """
+
+    def __init__(
+        self,
+        source: ConnInfo,
+        target: ConnInfo,
+        maintenance_db: str,
+        options: Options,
+        report: t.Callable[[Progress], None] = lambda _progress: None,
+        keep_going: t.Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._source_info = source
+        self._target_info = target
+        self._maintenance_db = maintenance_db
+        self._options = options
+        self._report = report
+        self._keep_going = keep_going
+        self._progress = Progress()
+        self._started = time.monotonic()
+        self._name = f"{_pg.APPLICATION_NAME} seed {target.name}"[:63]
+        self._workers = options.workers or _seed_plan.default_workers(os.cpu_count() or 2)
+        self._outcome = Outcome(changed=False, tables=[], workers=self._workers)
+        self._done: dict[TableName, dict[str, t.Any]] = {}
+        self._queued: int | None = None
+
+    # Planning
+
+    def preview(self) -> Outcome:
+        """What C(run) would do. Reads only."""
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(self._connect(self._source_info))
+            target = self._connect_if_exists()
+            if target is not None:
+                stack.enter_context(target)
+            plan = self._plan(source, target, dry=True)
+        self._outcome.changed = not plan.nothing_to_do
+        self._outcome.selected = len(plan.selected)
+        self._outcome.tables = [_planned(job) for job in plan.jobs]
+        self._outcome.indexes_built = sum(len(indexes) for _name, indexes in plan.unfinished)
+        return self._outcome
+
+    def _connect(self, conninfo: ConnInfo) -> _pg.Session:
+        session = _seed_worker.connect(conninfo, self._name)
+        _rowhash.pin_session(session)
+        return session
+
+    def _connect_if_exists(self) -> _pg.Session | None:
+        try:
+            return self._connect(self._target_info)
+        except ConnectionFailed:
+            name = self._target_info.dbname
+            if not name:
+                raise
+            with self._connect(self._target_info.database(self._maintenance_db)) as server:
+                exists = server.value(
+                    "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = %s)",
+                    (name,),
+                )
+            if exists:
+                raise
+            return None
+
+    def _plan(self, source: _pg.Session, target: _pg.Session | None, dry: bool = False) -> Plan:
+        """Read both servers and decide.
+
+        :param dry: in check mode the earlier steps of a play (schema, triggers) were not done, so
+            what they would have made is not asked for.
+        :raises Refused: naming everything that stands in the way.
+        """
+        options = self._options
+        selected = select(read_tables(source, sizes=False), options.tables, options.exclude)
+        if target is not None:
+            self._check_different(source, target)
+        entries = _ledger.entries(target) if target else {}
+        there = {table.name: table for table in read_tables(target, sizes=False)} if target else {}
+        todo = [table for table in selected if table.name not in entries]
+        plan = Plan(
+            selected=selected,
+            jobs=[],
+            unfinished=self._unfinished(target, selected, entries, there),
+            complete=target is not None and _ledger.is_complete(target),
+            identity=_ledger.identity(source),
+        )
+        if not todo:
+            return plan
+        if dry:
+            # What is not there yet would be cloned from here.
+            pairs = [(table, there.get(table.name)) for table in todo]
+            there = {**{table.name: table for table in todo}, **there}
+        else:
+            pairs = [(table, there.get(table.name)) for table in todo]
+        states = _seed_facts.read_states(source, target, pairs)
+        _seed_plan.check(
+            todo,
+            there,
+            states,
+            self._target_info.name,
+            self._source_info.name,
+            options.require_triggers and not dry,
+        )
+        plan.jobs = self._jobs(source, target, todo, there, states)
+        return plan
+
+    def _jobs(
+        self,
+        source: _pg.Session,
+        target: _pg.Session | None,
+        todo: t.Sequence[Table],
+        there: t.Mapping[TableName, Table],
+        states: t.Mapping[TableName, _seed_plan.TableState],
+    ) -> list[Job]:
+        sizes = {
+            row["oid"]: row["bytes"]
+            for row in source.rows(
+                "SELECT o.oid, COALESCE(pg_catalog.pg_table_size(o.oid::oid), 0) AS bytes"
+                "  FROM unnest(%s::bigint[]) AS o (oid)",
+                ([table.oid for table in todo],),
+            )
+        }
+        mode = self._options.index_mode
+        if target is not None and mode in ("auto", _seed_plan.CATALOG):
+            superuser = _seed_facts.is_superuser(target)
+            if mode == _seed_plan.CATALOG and not superuser:
+                raise Refused(
+                    f"index_mode catalog needs a superuser on {self._target_info.name}",
+                    "Log in as one, or choose auto, recreate or keep.",
+                )
+            mode = _seed_plan.CATALOG if superuser else _seed_plan.RECREATE
+        elif mode == "auto":
+            mode = _seed_plan.CATALOG
+        server = target or source
+        here_facts = _seed_facts.read_type_facts(source)
+        there_facts = _seed_facts.read_type_facts(target) if target else here_facts
+        indexes = _seed_facts.read_indexes(
+            server, [there[table.name] for table in todo], mode == _seed_plan.RECREATE
+        )
+        jobs = []
+        for table in todo:
+            other = there[table.name]
+            copy_format = _seed_plan.pick_format(
+                table,
+                other,
+                here_facts,
+                there_facts,
+                (source.server_version, server.server_version),
+            )
+            sized = dataclasses.replace(table, bytes=sizes[table.oid])
+            jobs.append(
+                _seed_plan.make_job(
+                    sized, other, copy_format, states[table.name], indexes.get(other.oid, ()), mode
+                )
+            )
+        return jobs
+
+    def _unfinished(
+        self,
+        target: _pg.Session | None,
+        selected: t.Sequence[Table],
+        entries: t.Mapping[TableName, _ledger.Entry],
+        there: t.Mapping[TableName, Table],
+    ) -> list[tuple[TableName, list[_seed_plan.IndexFacts]]]:
+        copied = [
+            there[table.name]
+            for table in selected
+            if table.name in entries and entries[table.name].state == _ledger.COPIED
+        ]
+        if not copied or target is None:
+            return []
+        indexes = _seed_facts.read_indexes(target, copied, False)
+        return [
+            (table.name, [index for index in indexes.get(table.oid, ()) if not index.valid])
+            for table in copied
+        ]
+
+    def _check_different(self, source: _pg.Session, target: _pg.Session) -> None:
+        query = (
+            "SELECT pg_catalog.pg_postmaster_start_time()::text || pg_catalog.current_database()"
+            " || (SELECT system_identifier FROM pg_catalog.pg_control_system())::text"
+        )
+        if source.value(query) == target.value(query):
+            raise Refused(
+                f"{self._source_info} and {self._target_info} are the same database",
+                "Give source and target login options of different databases.",
+            )
+
+    # Running
+
+    def run(self) -> Outcome:
+        """Seed what is not seeded yet.
+
+        :raises MultimasterError: naming the tables that could not be seeded; the others are.
+        """
+        outcome = self._outcome
+        wait = _BACKOFF[0]
+        for number in range(1, max(1, self._options.rounds) + 1):
+            outcome.rounds = self._progress.round = number
+            failures = _Failures()
+            try:
+                if self._round(failures):
+                    break
+            except (ConnectionFailed, StatementFailed) as error:
+                # At the first try a wrong password is more likely than a server that restarts.
+                if number == 1 and not outcome.changed:
+                    raise
+                if isinstance(error, StatementFailed):
+                    raise
+                failures.later[_seed_worker.LOST].append("")
+                failures.text = error.one_line
+            if failures.for_good:
+                raise MultimasterError(
+                    "; ".join(failures.for_good[:5]),
+                    "The other tables are kept. Remove the cause and run the task again.",
+                    failures=failures.for_good,
+                )
+            if number == self._options.rounds:
+                raise _gave_up(failures, number)
+            self._sleep(wait)
+            wait = min(wait * 2, _BACKOFF[1])
+        outcome.tables = [self._done[name] for name in sorted(self._done)]
+        outcome.seconds = round(time.monotonic() - self._started, 3)
+        return outcome
+
+    def _sleep(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._check_wanted()
+            time.sleep(0.2)
+
+    def _check_wanted(self) -> None:
+        if not self._keep_going():
+            raise Interrupted(
+                f"The seed of {self._target_info.name} was stopped; finished tables are kept",
+                "Run the task again to go on.",
+            )
+
+    def _round(self, failures: _Failures) -> bool:
+        """One snapshot and what can be copied of it; True when everything is done."""
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(self._connect(self._source_info))
+            target = stack.enter_context(self._connect(self._target_info))
+            if not self._outcome.changed:
+                # A look without the lock, so that a run with nothing to do writes nothing.
+                plan = self._plan(source, target)
+                self._outcome.selected = len(plan.selected)
+                if plan.nothing_to_do:
+                    return True
+            self._check_settings(target)
+            _ledger.create(target)
+            self._lock(target)
+            self._end_orphans(source)
+            self._end_orphans(target)
+            plan = self._plan(source, target)
+            self._outcome.changed = True
+            if self._queued is None:
+                self._queued = _seed_facts.queued_rows(source)
+            round_ = _Round(self, source, target, plan, failures)
+            stack.callback(round_.close)
+            round_.copy()
+            if failures.later or failures.for_good:
+                return False
+            round_.refresh()
+            self._verify(source, target, plan)
+            self._outcome.queued_rows = max(0, _seed_facts.queued_rows(source) - self._queued)
+            _ledger.finish_run(target, round_.run)
+            self._progress.phase = "finished"
+            self._report(self._progress)
+            return True
+
+    def _check_settings(self, target: _pg.Session) -> None:
+        try:
+            target.execute(
+                "SELECT pg_catalog.set_config('session_replication_role', 'replica', false),"
+                " pg_catalog.set_config('session_replication_role', 'origin', false),"
+                " pg_catalog.set_config('maintenance_work_mem', %s, false)",
+                (self._options.maintenance_work_mem,),
+            )
+        except StatementFailed as error:
+            raise Refused(
+                error.message,
+                "Seeding needs a superuser, or a role that may set session_replication_role.",
+            ) from error
+
+    def _lock(self, target: _pg.Session) -> None:
+        end = time.monotonic() + _LOCK_WAIT
+        while not _ledger.lock(target):
+            if time.monotonic() > end:
+                raise Refused(
+                    f"Another seed of {self._target_info.name} is under way",
+                    "Wait for it, or end it.",
+                )
+            self._check_wanted()
+            time.sleep(0.5)
+
+    def _end_orphans(self, session: _pg.Session) -> None:
+        """End what a killed run left on a server, now that no other can be at work.
+
+        A server before version 14 does not notice a dead client while it builds an index.
+        """
+        query = (
+            " FROM pg_catalog.pg_stat_activity WHERE application_name = %s"
+            " AND datname = pg_catalog.current_database()"
+            " AND pid <> pg_catalog.pg_backend_pid()"
+        )
+        session.execute("SELECT pg_catalog.pg_terminate_backend(pid)" + query, (self._name,))
+        end = time.monotonic() + _LOCK_WAIT
+        while session.value("SELECT count(*)" + query, (self._name,)):
+            if time.monotonic() > end:
+                raise Refused(
+                    f"{session.conninfo} still runs statements of a seed that was killed",
+                    "Wait until they have ended.",
+                )
+            self._check_wanted()
+            time.sleep(0.2)
+
+    def _verify(self, source: _pg.Session, target: _pg.Session, plan: Plan) -> None:
+        """The target's tables must have exactly the source's indexes, all of them valid."""
+        there = {table.name: table for table in read_tables(target, sizes=False)}
+        here = {table.name: table for table in read_tables(source, sizes=False)}
+        for table in plan.selected:
+            if table.name not in here or table.name not in there:
+                continue
+            difference = _seed_plan.difference_of_indexes(here[table.name], there[table.name])
+            if difference:
+                raise MultimasterError(
+                    f"{table.name} on {self._target_info.name}: {difference}",
+                    f"Make the indexes like those on {self._source_info.name} and run again.",
+                )
+
+
+class _Round:
+    """The processes of one round and what they are given to do."""
+
+    def __init__(
+        self,
+        seeder: Seeder,
+        source: _pg.Session,
+        target: _pg.Session,
+        plan: Plan,
+        failures: _Failures,
+    ) -> None:
+        self._seeder = seeder
+        self._source = source
+        self._target = target
+        self._plan = plan
+        self._failures = failures
+        self._options = seeder._options
+        self._progress = seeder._progress
+        self._pool: Pool | None = None
+        self._copies: collections.deque[list[int]] = collections.deque()
+        self._builds: collections.deque[Message] = collections.deque()
+        self._waiting: collections.Counter[TableName] = collections.Counter()
+        self._unread: set[int] = set()
+        self._finished: set[int] = set()
+        self._snapshot_since: float | None = None
+        self._rows_of: dict[int, int] = {}
+        self._rates: collections.deque[tuple[float, int]] = collections.deque(maxlen=10)
+        self._reported = 0.0
+        self._noted = 0.0
+        self._spawned = 0
+        jobs = plan.jobs
+        self._progress.tables_total = len(jobs) + len(seeder._done)
+        self._progress.bytes_total = sum(job.source.bytes for job in jobs) + sum(
+            done["size"] for done in seeder._done.values()
+        )
+        self.run = _ledger.begin_run(
+            target, plan.identity, self._progress.tables_total, self._progress.bytes_total
+        )
+        encoding = str(source.value("SELECT pg_catalog.current_setting('server_encoding')"))
+        method = _rowhash.agree([source, target])
+        lz4 = self._options.lz4 and bool(
+            target.value(
+                "SELECT 'lz4' = ANY (enumvals) FROM pg_catalog.pg_settings"
+                " WHERE name = 'default_toast_compression'"
+            )
+        )
+        source_types, target_types = _rowhash.read_types(source), _rowhash.read_types(target)
+        snapshot = self._take_snapshot() if jobs else ""
+        self._counters = _seed_worker.Counters(seeder._workers)
+        self._settings = _seed_worker.Settings(
+            # Converted, and validated, only once: by the target.
+            source=seeder._source_info.with_params(client_encoding=encoding),
+            target=seeder._target_info.with_params(client_encoding=encoding),
+            source_identity=plan.identity,
+            snapshot=snapshot,
+            jobs=jobs,
+            source_types=source_types,
+            target_types=target_types,
+            method=method,
+            application_name=seeder._name,
+            proof=self._options.proof,
+            rate_limit=self._options.rate_limit,
+            lock_timeout=self._options.lock_timeout,
+            maintenance_work_mem=self._options.maintenance_work_mem,
+            lz4=lz4,
+            counters=self._counters,
+        )
+
+    def _take_snapshot(self) -> str:
+        self._source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        snapshot = str(self._source.value("SELECT pg_catalog.pg_export_snapshot()"))
+        self._snapshot_since = time.monotonic()
+        _ledger.update_run(self._target, self.run, phase="copy")
+        self._target.execute(
+            "UPDATE multimaster.seed_run SET snapshot_at = pg_catalog.clock_timestamp()"
+            " WHERE id = %s",
+            (self.run,),
+        )
+        return snapshot
+
+    def _release_snapshot(self) -> None:
+        if self._snapshot_since is None:
+            return
+        self._seeder._outcome.snapshot_seconds = round(
+            max(self._seeder._outcome.snapshot_seconds, time.monotonic() - self._snapshot_since),
+            3,
+        )
+        self._snapshot_since = None
+        self._source.execute("COMMIT")
+
+    def close(self) -> None:
+        """End all processes."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def copy(self) -> None:
+        """Copy every table of the plan and build its indexes."""
+        batches = _seed_plan.batches(self._plan.jobs, self._seeder._workers)
+        numbers = {job.name: number for number, job in enumerate(self._plan.jobs)}
+        self._copies.extend([[numbers[job.name] for job in batch] for batch in batches])
+        self._unread = set(numbers.values())
+        for name, indexes in self._plan.unfinished:
+            self._build(name, indexes)
+        self._progress.phase = "copy" if self._plan.jobs else "indexes"
+        self._work()
+        self._release_snapshot()
+
+    def refresh(self) -> None:
+        """Fill the materialized views that the source has filled, each after those it reads."""
+        depends, populated = _seed_facts.read_materialized_views(self._source)
+        there, _filled = _seed_facts.read_materialized_views(self._target)
+        names = _seed_plan.order_by_dependency((n for n in there if n in populated), depends)
+        self._progress.phase = "refresh"
+        for name in names:
+            self._builds.append({"do": "refresh", "schema": name.schema, "name": name.name})
+            before = len(self._failures.for_good)
+            self._work()
+            if self._failures.later:
+                raise ConnectionFailed(self._failures.text)
+            if len(self._failures.for_good) == before:
+                self._seeder._outcome.materialized_views.append(str(name))
+            else:
+                # Not data of its own; it may well fail on the source in the same way.
+                self._seeder._outcome.warnings.append(self._failures.for_good.pop())
+
+    def _build(self, name: TableName, indexes: t.Sequence[_seed_plan.IndexFacts]) -> None:
+        for index in indexes:
+            self._builds.append(
+                {
+                    "do": "index",
+                    "schema": index.name.schema,
+                    "name": index.name.name,
+                    "table": [name.schema, name.name],
+                }
+            )
+        self._waiting[name] = len(indexes)
+        self._progress.indexes_total += len(indexes)
+        if not indexes:
+            self._finish(name)
+
+    def _finish(self, name: TableName) -> None:
+        del self._waiting[name]
+        self._builds.append({"do": "finish", "schema": name.schema, "name": name.name})
+
+    # The loop
+
+    def _work(self) -> None:
+        if not (self._copies or self._builds):
+            return
+        if self._pool is None:
+            size = max(1, min(self._seeder._workers, self._most_tasks()))
+            inherited = [s.connection.fileno() for s in (self._source, self._target)]
+            self._pool = Pool(size, self._serve, inherited)
+        while True:
+            self._hand_out()
+            if all(process.task is None for process in self._pool.processes):
+                break
+            for process, message in self._pool.events(0.25):
+                self._handle(process, message)
+            self._seeder._check_wanted()
+            self._tell()
+        self._tell(force=True)
+
+    def _most_tasks(self) -> int:
+        indexes = sum(len(job.defer) + len(job.rebuild) for job in self._plan.jobs)
+        return len(self._copies) + len(self._builds) + indexes
+
+    def _serve(self, channel: Channel, slot: int) -> None:
+        _seed_worker.Worker(self._settings, channel, slot).run()
+
+    def _hand_out(self) -> None:
+        assert self._pool is not None
+        for process in self._pool.idle():
+            # Indexes first: their table is still in the server's memory.
+            if self._builds:
+                self._pool.give(process, self._builds.popleft())
+            elif self._copies:
+                self._pool.give(process, {"do": "copy", "jobs": self._copies.popleft()})
+
+    def _handle(self, process: Process, message: Message | None) -> None:
+        assert self._pool is not None
+        task = process.task
+        if message is None:
+            if self._spawned < 2 * self._seeder._workers:
+                self._spawned += 1
+                self._pool.spawn(process.slot)
+            self._counters.reading(process.slot, None)
+            if task is not None:
+                self._failed(
+                    task, {"why": _seed_worker.LOST, "text": "A worker process was killed"}
+                )
+            if not self._pool.processes:
+                for jobs in self._copies:
+                    self._later(_seed_worker.LOST, jobs)
+                self._copies.clear()
+                self._builds.clear()
+            return
+        if message["event"] == "read":
+            self._unread.difference_update(message["jobs"])
+            self._release_if_read()
+            return
+        process.task = None
+        assert task is not None
+        if message["event"] == "failed":
+            self._failed(task, message)
+        else:
+            self._succeeded(task, message)
+
+    def _release_if_read(self) -> None:
+        """The origin shall not keep old row versions for us longer than we read."""
+        if not self._unread and not self._copies:
+            self._release_snapshot()
+
+    def _succeeded(self, task: Message, message: Message) -> None:
+        if task["do"] == "copy":
+            for table in message["tables"]:
+                self._copied(table)
+        elif task["do"] == "index":
+            name = TableName(*task["table"])
+            self._progress.indexes_done += 1
+            self._seeder._outcome.indexes_built += 1
+            self._waiting[name] -= 1
+            if not self._waiting[name]:
+                self._finish(name)
+
+    def _copied(self, table: Message) -> None:
+        number = table["job"]
+        job = self._plan.jobs[number]
+        self._finished.add(number)
+        self._seeder._done[job.name] = {
+            "table": str(job.name),
+            "rows": table["rows"],
+            "bytes": table["bytes"],
+            "size": job.source.bytes,
+            "seconds": table["seconds"],
+            "format": job.format,
+            "reason": job.reason,
+            "index_mode": job.index_mode,
+        }
+        if table["state"] == _ledger.COPIED:
+            self._build(job.name, job.defer + job.rebuild)
+
+    def _failed(self, task: Message, message: Message) -> None:
+        why, text = message["why"], message.get("text", "")
+        if task["do"] != "copy":
+            what = TableName(task["schema"], task["name"])
+            if why == _seed_worker.FAILED:
+                self._failures.for_good.append(f"{what}: {text}")
+            else:
+                self._failures.later[why].append(str(what))
+                self._failures.text = text
+            return
+        jobs: list[int] = task["jobs"]
+        self._unread.update(jobs)
+        if len(jobs) > 1 and why != _seed_worker.LOST:
+            # One of them is to blame; the others must not suffer.
+            self._copies.extend([number] for number in jobs)
+            return
+        self._unread.difference_update(jobs)
+        if why == _seed_worker.FAILED:
+            name = self._plan.jobs[jobs[0]].name
+            self._failures.for_good.append(text if str(name) in text else f"{name}: {text}")
+        else:
+            self._later(why, jobs)
+            self._failures.text = text
+        self._release_if_read()
+
+    def _later(self, why: str, jobs: t.Sequence[int]) -> None:
+        self._failures.later[why] += [str(self._plan.jobs[number].name) for number in jobs]
+
+    # Progress
+
+    def _tell(self, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self._reported < _REPORT_EVERY:
+            return
+        self._reported = now
+        self._measure(now)
+        self._seeder._report(self._progress)
+        if force or now - self._noted >= _LEDGER_EVERY:
+            self._noted = now
+            progress = self._progress
+            _ledger.update_run(
+                self._target,
+                self.run,
+                phase=progress.phase,
+                tables_done=progress.tables_done,
+                bytes_done=progress.bytes_done,
+                current_tables=progress.current[:10],
+            )
+
+    def _measure(self, now: float) -> None:
+        assert self._pool is not None
+        progress = self._progress
+        current = self._counters.current()
+        done = self._seeder._done
+        progress.tables_done = len(done)
+        progress.bytes_done = sum(entry["size"] for entry in done.values()) + sum(
+            self._share(number, count)
+            for number, count in current.items()
+            if number not in self._finished
+        )
+        progress.streamed = self._counters.total()
+        self._rates.append((now, progress.streamed))
+        (then, earlier), span = self._rates[0], now - self._rates[0][0]
+        progress.rate = (progress.streamed - earlier) / span if span > 0 and then else 0.0
+        progress.elapsed = round(now - self._seeder._started, 1)
+        progress.snapshot_age = (
+            None if self._snapshot_since is None else round(now - self._snapshot_since, 1)
+        )
+        spent = now - (
+            self._seeder._started if self._snapshot_since is None else self._snapshot_since
+        )
+        left = progress.bytes_total - progress.bytes_done
+        progress.remaining = (
+            round(spent * left / progress.bytes_done, 1) if progress.bytes_done and spent else None
+        )
+        tasks = [process.task for process in self._pool.processes if process.task]
+        progress.current = sorted(
+            {self._describe(task, current) for task in tasks}
+            | {str(self._plan.jobs[number].name) for number in current}
+        )
+        progress.current = [name for name in progress.current if name]
+        if progress.phase in ("copy", "indexes"):
+            copying = any(task["do"] == "copy" for task in tasks) or bool(self._copies)
+            progress.phase = "copy" if copying else "indexes"
+
+    def _describe(self, task: Message, current: t.Collection[int]) -> str:
+        if task["do"] == "copy":
+            if any(number in current for number in task["jobs"]):
+                return ""  # named by what is being read
+            return str(self._plan.jobs[task["jobs"][0]].name)
+        return str(TableName(task["schema"], task["name"]))
+
+    def _share(self, number: int, count: int) -> int:
+        """How much of a table's size the bytes read so far stand for: never all of it, since the
+        stream may be longer than the table (it is not compressed)."""
+        size = self._plan.jobs[number].source.bytes
+        return min(count, int(size * 0.98))
+
+
+def _planned(job: Job) -> dict[str, t.Any]:
+    return {
+        "table": str(job.name),
+        "rows": max(0, job.source.rows),
+        "size": job.source.bytes,
+        "format": job.format,
+        "reason": job.reason,
+        "index_mode": job.index_mode,
+    }
+
+
+def _gave_up(failures: _Failures, rounds: int) -> MultimasterError:
+    words = {
+        _seed_worker.LOCKED: "locked by others on the source",
+        _seed_worker.MOVED: "truncated or rewritten again and again",
+        _seed_worker.LOST: "connections were lost",
+    }
+    parts = []
+    for why, names in failures.later.items():
+        named = _seed_plan.some(name for name in names if name)
+        parts.append(f"{named}: {words[why]}" if named else words[why])
+    return MultimasterError(
+        f"Not everything could be seeded in {rounds} rounds: {'; '.join(parts)}."
+        f" Last error: {failures.text or 'none'}",
+        "Finished tables are kept; run the task again.",
+    )

@@ -1,0 +1,644 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""One process of a seed: copies tables, proves them equal, builds indexes.
+
+A thread reads from the source, the main thread writes to the target; between them a short queue of
+chunks, so memory does not depend on the size of tables or rows' number, and the source is already
+read while the target still works on what came before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import mmap
+import os
+import queue
+import socket
+import threading
+import time
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _ledger, _pg, _rowhash
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    ConnectionFailed,
+    MultimasterError,
+    StatementFailed,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_plan import (
+    BINARY,
+    Job,
+    some,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_pool import (
+    Channel,
+    Message,
+    tasks_of,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
+
+# Bytes that go through the queue at once, and how many such chunks it holds.
+CHUNK = 256 << 10
+_CHUNKS = 16
+
+# How a task can fail.
+LOCKED = "locked"  # a lock on the source was not to be had in time; try later
+MOVED = "moved"  # truncated or rewritten since the snapshot; needs a new one
+LOST = "lost"  # a connection or a server went away; try again
+FAILED = "failed"  # trying again would not help
+_RETRY = frozenset(
+    {
+        "40001",  # serialization_failure
+        _pg.DEADLOCK_DETECTED,
+        "53300",  # too_many_connections
+        "55000",  # object_not_in_prerequisite_state: the exported snapshot is gone
+        "57P01",  # admin_shutdown
+        "57P02",  # crash_shutdown
+        "57P03",  # cannot_connect_now
+        "22023",  # invalid_parameter_value: the same, as newer servers say it
+    }
+)
+
+
+class Counters:
+    """Numbers that all processes of a seed see: what each one is reading just now."""
+
+    _CELLS = 4  # per worker: bytes in all, 1 while reading, bytes of this table, job + 1
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._memory = mmap.mmap(-1, workers * self._CELLS * 8)
+        self._cells = memoryview(self._memory).cast("q")
+
+    def add(self, slot: int, count: int) -> None:
+        """Note bytes that came from the source."""
+        self._cells[slot * self._CELLS] += count
+        self._cells[slot * self._CELLS + 2] += count
+
+    def reading(self, slot: int, job: int | None) -> None:
+        """Note that a table is begun, or that this worker reads nothing."""
+        base = slot * self._CELLS
+        self._cells[base + 1] = int(job is not None)
+        self._cells[base + 2] = 0
+        self._cells[base + 3] = 0 if job is None else job + 1
+
+    def readers(self) -> int:
+        """How many workers are reading."""
+        return sum(self._cells[slot * self._CELLS + 1] for slot in range(self.workers))
+
+    def total(self) -> int:
+        """Bytes read by all workers."""
+        return sum(self._cells[slot * self._CELLS] for slot in range(self.workers))
+
+    def current(self) -> dict[int, int]:
+        """Job to bytes, for the tables that are being read."""
+        found = {}
+        for slot in range(self.workers):
+            base = slot * self._CELLS
+            if self._cells[base + 3]:
+                found[self._cells[base + 3] - 1] = self._cells[base + 2]
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What every worker of a seed knows.
+
+    :param sides: types of source and target.
+    :param rate_limit: bytes per second from the source, over all workers; 0 = no limit.
+    :param lock_timeout: milliseconds to wait for a lock on the source.
+    """
+
+    source: ConnInfo
+    target: ConnInfo
+    source_identity: str
+    snapshot: str
+    jobs: t.Sequence[Job]
+    source_types: _rowhash.Types
+    target_types: _rowhash.Types
+    method: _rowhash.Method
+    application_name: str
+    proof: bool
+    rate_limit: int
+    lock_timeout: int
+    maintenance_work_mem: str
+    lz4: bool
+    counters: Counters
+
+
+class Mismatch(MultimasterError):
+    """What arrived is not what was sent."""
+
+
+class _Moved(Exception):
+    """Tables that are not those of the snapshot any more."""
+
+    def __init__(self, jobs: t.Sequence[int]) -> None:
+        super().__init__()
+        self.jobs = jobs
+
+
+class _Stopped(Exception):
+    """The target failed, so the source need not be read any further."""
+
+
+def set_for_session(session: _pg.Session, settings: t.Mapping[str, str]) -> None:
+    """Set parameters that the server knows, in one round trip; unknown ones are left out."""
+    session.execute(
+        "SELECT pg_catalog.set_config(s.name, v.value, false)"
+        "  FROM unnest(%s::text[], %s::text[]) AS v (name, value)"
+        "  JOIN pg_catalog.pg_settings s ON s.name = v.name",
+        (list(settings), list(settings.values())),
+    )
+
+
+# A server that waits for nobody: it looks for its client while it computes, and finds a dead
+# network within half a minute.
+_WATCHFUL = {
+    "client_connection_check_interval": "1s",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "jit": "off",
+}
+_KEEPALIVES = {
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+
+def connect(conninfo: ConnInfo, application_name: str) -> _pg.Session:
+    """A session that notices within half a minute when the other end is gone."""
+    missing = {k: v for k, v in _KEEPALIVES.items() if k not in conninfo.params}
+    session = _pg.Session(conninfo.with_params(**missing), application_name)
+    set_for_session(session, _WATCHFUL)
+    return session
+
+
+class _Sink(io.RawIOBase):
+    """The end of the source: passes on chunks, counts them and keeps the pace."""
+
+    def __init__(self, put: t.Callable[[t.Any], None], settings: Settings, slot: int) -> None:
+        super().__init__()
+        self._put = put
+        self._settings = settings
+        self._slot = slot
+        self._next = 0.0
+        self.bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: t.Any) -> int:
+        chunk = bytes(data)
+        self.bytes += len(chunk)
+        self._settings.counters.add(self._slot, len(chunk))
+        if self._settings.rate_limit:
+            share = self._settings.rate_limit / max(1, self._settings.counters.readers())
+            now = time.monotonic()
+            if self._next > now:
+                time.sleep(self._next - now)
+            self._next = max(self._next, now) + len(chunk) / share
+        self._put(chunk)
+        return len(chunk)
+
+
+class _Feeder(threading.Thread):
+    """Reads tables from the source, in one transaction on the exported snapshot.
+
+    Puts chunks into the queue, None at the end of each table, and its exception when it fails.
+    """
+
+    def __init__(self, worker: Worker, jobs: t.Sequence[int]) -> None:
+        super().__init__(daemon=True)
+        self._worker = worker
+        self._jobs = jobs
+        self._queue: queue.Queue[t.Any] = queue.Queue(_CHUNKS)
+        self._stop_asked = threading.Event()
+        self._left = b""
+        self.failure: BaseException | None = None
+        self.bytes: dict[int, int] = {}
+        self.sums: dict[int, tuple[int, str]] = {}
+
+    def run(self) -> None:
+        try:
+            self._feed()
+        except BaseException as error:
+            self.failure = error
+            with contextlib.suppress(_Stopped):
+                self._put(error)
+
+    def _feed(self) -> None:
+        worker = self._worker
+        settings = worker.settings
+        session = worker.source()
+        jobs = [settings.jobs[i] for i in self._jobs]
+        self._begin(session, jobs)
+        try:
+            for number, job in zip(self._jobs, jobs):
+                settings.counters.reading(worker.slot, number)
+                sink = _Sink(self._put, settings, worker.slot)
+                # C(RawIOBase.write) once per chunk instead of once per row.
+                stream = io.BufferedWriter(sink, CHUNK)
+                session.copy(_copy(job, "TO STDOUT"), stream)
+                stream.flush()
+                self.bytes[number] = sink.bytes
+                self._put(None)
+        finally:
+            settings.counters.reading(worker.slot, None)
+        if settings.proof:
+            self.sums = sums(
+                session, [(n, j.source) for n, j in zip(self._jobs, jobs)], worker, source=True
+            )
+        session.execute("COMMIT")
+        worker.channel.send({"event": "read", "jobs": list(self._jobs)})
+
+    def _begin(self, session: _pg.Session, jobs: t.Sequence[Job]) -> None:
+        """Enter the snapshot and make sure that the tables are still those that it saw.
+
+        An old snapshot sees nothing of the rows of a table that was truncated or rewritten later.
+        """
+        sql = _pg.sql
+        oids = [job.source.oid for job in jobs]
+        rows = session.rows(
+            sql.SQL(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT {};"
+                " LOCK TABLE {} IN ACCESS SHARE MODE;"
+                " SELECT o.oid::bigint AS oid,"
+                "        COALESCE(pg_catalog.pg_relation_filenode(o.oid), 0)::bigint AS filenode"
+                "   FROM unnest({}::bigint[]::oid[]) AS o (oid)"
+            ).format(
+                sql.Literal(self._worker.settings.snapshot),
+                sql.SQL(", ").join(
+                    sql.SQL("ONLY {}").format(sql.Identifier(job.name.schema, job.name.name))
+                    for job in jobs
+                ),
+                sql.Literal(oids),
+            )
+        )
+        now = {row["oid"]: row["filenode"] for row in rows}
+        moved = [
+            number
+            for number, job in zip(self._jobs, jobs)
+            if now.get(job.source.oid) != job.state.filenode
+        ]
+        if moved:
+            raise _Moved(moved)
+
+    def _put(self, item: t.Any) -> None:
+        while True:
+            if self._stop_asked.is_set():
+                raise _Stopped()
+            with contextlib.suppress(queue.Full):
+                self._queue.put(item, timeout=0.5)
+                return
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes of the current table, b"" at its end."""
+        if not self._left:
+            item = self._queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            if item is None:
+                return b""
+            self._left = item
+        if size < 0 or len(self._left) <= size:
+            data, self._left = self._left, b""
+        else:
+            data, self._left = self._left[:size], self._left[size:]
+        return data
+
+    def stop(self) -> None:
+        """End the thread, wherever it is, and its session, which may be amid a COPY."""
+        self._stop_asked.set()
+        if self.is_alive():
+            self._worker.abort_source()
+        self.join()
+        self._worker.drop_source()
+
+
+def _copy(job: Job, direction: str) -> t.Any:
+    sql = _pg.sql
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in job.columns)
+    # COPY t () is an error, COPY t of a table without columns is not.
+    columns = sql.SQL("({})").format(names) if job.columns else sql.SQL("")
+    options = " (FORMAT binary)" if job.format == BINARY else ""
+    return sql.SQL("COPY {} {} {}").format(
+        sql.Identifier(job.name.schema, job.name.name), columns, sql.SQL(direction + options)
+    )
+
+
+def sums(
+    session: _pg.Session, tables: t.Sequence[tuple[int, Table]], worker: Worker, source: bool
+) -> dict[int, tuple[int, str]]:
+    """Count and sum of row hashes of several tables, in one round trip."""
+    sql = _pg.sql
+    settings = worker.settings
+    statement = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {} AS job, s.rows, s.hash FROM ({}) AS s").format(
+            sql.Literal(number),
+            _rowhash.aggregate(
+                table,
+                settings.source_types if source else settings.target_types,
+                settings.method,
+                worker.as_text(number),
+            ),
+        )
+        for number, table in tables
+    )
+    # Text of reg* types depends on search_path, and on the target the load needs the database's.
+    path = sql.SQL("SET search_path TO pg_catalog; ")
+    return {row["job"]: (row["rows"], row["hash"]) for row in session.rows(path + statement)}
+
+
+class Worker:
+    """Works on the tasks that come through the channel, until the other end is gone."""
+
+    def __init__(self, settings: Settings, channel: Channel, slot: int) -> None:
+        self.settings = settings
+        self.channel = channel
+        self.slot = slot
+        self._source: _pg.Session | None = None
+        self._target: _pg.Session | None = None
+
+    def run(self) -> None:
+        """Never returns."""
+        tasks_of(self.channel, self._do)
+
+    def _do(self, task: Message) -> None:
+        try:
+            answer = getattr(self, "_task_" + task["do"])(task) or {}
+            self.channel.send({"event": "done", **answer})
+        except _Moved as moved:
+            self.channel.send({"event": "failed", "why": MOVED, "jobs": list(moved.jobs)})
+        except MultimasterError as error:
+            self._report(error)
+        except Exception as error:
+            self._drop_target()
+            self.channel.send(
+                {"event": "failed", "why": FAILED, "text": f"{type(error).__name__}: {error}"}
+            )
+
+    def _report(self, error: MultimasterError) -> None:
+        why = FAILED
+        if isinstance(error, ConnectionFailed):
+            why = LOST
+        elif isinstance(error, StatementFailed):
+            if error.sqlstate == _pg.LOCK_NOT_AVAILABLE:
+                why = LOCKED
+            elif error.sqlstate in _RETRY:
+                why = LOST
+        self._drop_target()
+        self.channel.send({"event": "failed", "why": why, "text": error.one_line})
+
+    # Connections, opened here and not before the fork, which TLS would not survive.
+
+    def source(self) -> _pg.Session:
+        """The session on the source."""
+        if self._source is None:
+            settings = self.settings
+            session = connect(settings.source, settings.application_name)
+            _rowhash.pin_session(session)
+            set_for_session(
+                session,
+                {
+                    "lock_timeout": str(settings.lock_timeout),
+                    # The origin has other work to do.
+                    "max_parallel_workers_per_gather": "0",
+                },
+            )
+            self._source = session
+        return self._source
+
+    def abort_source(self) -> None:
+        """Make whoever waits for the source fail at once, and the server when it next sends."""
+        if self._source is not None:
+            with contextlib.suppress(Exception):
+                descriptor = os.dup(self._source.connection.fileno())
+                with socket.socket(fileno=descriptor) as sock:
+                    sock.shutdown(socket.SHUT_RDWR)
+
+    def drop_source(self) -> None:
+        """Close the session on the source."""
+        session, self._source = self._source, None
+        if session is not None:
+            session.close()
+
+    def _drop_target(self) -> None:
+        session, self._target = self._target, None
+        if session is not None:
+            session.close()
+
+    def target(self) -> _pg.Session:
+        """The session on the target."""
+        if self._target is None:
+            settings = self.settings
+            session = connect(settings.target, settings.application_name)
+            _rowhash.pin_session(session)
+            wanted = {
+                "session_replication_role": "replica",
+                "default_transaction_read_only": "off",
+                # The run's last commit waits for the disk, and so for all before it.
+                "synchronous_commit": "off",
+                "maintenance_work_mem": settings.maintenance_work_mem,
+            }
+            if settings.lz4:
+                wanted["default_toast_compression"] = "lz4"
+            set_for_session(session, wanted)
+            # Functions in indexes and constraints may rely on the database's own path.
+            session.execute("RESET search_path")
+            self._target = session
+        return self._target
+
+    def as_text(self, number: int) -> frozenset[str]:
+        """Columns to hash through their text, since the servers would hash them differently."""
+        job = self.settings.jobs[number]
+        return _rowhash.columns_as_text(
+            [(job.source, self.settings.source_types), (job.target, self.settings.target_types)]
+        )
+
+    # Tasks
+
+    def _task_copy(self, task: Message) -> Message:
+        numbers: list[int] = task["jobs"]
+        jobs = [self.settings.jobs[number] for number in numbers]
+        target = self.target()
+        self._prepare(target, jobs)
+        feeder = _Feeder(self, numbers)
+        started = time.monotonic()
+        feeder.start()
+        try:
+            with target.transaction():
+                entries = self._load(target, feeder, numbers, started)
+        except BaseException:
+            # What the source said comes first: the target only repeats that its input ended.
+            failure = feeder.failure
+            feeder.stop()
+            if failure is not None:
+                raise failure from None
+            raise
+        return {
+            "tables": [
+                {
+                    "job": number,
+                    "rows": entry.rows,
+                    "bytes": entry.bytes,
+                    "seconds": entry.seconds,
+                    "state": entry.state,
+                }
+                for number, entry in zip(numbers, entries)
+            ]
+        }
+
+    def _prepare(self, target: _pg.Session, jobs: t.Sequence[Job]) -> None:
+        sql = _pg.sql
+        for job in jobs:
+            if job.state.target_bytes and not job.small:
+                # Dead rows of a killed load; TRUNCATE is refused where a foreign key points here.
+                target.execute(
+                    sql.SQL("VACUUM {}").format(sql.Identifier(job.name.schema, job.name.name))
+                )
+        deferred = [index.oid for job in jobs for index in job.defer]
+        if deferred:
+            # Rows are not entered into an index that is not ready; REINDEX makes it ready again.
+            target.execute(
+                "UPDATE pg_catalog.pg_index SET indisvalid = false, indisready = false"
+                " WHERE indexrelid = ANY (%s::bigint[]::oid[])",
+                (deferred,),
+            )
+
+    def _load(
+        self, target: _pg.Session, feeder: _Feeder, numbers: t.Sequence[int], started: float
+    ) -> list[_ledger.Entry]:
+        sql = _pg.sql
+        settings = self.settings
+        jobs = [settings.jobs[number] for number in numbers]
+        _run_all(target, [line for job in jobs for line in _before(job)])
+        rows = {}
+        for number, job in zip(numbers, jobs):
+            try:
+                rows[number] = target.copy(_copy(job, "FROM STDIN"), feeder)
+            except StatementFailed as error:
+                raise StatementFailed(
+                    f"{job.name}: {error.message}", sqlstate=error.sqlstate
+                ) from error
+        _run_all(target, [line for job in jobs for line in _after(job)])
+        found: dict[int, tuple[int, str]] = {}
+        if settings.proof:
+            pairs = [(number, job.target) for number, job in zip(numbers, jobs)]
+            found = sums(target, pairs, self, source=False)
+        feeder.join()
+        if feeder.failure is not None:
+            raise feeder.failure
+        if settings.proof:
+            wrong = [n for n in numbers if found[n] != feeder.sums[n]]
+            if wrong:
+                number = wrong[0]
+                names = [settings.jobs[n].name for n in wrong]
+                raise Mismatch(
+                    f"{some(names)}: {found[number][0]} rows arrived with another sum of hashes"
+                    f" than the {feeder.sums[number][0]} rows that were read; nothing of it was"
+                    " kept",
+                    "Look for triggers, defaults or rules on the target that change rows.",
+                )
+        seconds = time.monotonic() - started
+        entries = [
+            _ledger.Entry(
+                name=job.name,
+                table_oid=job.target.oid,
+                state=_ledger.COPIED if job.defer or job.rebuild else _ledger.SEEDED,
+                rows=rows[number],
+                bytes=feeder.bytes[number],
+                hash=found[number][1] if settings.proof else None,
+                format=job.format,
+                index_mode=job.index_mode,
+                snapshot=settings.snapshot,
+                source=settings.source_identity,
+                seconds=round(seconds / len(jobs), 3),
+            )
+            for number, job in zip(numbers, jobs)
+        ]
+        lines = [sql.SQL("RESET search_path"), _ledger.record(entries)]
+        analyze = [job for job in jobs if not (job.defer or job.rebuild)]
+        if analyze:
+            lines.append(
+                sql.SQL("ANALYZE {}").format(
+                    sql.SQL(", ").join(sql.Identifier(j.name.schema, j.name.name) for j in analyze)
+                )
+            )
+        _run_all(target, lines)
+        return entries
+
+    def _task_index(self, task: Message) -> None:
+        sql = _pg.sql
+        self.target().execute(
+            sql.SQL("REINDEX INDEX {}").format(sql.Identifier(task["schema"], task["name"]))
+        )
+
+    def _task_finish(self, task: Message) -> None:
+        name = TableName(task["schema"], task["name"])
+        sql = _pg.sql
+        target = self.target()
+        with target.transaction():
+            _run_all(
+                target,
+                [
+                    sql.SQL("ANALYZE {}").format(sql.Identifier(name.schema, name.name)),
+                    _ledger.mark_seeded(name),
+                ],
+            )
+
+    def _task_refresh(self, task: Message) -> None:
+        sql = _pg.sql
+        self.target().execute(
+            sql.SQL("REFRESH MATERIALIZED VIEW {}").format(
+                sql.Identifier(task["schema"], task["name"])
+            )
+        )
+        self.target().execute(
+            sql.SQL("ANALYZE {}").format(sql.Identifier(task["schema"], task["name"]))
+        )
+
+
+def _before(job: Job) -> list[t.Any]:
+    """Statements that get a table out of the load's way, undone by C(_after) before the commit."""
+    sql = _pg.sql
+    table = sql.Identifier(job.name.schema, job.name.name)
+    lines = [
+        sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(table, sql.Identifier(name))
+        for name, _kind in job.state.always_triggers
+    ]
+    lines += [
+        sql.SQL("DROP INDEX {}").format(sql.Identifier(index.name.schema, index.name.name))
+        for index in job.recreate
+    ]
+    return lines
+
+
+def _after(job: Job) -> list[t.Any]:
+    sql = _pg.sql
+    table = sql.Identifier(job.name.schema, job.name.name)
+    words = {"A": "ALWAYS", "R": "REPLICA"}
+    lines = [
+        sql.SQL("ALTER TABLE {} ENABLE " + words[kind] + " TRIGGER {}").format(
+            table, sql.Identifier(name)
+        )
+        for name, kind in job.state.always_triggers
+    ]
+    # As pg_get_indexdef wrote them, every name quoted where needed.
+    lines += [sql.SQL("{}").format(sql.SQL(index.definition)) for index in job.recreate]
+    return lines
+
+
+def _run_all(session: _pg.Session, statements: t.Sequence[t.Any]) -> None:
+    """Several statements in one round trip."""
+    if statements:
+        session.execute(_pg.sql.SQL("; ").join(statements))

@@ -1,0 +1,390 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: data_seed
+short_description: Copy the tables of a live database into a new master, and prove the copy
+version_added: 1.0.0
+description:
+  - Copies the rows of all selected tables from O(source) to O(target), with several processes that
+    share one snapshot of the source. Writers of the source are not held up.
+  - The snapshot is taken after the triggers by which Bucardo queues changes exist, so what changes
+    later is replayed by Bucardo once the sync is released.
+  - Triggers and foreign keys do not fire on the target, sequences are left alone, and nothing of
+    the schemas C(bucardo) and C(multimaster) is copied.
+  - Every table is all or nothing. Its count and its sum of row hashes on the target must equal
+    those of the source within the snapshot, or its transaction is rolled back and the task fails.
+  - A table C(multimaster.seed) on the target notes each table in the transaction that loads it.
+    A task that was killed, on whichever side, is finished by running it again. Tables that were
+    seeded once are never touched again.
+  - Larger tables are loaded without maintaining their indexes, which are built right afterwards
+    by several processes. Materialized views are refreshed and statistics gathered at the end.
+author:
+  - multimaster.bucardo contributors (@multimaster)
+options:
+  source:
+    description: The master to copy from. Its login role must be able to read all selected tables.
+    type: dict
+    required: true
+    suboptions: &master
+      name:
+        description: Name of the master, as messages call it.
+        type: str
+        required: true
+      origin:
+        description: Whether the topology was started from this master. Not used here.
+        type: bool
+        default: false
+      maintenance_db:
+        description: A database of this server that exists in any case.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as.
+        type: str
+      login_password:
+        description: Password of the role. It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description: Directory of the Unix socket, used when the host is empty or C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  target:
+    description:
+      - The master to copy to. Its tables must exist, with the same columns, and be empty.
+      - Its login role must be a superuser, or own the tables and be allowed to set
+        C(session_replication_role).
+    type: dict
+    required: true
+    suboptions: *master
+  tables:
+    description:
+      - Tables that take part, as C(schema.table) or as shell-like patterns.
+      - Patterns match ordinary tables and partitions only. Other relations must be named.
+    type: list
+    elements: str
+    default: ["*.*"]
+  exclude:
+    description: Tables or patterns to leave out of O(tables).
+    type: list
+    elements: str
+    default: []
+  require_triggers:
+    description:
+      - Refuse to start when a selected table lacks an enabled trigger C(bucardo_delta) on either
+        side, because changes during the copy would be lost.
+      - Set it to V(false) only when nothing writes to the source.
+    type: bool
+    default: true
+  workers:
+    description:
+      - Processes that copy and build indexes at once. Each uses one connection per server.
+      - The default is the number of processors where the task runs, at least 2 and at most 4.
+    type: int
+  rate_limit:
+    description: Bytes per second to read from the source at most. V(0) is no limit.
+    type: int
+    default: 0
+  index_mode:
+    description:
+      - How indexes of tables of 1 MB and more are kept out of the way of the load.
+      - V(catalog) marks them as not ready in C(pg_index) and rebuilds them by C(REINDEX), which
+        leaves constraints, foreign keys, names and comments alone. Needs a superuser.
+      - V(recreate) drops plain secondary indexes and creates them again in the transaction that
+        loads the table. Indexes of constraints are kept.
+      - V(keep) leaves them all in place.
+      - V(auto) is V(catalog) for superusers, else V(recreate).
+    type: str
+    choices: [auto, catalog, recreate, keep]
+    default: auto
+  maintenance_work_mem:
+    description: PostgreSQL's parameter of that name, for each worker that builds indexes.
+    type: str
+    default: 256MB
+  toast_compression:
+    description:
+      - How long values are compressed on the target, in columns that do not say it themselves.
+      - V(lz4) needs less than half of the processor time where the target knows it (14 and newer).
+      - V(server) leaves it to the server's C(default_toast_compression).
+    type: str
+    choices: [lz4, server]
+    default: lz4
+  lock_timeout:
+    description:
+      - Milliseconds to wait for a table of the source that others have locked exclusively. Such a
+        table is tried again later.
+    type: int
+    default: 5000
+  rounds:
+    description:
+      - How often to try again what failed because of a lock, a lost connection or a server that
+        restarted, each time with a new snapshot.
+    type: int
+    default: 6
+  proof:
+    description:
+      - Compare every table's count and sum of row hashes with the source's, within the snapshot.
+      - Without it, only counts of what the servers said they copied are known.
+    type: bool
+    default: true
+  progress_dir:
+    description:
+      - An existing directory of the user that runs the task. The file C(progress.json) in it is
+        replaced every second; the task stops when the file C(lease) in it was not touched for
+        a minute or disappears.
+      - Used by the live display of this collection, which sets it.
+    type: path
+  progress_interval:
+    description: Seconds between two lines of the live display. V(0) shows none.
+    type: int
+    default: 5
+attributes:
+  check_mode:
+    support: full
+    description: Shows what would be copied and how. Nothing is written on either server.
+  diff_mode:
+    support: full
+    description: Lists the tables that are or would be seeded.
+notes:
+  - While it runs, one line every few seconds tells how far it is. The same can be read from
+    C(multimaster.seed_run) on the target.
+requirements:
+  - psycopg2 >= 2.8
+"""
+
+EXAMPLES = r"""
+- name: Copy everything that is replicated
+  multimaster.bucardo.data_seed:
+    source:
+      name: here
+      login_host: here.example.com
+      login_user: postgres
+      login_password: "{{ admin_password }}"
+      login_db: shop
+    target:
+      name: there
+      login_host: there.example.com
+      login_user: postgres
+      login_password: "{{ admin_password }}"
+      login_db: shop
+    exclude:
+      - public.log_*
+
+- name: Copy gently, from a server with much to do
+  multimaster.bucardo.data_seed:
+    source: {name: here, connect_params: {service: here}}
+    target: {name: there, connect_params: {service: there}}
+    workers: 1
+    rate_limit: 20000000
+"""
+
+RETURN = r"""
+tables:
+  description: The tables that were or would be copied; those seeded earlier are not listed.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    table: {description: Name in SQL notation., type: str}
+    rows: {description: Number of rows; in check mode an estimate., type: int}
+    bytes: {description: Bytes that came from the source. Not in check mode., type: int}
+    size: {description: Size of the table on the source without indexes., type: int}
+    seconds:
+      description: Time from the first byte to the proof. Tables of a batch share it evenly.
+      type: float
+    format: {description: Format of COPY (binary or text)., type: str}
+    reason: {description: Why text was needed., type: str}
+    index_mode: {description: How the indexes were treated., type: str}
+totals:
+  description: Sums over RV(tables), and how the whole went.
+  returned: success
+  type: dict
+  contains:
+    selected: {description: Number of tables that take part., type: int}
+    tables: {description: Number of tables that were or would be copied., type: int}
+    rows: {description: Rows of these., type: int}
+    bytes: {description: Bytes that came from the source. Not in check mode., type: int}
+    seconds: {description: Time of the whole task., type: float}
+    workers: {description: Number of processes., type: int}
+    rounds: {description: Number of snapshots that were needed., type: int}
+    snapshot_seconds: {description: How long the source's snapshot was held., type: float}
+    queued_rows:
+      description: Rows that Bucardo's triggers queued on the source meanwhile.
+      type: int
+    indexes_built: {description: Indexes that were built after the load., type: int}
+materialized_views:
+  description: Materialized views of the target that were refreshed.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import json
+import os
+import signal
+import tempfile
+import time
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _args, _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import (
+    Options,
+    Outcome,
+    Progress,
+    Seeder,
+)
+
+# Seconds without a sign of life from the one who looks on.
+LEASE = 60
+
+
+class Watcher:
+    """Tells how far the work is, and learns whether it is still wanted."""
+
+    def __init__(self, directory: str | None) -> None:
+        self._directory = directory
+        self._stopped = False
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(signum, self._stop)
+
+    def _stop(self, signum: int, frame: t.Any) -> None:
+        self._stopped = True
+
+    def keep_going(self) -> bool:
+        """False after a signal, or when nobody looks on any more."""
+        if self._stopped or not self._directory:
+            return not self._stopped
+        try:
+            age = time.time() - os.stat(os.path.join(self._directory, "lease")).st_mtime
+        except OSError:
+            return False
+        return age < LEASE
+
+    def report(self, progress: Progress) -> None:
+        """Replace the file with the state."""
+        if not self._directory:
+            return
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self._directory)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                json.dump(vars(progress), stream)
+            os.replace(name, os.path.join(self._directory, "progress.json"))
+        except OSError:
+            # The directory was removed; keep_going() draws the consequence.
+            pass
+
+
+def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
+    """Seed, or say what would be seeded."""
+    watcher = Watcher(params["progress_dir"])
+    seeder = Seeder(
+        ConnInfo.from_options(params["source"]),
+        ConnInfo.from_options(params["target"]),
+        params["target"]["maintenance_db"],
+        Options(
+            tables=params["tables"],
+            exclude=params["exclude"],
+            require_triggers=params["require_triggers"],
+            workers=params["workers"] or 0,
+            rate_limit=params["rate_limit"],
+            index_mode=params["index_mode"],
+            maintenance_work_mem=params["maintenance_work_mem"],
+            lz4=params["toast_compression"] == "lz4",
+            lock_timeout=params["lock_timeout"],
+            rounds=params["rounds"],
+            proof=params["proof"],
+        ),
+        watcher.report,
+        watcher.keep_going,
+    )
+    return result(seeder.preview() if check_mode else seeder.run())
+
+
+def result(outcome: Outcome) -> _module.Result:
+    """The module's return values."""
+    totals = {
+        "selected": outcome.selected,
+        "tables": len(outcome.tables),
+        "rows": sum(table["rows"] for table in outcome.tables),
+        "bytes": sum(table.get("bytes", 0) for table in outcome.tables),
+        "seconds": outcome.seconds,
+        "workers": outcome.workers,
+        "rounds": outcome.rounds,
+        "snapshot_seconds": outcome.snapshot_seconds,
+        "queued_rows": outcome.queued_rows,
+        "indexes_built": outcome.indexes_built,
+    }
+    return _module.Result(
+        changed=outcome.changed,
+        before={"seeded": []},
+        after={"seeded": [table["table"] for table in outcome.tables]},
+        values={
+            "tables": outcome.tables,
+            "totals": totals,
+            "materialized_views": outcome.materialized_views,
+        },
+        warnings=outcome.warnings,
+    )
+
+
+def main() -> None:
+    """Entry point."""
+    _module.run(
+        {
+            "source": _args.master_option(),
+            "target": _args.master_option(),
+            **_args.selection_spec(),
+            "require_triggers": {"type": "bool", "default": True},
+            "workers": {"type": "int"},
+            "rate_limit": {"type": "int", "default": 0},
+            "index_mode": {
+                "type": "str",
+                "choices": ["auto", "catalog", "recreate", "keep"],
+                "default": "auto",
+            },
+            "maintenance_work_mem": {"type": "str", "default": "256MB"},
+            "toast_compression": {"type": "str", "choices": ["lz4", "server"], "default": "lz4"},
+            "lock_timeout": {"type": "int", "default": 5000},
+            "rounds": {"type": "int", "default": 6},
+            "proof": {"type": "bool", "default": True},
+            "progress_dir": {"type": "path"},
+            "progress_interval": {"type": "int", "default": 5},
+        },
+        body,
+    )
+
+
+if __name__ == "__main__":
+    main()
