@@ -18,7 +18,7 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _locks, _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _locks, _pg, _teardown
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
@@ -203,7 +203,7 @@ class Master:
         parts.append(
             sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(PROBE.schema, PROBE.name))
         )
-        parts.extend(drop_object_statements(PROBE))
+        parts.extend(_teardown.drop_object_statements(PROBE))
         self.session.execute(sql.SQL("; ").join(parts))
         with contextlib.suppress(StatementFailed):
             self.session.execute(
@@ -360,23 +360,6 @@ def check_version(control: Control) -> None:
             f"the control database is of Bucardo {control.version or '(unknown version)'}",
             f"Enrolment knows the objects of Bucardo {plan.SUPPORTED_VERSION} only.",
         )
-
-
-def drop_object_statements(table: TableName) -> t.Sequence[sql.Composable]:
-    """Drop a table's objects in schema bucardo; its triggers must be gone."""
-    sql = _pg.sql
-    dropped = [
-        sql.SQL("DROP TABLE IF EXISTS {}").format(
-            sql.Identifier("bucardo", plan.object_name(prefix, table))
-        )
-        for prefix in ("delta_", "track_", "stage_")
-    ]
-    # A function's signature cannot be looked for in a schema that is not there.
-    return dropped + [
-        sql.SQL("DROP FUNCTION IF EXISTS {}()").format(
-            sql.Identifier("bucardo", plan.object_name("delta_()", table))
-        )
-    ]
 
 
 def _object_statements(need: plan.TableNeed) -> list[sql.Composable]:

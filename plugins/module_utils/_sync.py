@@ -1,0 +1,505 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+"""A sync as it should be: its row in the control database and its triggers on the masters."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _enrolment,
+    _locks,
+    _pg,
+    _teardown,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon_messages import Daemon
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    ConnectionFailed,
+    Refused,
+    StatementFailed,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import (
+    TableName,
+    problem_with_sync_name,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import Dbgroup, Sync
+from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+
+# Options that are columns of bucardo.sync under the same name.
+COLUMNS = (
+    "conflict_strategy",
+    "autokick",
+    "checktime",
+    "stayalive",
+    "kidsalive",
+    "deletemethod",
+    "rebuild_index",
+    "priority",
+    "analyze_after_copy",
+    "vacuum_after_copy",
+    "strict_checking",
+    "overdue",
+    "expired",
+    "track_rates",
+    "onetimecopy",
+    "lifetime",
+    "maxkicks",
+    "isolation_level",
+)
+_INTERVALS = ("checktime", "overdue", "expired", "lifetime")
+STRATEGIES = ("bucardo_latest", "bucardo_latest_all_tables", "bucardo_abort", "bucardo_custom")
+# In Bucardo's manual, but at the first conflict the sync stops with "no such database"
+# (Bucardo.pm 5.6.0, conflict handling).
+_UNIMPLEMENTED = ("bucardo_source", "bucardo_target", "bucardo_skip", "bucardo_random")
+# Seconds for the daemon to confirm that it has read the syncs anew; it stops every run first.
+RELOAD_TIMEOUT = 120.0
+_LOCK_CLASS = "multimaster.bucardo_sync"
+
+
+@dataclasses.dataclass(frozen=True)
+class Desired:
+    """A sync as the user wants it.
+
+    :param held: status inactive: changes queue, nothing is brought over.
+    :param columns: further columns of bucardo.sync that were given.
+    """
+
+    name: str
+    relgroup: str
+    dbgroup: str
+    held: bool | None
+    columns: t.Mapping[str, t.Any]
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What was done, or in check mode would be."""
+
+    changed: bool = False
+    before: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    after: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    enrolment: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    sync: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    reloaded: bool = False
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def problem_with_strategy(strategy: str, members: t.Collection[str]) -> str:
+    """Why Bucardo would stop at the first conflict with this strategy, or "" (pure).
+
+    :param members: databases of the sync's group.
+    """
+    if strategy in STRATEGIES:
+        return ""
+    if strategy in _UNIMPLEMENTED:
+        return f"{strategy} is documented by Bucardo but not implemented"
+    words = strategy.replace(",", " ").split()
+    if not words:
+        return "is empty"
+    unknown = [word for word in words if word not in members]
+    if unknown:
+        return f"{unknown[0]!r} is neither a strategy nor a database of the group"
+    return ""
+
+
+def changes(current: Sync | None, desired: Desired) -> dict[str, t.Any]:
+    """Columns of bucardo.sync to be set (pure): everything given when there is no row yet."""
+    wanted = dict(desired.columns)
+    if desired.held is not None:
+        wanted["status"] = "inactive" if desired.held else "active"
+    if current is None:
+        # A new sync is held unless asked otherwise: nothing is seeded yet.
+        return {"status": "inactive", **wanted}
+    have = dataclasses.asdict(current)
+    # The daemon marks a sync that lost a database as stalled and takes it up again by itself.
+    if have["status"] == "stalled":
+        have["status"] = "active"
+    return {column: value for column, value in wanted.items() if have[column] != value}
+
+
+def shown(sync: Sync | None) -> dict[str, t.Any]:
+    """For results and diffs: Bucardo's row with our word for its status."""
+    if sync is None:
+        return {}
+    row = dataclasses.asdict(sync)
+    row["status"] = "held" if row["status"] == "inactive" else row["status"]
+    return row
+
+
+class SyncKeeper:
+    """Brings one sync into the wanted state.
+
+    :param logins: connection options of masters by name; for others the control database's own
+        are used.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        logins: t.Mapping[str, ConnInfo],
+        policy: _locks.Policy,
+        check_mode: bool = False,
+        reload: bool = True,
+    ) -> None:
+        self.control = control
+        self.logins = logins
+        self.policy = policy
+        self.check_mode = check_mode
+        self.reload = reload
+        self.daemon = Daemon(control.session)
+
+    # -- present ------------------------------------------------------------------------------
+
+    def present(self, desired: Desired) -> Outcome:
+        """Enrol what is missing, then write the row, then tell the daemon."""
+        desired = self._canonical(desired)
+        outcome = Outcome()
+        current = self.control.sync(desired.name)
+        group = self.control.dbgroups().get(desired.dbgroup)
+        self._check(desired, current, group)
+        _enrolment.check_version(self.control)
+        wanted = changes(current, desired)
+        outcome.before = shown(current)
+        autokick = wanted.get("autokick", current.autokick if current else True)
+        with contextlib.ExitStack() as stack:
+            if not self.check_mode:
+                stack.enter_context(self._alone(desired.name))
+            masters = self._masters(stack, group, outcome)
+            enrolment = _enrolment.Enrolment(
+                self.control,
+                masters,
+                desired.name,
+                desired.relgroup,
+                desired.dbgroup,
+                autokick,
+                self.policy,
+            )
+            members = enrolment.tables()
+            if not members and not self.check_mode:
+                raise Refused(
+                    f"relgroup {desired.relgroup} of sync {desired.name} has no tables",
+                    "Add tables with bucardo_relgroup first.",
+                )
+            needed = enrolment.needs() if members else {}
+            keep = {goat.name for goat in members}
+            surplus = self._surplus(masters, desired.name, keep, autokick)
+            enrolled = {name: len(members) - len(need.to_lock) for name, need in needed.items()}
+            outcome.changed = bool(wanted or current is None or any(needed.values()) or surplus)
+            outcome.before["enrolled"] = enrolled
+            after = {**shown(current), "name": desired.name, **wanted}
+            after.update(relgroup=desired.relgroup, dbgroup=desired.dbgroup)
+            after["status"] = "held" if after["status"] == "inactive" else after["status"]
+            outcome.after = {**after, "enrolled": {name: len(members) for name in needed}}
+            outcome.enrolment = self._planned(needed, surplus)
+            outcome.sync = shown(current)
+            if self.check_mode or not outcome.changed:
+                return outcome
+            for name, report in enrolment.enrol(needed).items():
+                outcome.enrolment[name].update(_figures(report))
+            self._write(desired, current, wanted, enrolment, needed, surplus)
+            outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
+            # The daemon no longer looks at these tables.
+            for name, traces in surplus.items():
+                session = masters[name].session
+                _teardown.leave_sync(
+                    session, traces, desired.name, desired.dbgroup, self.policy, keep
+                )
+            written = self.control.sync(desired.name)
+            outcome.sync = shown(written)
+            outcome.after = {**outcome.sync, "enrolled": outcome.after["enrolled"]}
+        return outcome
+
+    def _write(
+        self,
+        desired: Desired,
+        current: Sync | None,
+        wanted: dict[str, t.Any],
+        enrolment: _enrolment.Enrolment,
+        needed: t.Mapping[str, plan.Needs],
+        surplus: t.Mapping[str, _teardown.Traces],
+    ) -> None:
+        """Write the row; every way of doing so that validates is guarded."""
+        sql = _pg.sql
+        session = self.control.session
+        enrolment.check_complete()
+        if current is None:
+            row = {
+                "name": desired.name,
+                "herd": desired.relgroup,
+                "dbs": desired.dbgroup,
+                **wanted,
+            }
+            session.execute(
+                sql.SQL("INSERT INTO bucardo.sync ({}) VALUES ({})").format(
+                    sql.SQL(", ").join(map(sql.Identifier, row)),
+                    sql.SQL(", ").join(map(sql.Literal, row.values())),
+                )
+            )
+            return
+        if wanted.get("autokick") is False:
+            # Bucardo would drop these triggers in one transaction.
+            for name, master in enrolment.masters.items():
+                traces = _teardown.look(name, master.session)
+                dropped = _teardown.to_drop(traces, desired.name, kick_only=True)
+                _teardown.drop_triggers(master.session, dropped, self.policy)
+        if wanted:
+            session.execute(
+                sql.SQL("UPDATE bucardo.sync SET {} WHERE name = {}").format(
+                    sql.SQL(", ").join(
+                        sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(value))
+                        for column, value in wanted.items()
+                    ),
+                    sql.Literal(desired.name),
+                )
+            )
+        if surplus or any(needed.values()):
+            enrolment.validate()
+
+    def _planned(
+        self, needed: t.Mapping[str, plan.Needs], surplus: t.Mapping[str, _teardown.Traces]
+    ) -> dict[str, t.Any]:
+        """What this disturbs, by master."""
+        planned: dict[str, t.Any] = {}
+        for name, need in needed.items():
+            planned[name] = {
+                "to_enrol": [str(lack.table.name) for lack in need.to_lock],
+                "to_register": len(need.unregistered),
+                "to_remove": [],
+            }
+        for name, traces in surplus.items():
+            planned[name]["to_remove"] = [str(table.name) for table in traces.tables]
+        return planned
+
+    def _surplus(
+        self,
+        masters: t.Mapping[str, _enrolment.Master],
+        sync: str,
+        keep: t.Collection[TableName],
+        autokick: bool,
+    ) -> dict[str, _teardown.Traces]:
+        """Masters with tables that left the relgroup, reduced to these tables."""
+        found = {}
+        for name, master in masters.items():
+            traces = _teardown.look(name, master.session)
+            leaving = set(_teardown.to_drop(traces, sync, keep))
+            if leaving:
+                found[name] = dataclasses.replace(
+                    traces, tables=tuple(one for one in traces.tables if one in leaving)
+                )
+        return found
+
+    def _check(self, desired: Desired, current: Sync | None, group: Dbgroup | None) -> None:
+        problem = problem_with_sync_name(desired.name)
+        if problem:
+            raise Refused(f"The sync's name {desired.name!r} {problem}")
+        if current is not None:
+            for word, has, wants in (
+                ("relgroup", current.relgroup, desired.relgroup),
+                ("dbgroup", current.dbgroup, desired.dbgroup),
+            ):
+                if has != wants:
+                    raise Refused(
+                        f"Sync {desired.name} exists with the {word} {has!r}, not {wants!r}",
+                        "Choose another name, or remove that sync first (state=absent).",
+                    )
+        if group is None or desired.relgroup not in self.control.relgroups():
+            missing = f"dbgroup {desired.dbgroup}" if group is None else ""
+            missing = missing or f"relgroup {desired.relgroup}"
+            if self.check_mode:
+                return
+            raise Refused(f"There is no {missing}", "Create it first.")
+        if not group.sources:
+            raise Refused(
+                f"dbgroup {group.name} has no database with the role source",
+                "Give every master that role with bucardo_dbgroup.",
+            )
+        if desired.columns.get("conflict_strategy"):
+            problem = problem_with_strategy(desired.columns["conflict_strategy"], group.members)
+            if problem:
+                raise Refused(
+                    f"conflict_strategy: {problem}",
+                    f"Use one of {', '.join(STRATEGIES)}, or databases of the group in order"
+                    " of precedence.",
+                )
+        if desired.columns.get("onetimecopy") and len(group.sources) > 1:
+            raise Refused(
+                "onetimecopy copies from one source to targets only, never between masters",
+                "Seed masters with data_seed.",
+            )
+        self._check_overlap(desired)
+
+    def _check_overlap(self, desired: Desired) -> None:
+        """Two syncs with one group of databases and a common table would mark each other's
+        changes as replicated (track.target is the group)."""
+        rivals = {
+            sync.relgroup: name
+            for name, sync in self.control.syncs().items()
+            if name != desired.name and sync.dbgroup == desired.dbgroup
+        }
+        if not rivals:
+            return
+        for goat in self.control.goats(desired.relgroup):
+            for relgroup in goat.relgroups:
+                if relgroup in rivals:
+                    raise Refused(
+                        f"{goat.name} is replicated by sync {rivals[relgroup]} with the same"
+                        f" dbgroup {desired.dbgroup}",
+                        "Two such syncs lose each other's changes; use one of them.",
+                    )
+
+    def _canonical(self, desired: Desired) -> Desired:
+        """Intervals as PostgreSQL writes them, lists with blanks as Bucardo wants them."""
+        columns = dict(desired.columns)
+        for option in _INTERVALS:
+            if columns.get(option) is None:
+                continue
+            # "" takes the setting away, where the column may be null.
+            if columns[option] == "":
+                columns[option] = None if option in ("checktime", "lifetime") else "00:00:00"
+                continue
+            try:
+                columns[option] = self.control.session.value(
+                    "SELECT (%s::interval)::text", (columns[option],)
+                )
+            except StatementFailed as error:
+                raise Refused(
+                    f"{option}: {columns[option]!r} is not an interval",
+                    "Write it like '30 seconds' or '00:05:00'.",
+                ) from error
+        if columns.get("conflict_strategy"):
+            columns["conflict_strategy"] = " ".join(
+                columns["conflict_strategy"].replace(",", " ").split()
+            )
+        return dataclasses.replace(desired, columns=columns)
+
+    # -- absent -------------------------------------------------------------------------------
+
+    def absent(self, name: str, leave_masters: bool = False, dbgroup: str = "") -> Outcome:
+        """Hold the sync, take its triggers off the masters, delete its row.
+
+        :param leave_masters: leave what is on the masters; a warning says so.
+        :param dbgroup: where to look for masters when the row is already gone.
+        """
+        outcome = Outcome()
+        current = self.control.sync(name)
+        dbgroup = current.dbgroup if current else dbgroup
+        group = self.control.dbgroups().get(dbgroup)
+        outcome.before = shown(current)
+        with contextlib.ExitStack() as stack:
+            if not self.check_mode:
+                stack.enter_context(self._alone(name))
+            masters = {} if leave_masters else self._masters(stack, group, outcome)
+            traces = {key: _teardown.look(key, one.session) for key, one in masters.items()}
+            traces = {
+                key: found
+                for key, found in traces.items()
+                if name in found.syncs and not found.is_control
+            }
+            enrolled = {key: len(_teardown.to_drop(one, name)) for key, one in traces.items()}
+            if enrolled:
+                outcome.before["enrolled"] = enrolled
+            outcome.enrolment = {
+                key: {"to_remove": [str(table.name) for table in _teardown.to_drop(one, name)]}
+                for key, one in traces.items()
+            }
+            outcome.changed = bool(current or traces)
+            if leave_masters and current:
+                outcome.warnings.append(
+                    f"The triggers of sync {name} stay on the masters and go on filling the"
+                    " queue there; remove them with bucardo_teardown."
+                )
+            if self.check_mode or not outcome.changed:
+                return outcome
+            if current and current.status != "inactive":
+                self.control.session.execute(
+                    "UPDATE bucardo.sync SET status = 'inactive' WHERE name = %s", (name,)
+                )
+                outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
+            for key, found in traces.items():
+                report = _teardown.leave_sync(
+                    masters[key].session, found, name, dbgroup, self.policy
+                )
+                outcome.enrolment[key].update(_figures(report))
+            if current:
+                self.control.session.execute("DELETE FROM bucardo.sync WHERE name = %s", (name,))
+                if self.reload and self.daemon.reload(RELOAD_TIMEOUT):
+                    outcome.reloaded = True
+        return outcome
+
+    # -- shared -------------------------------------------------------------------------------
+
+    def _masters(
+        self, stack: contextlib.ExitStack, group: Dbgroup | None, outcome: Outcome
+    ) -> dict[str, _enrolment.Master]:
+        """Sessions to every source of the group.
+
+        :raises ConnectionFailed: when one cannot be reached: half of a sync is none.
+        """
+        if group is None:
+            return {}
+        roles = set(group.members.values())
+        if "fullcopy" in roles and "target" not in roles:
+            # Bucardo tracks no changes for such a group.
+            return {}
+        databases = self.control.databases()
+        masters = {}
+        for name in group.sources:
+            if databases[name].status == "inactive":
+                outcome.warnings.append(f"Database {name} is inactive and is left alone.")
+                continue
+            conninfo = self.logins.get(name) or self.control.conninfo(name)
+            try:
+                session = stack.enter_context(Session(conninfo))
+            except ConnectionFailed as error:
+                raise ConnectionFailed(
+                    error.message, f"{error.cure} Every master of the sync must be reachable."
+                ) from error
+            masters[name] = _enrolment.Master(name, session, databases[name].user)
+        return masters
+
+    @contextlib.contextmanager
+    def _alone(self, sync: str) -> t.Iterator[None]:
+        """Keep a second run away from the same sync; the server lets go when we end."""
+        session = self.control.session
+        if not session.value(
+            "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext(%s),"
+            " pg_catalog.hashtext(%s))",
+            (_LOCK_CLASS, sync),
+        ):
+            raise Refused(f"Another run is working on sync {sync}", "Wait until it has ended.")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(StatementFailed, ConnectionFailed):
+                session.value(
+                    "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtext(%s),"
+                    " pg_catalog.hashtext(%s))",
+                    (_LOCK_CLASS, sync),
+                )
+
+
+def _figures(report: _locks.Report) -> dict[str, t.Any]:
+    return {
+        "batches": report.batches,
+        "refused_locks": report.refusals,
+        "longest_wait_ms": round(report.longest_wait * 1000),
+        "longest_hold_ms": round(report.longest_hold * 1000),
+        "seconds": round(report.seconds, 2),
+    }
+
+
+def planned(desired: Desired, absent: bool) -> Outcome:
+    """What a run would do where the control database is not there yet (pure)."""
+    if absent:
+        return Outcome()
+    row = {"name": desired.name, "relgroup": desired.relgroup, "dbgroup": desired.dbgroup}
+    row.update(changes(None, desired))
+    row["status"] = "held" if row["status"] == "inactive" else row["status"]
+    return Outcome(changed=True, after=row)

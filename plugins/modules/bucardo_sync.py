@@ -1,0 +1,383 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manages a sync: its row and its triggers on the masters."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_sync
+short_description: Manage a sync, its triggers enrolled without stopping writers
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Creates, changes and removes a sync, and the change tracking of its tables on every master.
+  - C(bucardo add sync) creates the triggers of all tables in one transaction per database and keeps
+    writers waiting from the first to the last. This module makes everything that locks no table of
+    yours in bulk, then the triggers in short transactions, then the sync, for which Bucardo finds
+    nothing left to create.
+  - Tables that join the relgroup and masters that join the dbgroup later are enrolled the same way
+    when the module runs again; tables that left the relgroup lose the triggers of this sync.
+  - A new sync is held. Changes queue from then on, and none that is committed after this module
+    has ended is missed.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, writes nothing, and returns which tables would be locked where.
+  diff_mode:
+    support: full
+    description: Shows the settings and the number of enrolled tables per master.
+options:
+  name:
+    description: Name of the sync; a letter, then letters, digits and underscores, 42 at most.
+    type: str
+    required: true
+  state:
+    description:
+      - V(absent) holds the sync, removes its triggers and its part of the queue from every master,
+        then the sync itself.
+    type: str
+    choices: [present, absent]
+    default: present
+  relgroup:
+    description: Group of tables to replicate. Required with O(state=present). It cannot be changed.
+    type: str
+  dbgroup:
+    description:
+      - Group of databases to replicate between. Required with O(state=present). It cannot be
+        changed.
+      - With O(state=absent) only needed to clean the masters when the sync is already gone.
+    type: str
+  status:
+    description:
+      - V(held) lets changes queue with all triggers in place, V(active) brings them over.
+      - Left out, a new sync is held and the status of another stays.
+    type: str
+    choices: [active, held]
+  conflict_strategy:
+    description:
+      - Who wins when a row was changed on several masters. V(bucardo_latest),
+        V(bucardo_latest_all_tables), V(bucardo_abort), V(bucardo_custom), or databases of the group
+        in order of precedence, separated by blanks.
+      - V(bucardo_latest) decides per table and run, not per row.
+      - C(bucardo_source), C(bucardo_target), C(bucardo_skip) and C(bucardo_random) are refused;
+        Bucardo 5.6.0 documents them without having them.
+    type: str
+  autokick:
+    description:
+      - Whether writes wake the sync, by a trigger on every table. Without it set O(checktime).
+      - Changing it changes a trigger on every table, with the same care for locks.
+    type: bool
+  checktime:
+    description: How often to run without being woken, as an interval; empty for never.
+    type: str
+  stayalive:
+    description: Whether the controller stays connected between runs.
+    type: bool
+  kidsalive:
+    description: Whether the workers stay connected between runs.
+    type: bool
+  deletemethod:
+    description: How a full copy empties a table.
+    type: str
+    choices: [delete, truncate, truncate_cascade]
+  rebuild_index:
+    description: Whether indexes are rebuilt after a full copy.
+    type: int
+  priority:
+    description: Syncs with a higher one are started first.
+    type: int
+  analyze_after_copy:
+    description: Whether tables are analyzed after a full copy.
+    type: bool
+  vacuum_after_copy:
+    description: Whether tables are vacuumed after a full copy.
+    type: bool
+  strict_checking:
+    description: Whether differing columns on a target stop the sync.
+    type: bool
+  overdue:
+    description: Interval after which monitoring should warn.
+    type: str
+  expired:
+    description: Interval after which monitoring should alert.
+    type: str
+  track_rates:
+    description: Whether the speed of replication is recorded.
+    type: bool
+  onetimecopy:
+    description:
+      - Copies whole tables at the start, V(1) always and V(2) into empty tables. Refused between
+        several masters, where it does nothing; use M(multimaster.bucardo.data_seed).
+    type: int
+    choices: [0, 1, 2]
+  lifetime:
+    description: Interval after which workers are replaced; empty for never.
+    type: str
+  maxkicks:
+    description: Number of runs after which workers are replaced; V(0) for never.
+    type: int
+  isolation_level:
+    description: Isolation level of the runs; Bucardo's setting when left out.
+    type: str
+    choices: [repeatable read, serializable]
+  masters:
+    description:
+      - How to log in to the masters. For those left out, what
+        M(multimaster.bucardo.bucardo_db) holds is used.
+      - An empty list together with O(state=absent) leaves the masters alone, as when they are gone.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the master, as Bucardo calls the database.
+        type: str
+        required: true
+      origin:
+        description: Whether the others were seeded from this one; not used here.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database to connect to when O(masters[].login_db) may not exist; not used here.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as, a superuser.
+        type: str
+      login_password:
+        description: Password of O(masters[].login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  lock_timeout:
+    description:
+      - Longest wait for the lock of a single table, in milliseconds. Writers of the table wait
+        behind it, so this is about what one of them may notice.
+      - A table whose lock is held by a transaction that is already older is not waited for but
+        looked at again later; only every 15 seconds, when no other table is left, one such table
+        is tried for this long.
+    type: int
+    default: 500
+  lock_hold:
+    description:
+      - How long the locks of one transaction should be held, in milliseconds. The number of tables
+        per transaction follows the time measured.
+    type: int
+    default: 100
+  enrol_timeout:
+    description:
+      - Seconds after which the task fails when tables could still not be locked, naming them and
+        who holds them. What is enrolled stays valid, and the next run goes on from there.
+    type: int
+    default: 600
+  reload:
+    description:
+      - Whether a running daemon is told to read its syncs again after a change, and waited for.
+        This ends the runs in progress of all syncs, which are then repeated.
+    type: bool
+    default: true
+notes:
+  - The O(login_host) and its companions name the control database; O(login_db) defaults to
+    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
+  - Works with Bucardo 5.6.0, whose triggers and tables it knows in detail; others are refused.
+seealso:
+  - module: multimaster.bucardo.bucardo_kick
+  - module: multimaster.bucardo.bucardo_teardown
+"""
+
+EXAMPLES = r"""
+- name: Enrol all tables of the relgroup, changes queue from here on
+  multimaster.bucardo.bucardo_sync:
+    name: multimaster
+    relgroup: multimaster
+    dbgroup: multimaster
+    status: held
+  become: true
+  become_user: bucardo
+
+- name: Release it
+  multimaster.bucardo.bucardo_sync:
+    name: multimaster
+    relgroup: multimaster
+    dbgroup: multimaster
+    status: active
+    checktime: 60 seconds
+  become: true
+  become_user: bucardo
+
+- name: Remove it with its triggers
+  multimaster.bucardo.bucardo_sync:
+    name: multimaster
+    state: absent
+  become: true
+  become_user: bucardo
+"""
+
+RETURN = r"""
+sync:
+  description: The sync as it is now; empty when absent. Its status is active, held or stalled.
+  returned: success
+  type: dict
+  sample: {name: multimaster, relgroup: multimaster, dbgroup: multimaster, status: held}
+enrolment:
+  description:
+    - By master, the tables that were or would be locked (to_enrol, to_remove), and what it took.
+  returned: success
+  type: dict
+  sample:
+    here:
+      to_enrol: [public.orders]
+      to_register: 1
+      to_remove: []
+      batches: 1
+      refused_locks: 0
+      longest_wait_ms: 0
+      longest_hold_ms: 4
+      seconds: 0.01
+reloaded:
+  description: Whether a running daemon confirmed that it has read the syncs anew.
+  returned: success
+  type: bool
+blocked:
+  description: Who held the locks that were not obtained in time.
+  returned: when enrol_timeout is over
+  type: list
+  elements: dict
+  sample:
+    - {table: public.orders, pid: 4711, usename: app, age: 812.4, state: idle in transaction}
+"""
+
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+    connection_spec,
+    masters_option,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import (
+    COLUMNS,
+    Desired,
+    SyncKeeper,
+    planned,
+)
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Hand the options on and the outcome back."""
+    desired = Desired(
+        name=params["name"],
+        relgroup=params["relgroup"] or "",
+        dbgroup=params["dbgroup"] or "",
+        held=None if params["status"] is None else params["status"] == "held",
+        columns={name: params[name] for name in COLUMNS if params[name] is not None},
+    )
+    policy = Policy(params["lock_timeout"], params["lock_hold"], params["enrol_timeout"])
+    masters = params["masters"]
+    logins = {one["name"]: ConnInfo.from_options(one) for one in masters or []}
+    absent = params["state"] == "absent"
+    with connect(params, check_mode) as control:
+        if not control.installed:
+            outcome = planned(desired, absent)
+        else:
+            keeper = SyncKeeper(control, logins, policy, check_mode, params["reload"])
+            if absent:
+                outcome = keeper.absent(desired.name, masters == [], desired.dbgroup)
+            else:
+                outcome = keeper.present(desired)
+    return _module.Result(
+        changed=outcome.changed,
+        before=outcome.before,
+        after=outcome.after,
+        values={
+            "sync": outcome.sync,
+            "enrolment": outcome.enrolment,
+            "reloaded": outcome.reloaded,
+        },
+        warnings=outcome.warnings,
+    )
+
+
+def main() -> t.NoReturn:
+    """Module entry point."""
+    flag = {"type": "bool"}
+    text = {"type": "str"}
+    number = {"type": "int"}
+    spec = {
+        **connection_spec(),
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "relgroup": text,
+        "dbgroup": text,
+        "status": {"type": "str", "choices": ["active", "held"]},
+        "conflict_strategy": text,
+        "autokick": flag,
+        "checktime": text,
+        "stayalive": flag,
+        "kidsalive": flag,
+        "deletemethod": {"type": "str", "choices": ["delete", "truncate", "truncate_cascade"]},
+        "rebuild_index": number,
+        "priority": number,
+        "analyze_after_copy": flag,
+        "vacuum_after_copy": flag,
+        "strict_checking": flag,
+        "overdue": text,
+        "expired": text,
+        "track_rates": flag,
+        "onetimecopy": {"type": "int", "choices": [0, 1, 2]},
+        "lifetime": text,
+        "maxkicks": number,
+        "isolation_level": {"type": "str", "choices": ["repeatable read", "serializable"]},
+        "masters": {**masters_option(), "required": False},
+        "lock_timeout": {"type": "int", "default": 500},
+        "lock_hold": {"type": "int", "default": 100},
+        "enrol_timeout": {"type": "int", "default": 600},
+        "reload": {"type": "bool", "default": True},
+    }
+    _module.run(
+        spec,
+        body,
+        required_if=[("state", "present", ("relgroup", "dbgroup"))],
+    )
+
+
+if __name__ == "__main__":
+    main()
