@@ -1,0 +1,419 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module preflight."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Report everything that stands in the way of a second writable master
+description:
+  - Connects to all masters, reads their catalogs, and reports every blocker and warning at once.
+    Nothing is changed anywhere.
+  - An error on one server is a finding like others; the survey goes on with the next server.
+  - All checks, with what they mean and what to do, are listed in C(docs/preflight.md).
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+attributes:
+  check_mode:
+    support: full
+    description: The module only reads, in check mode and out of it.
+  diff_mode:
+    support: none
+    description: There is nothing that could differ.
+options:
+  masters:
+    description: All masters of the topology, exactly one of them with O(masters[].origin) set.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Bucardo's name of the database, letters, digits and underscores.
+        type: str
+        required: true
+      origin:
+        description: Whether this is the live database that the others are copied from.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database to connect to where O(masters[].login_db) does not exist yet.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as, a superuser.
+        type: str
+      login_password:
+        description: Password of O(masters[].login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to. On a target it need not exist.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  tables:
+    description:
+      - Which tables take part. Shell-like patterns match C(schema.table) without quotes; a name
+        in SQL notation means just that table.
+      - Wildcards leave out what cannot be replicated by its nature, such as partitioned parents;
+        a name does not, so that it is reported.
+    type: list
+    elements: str
+    default: ["*.*"]
+  exclude:
+    description: Which of O(tables) do not take part, in the same notation.
+    type: list
+    elements: str
+    default: []
+  sync:
+    description: Name that Bucardo's sync has or will have.
+    type: str
+    default: multimaster
+  dbgroup:
+    description: Name of its dbgroup.
+    type: str
+    default: multimaster
+  relgroup:
+    description: Name of its relgroup.
+    type: str
+    default: multimaster
+  bucardo_user:
+    description: Role as which Bucardo logs in to every master.
+    type: str
+    default: bucardo
+  os_users:
+    description:
+      - Operating-system users of this host that must be able to log in to every master as
+        O(bucardo_user), with what they have (their password files).
+    type: list
+    elements: str
+    default: [bucardo, postgres]
+  check_os_users:
+    description:
+      - Whether to try these logins. This needs root.
+      - V(auto) reports only what is there and wrong. Users, roles, password files and lines in
+        them that are still missing are passed over, since a bootstrap makes them.
+      - V(always) reports every login that fails, V(never) tries none.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  control:
+    description:
+      - How to reach Bucardo's control database, C(bucardo) if O(control.login_db) is not given.
+        It need not exist yet.
+      - An empty dictionary means the local socket; as root the OS users V(bucardo) and
+        V(postgres) are tried.
+      - Without this option nothing is known about the control database. Triggers of any other
+        sync than O(sync) are then blockers.
+    type: dict
+    suboptions:
+      login_host:
+        description: Host name, address or socket directory of the server.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as.
+        type: str
+      login_password:
+        description: Password of O(control.login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(control.login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  pg_bin_dir:
+    description: Directory of C(pg_dump); the newest that is installed by default.
+    type: path
+  max_transaction_age:
+    description: Seconds after which an open transaction is worth a warning.
+    type: float
+    default: 60
+  max_clock_skew:
+    description: Seconds by which the masters' clocks may differ.
+    type: float
+    default: 1
+  workers:
+    description: How many workers the seed will have; each takes a connection on each side.
+    type: int
+    default: 4
+  fail_on_blockers:
+    description: Whether to fail when there are blockers. The message lists all of them.
+    type: bool
+    default: true
+requirements:
+  - psycopg2 >= 2.8
+seealso:
+  - module: multimaster.bucardo.table_info
+"""
+
+EXAMPLES = r"""
+- name: Report everything that stands in the way
+  multimaster.bucardo.preflight:
+    masters:
+      - name: here
+        origin: true
+        login_host: db1.example.com
+        login_user: postgres
+        login_password: "{{ here_password }}"
+        login_db: shop
+      - name: there
+        login_host: db2.example.com
+        login_user: postgres
+        login_password: "{{ there_password }}"
+        login_db: shop
+    exclude:
+      - audit.*
+    control: {}
+
+- name: Only look, and go on
+  multimaster.bucardo.preflight:
+    masters: "{{ masters }}"
+    fail_on_blockers: false
+  register: found
+
+- name: Show what would stop a bootstrap
+  ansible.builtin.debug:
+    var: found.blockers_text
+"""
+
+RETURN = r"""
+blockers:
+  description: What must be cured first.
+  returned: always
+  type: list
+  elements: dict
+  contains: &finding
+    check:
+      description: Id of the check, see C(docs/preflight.md).
+      type: str
+      returned: always
+      sample: no-key
+    severity:
+      description: One of V(blocker), V(warning), V(info).
+      type: str
+      returned: always
+      sample: blocker
+    object:
+      description: Name of the table, role, database or other object.
+      type: str
+      returned: always
+      sample: public.visits
+    master:
+      description: Name of the master, empty when it concerns none or all of them.
+      type: str
+      returned: always
+      sample: here
+    message:
+      description: What is wrong.
+      type: str
+      returned: always
+      sample: has no primary key and no unique index
+    cure:
+      description: What to do about it.
+      type: str
+      returned: always
+      sample: Add a primary key, or exclude the table.
+cautions:
+  description: What may go wrong later, the findings of severity V(warning).
+  returned: always
+  type: list
+  elements: dict
+  contains: *finding
+notes:
+  description: What is good to know, the findings of severity V(info).
+  returned: always
+  type: list
+  elements: dict
+  contains: *finding
+blockers_text:
+  description: The blockers, one line of text each.
+  returned: always
+  type: list
+  elements: str
+warnings_text:
+  description: The warnings, one line of text each.
+  returned: always
+  type: list
+  elements: str
+tables:
+  description: The tables that take part, in SQL notation.
+  returned: always
+  type: list
+  elements: str
+  sample: [public.orders, 'public."Order Items"']
+seeded:
+  description: Names of the targets into which every table was seeded to the end.
+  returned: always
+  type: list
+  elements: str
+  sample: [there]
+all_seeded:
+  description: Whether this is true of all targets.
+  returned: always
+  type: bool
+empty_targets:
+  description: Names of the targets whose database is missing or holds no rows of these tables.
+  returned: always
+  type: list
+  elements: str
+target_exists:
+  description: Target to whether its database exists.
+  returned: always
+  type: dict
+  sample: {there: false}
+versions:
+  description: Master to the version of its server.
+  returned: always
+  type: dict
+  sample: {here: "15.12", there: "17.6"}
+sizes:
+  description: What the origin's tables amount to.
+  returned: always
+  type: dict
+  contains:
+    tables:
+      description: Number of tables that take part.
+      type: int
+      returned: always
+    bytes:
+      description: Their size in bytes, TOAST included, indexes not.
+      type: int
+      returned: always
+    rows:
+      description: Their rows, as the planner estimates them.
+      type: int
+      returned: always
+"""
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+    connection_spec,
+    masters_option,
+    selection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight import (
+    Blocked,
+    examine,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_facts import Wanted
+from ansible_collections.multimaster.bucardo.plugins.module_utils._survey import survey
+
+
+def body(params: _module.Params, _check_mode: bool) -> _module.Result:
+    """Read everything, judge it, change nothing."""
+    wanted = Wanted(
+        tables=tuple(params["tables"]),
+        exclude=tuple(params["exclude"]),
+        **{
+            name: params[name]
+            for name in (
+                "sync",
+                "dbgroup",
+                "relgroup",
+                "bucardo_user",
+                "max_transaction_age",
+                "max_clock_skew",
+                "workers",
+                "check_os_users",
+            )
+        },
+    )
+    report = examine(
+        survey(
+            params["masters"],
+            wanted,
+            params["control"],
+            params["os_users"],
+            params["pg_bin_dir"],
+        )
+    )
+    values = report.values()
+    if values["blockers"] and params["fail_on_blockers"]:
+        raise Blocked(report)
+    return _module.Result(values=values)
+
+
+def main() -> None:
+    """Run the module."""
+    names = {"type": "str", "default": "multimaster"}
+    _module.run(
+        {
+            "masters": masters_option(),
+            **selection_spec(),
+            "sync": dict(names),
+            "dbgroup": dict(names),
+            "relgroup": dict(names),
+            "bucardo_user": {"type": "str", "default": "bucardo"},
+            "os_users": {"type": "list", "elements": "str", "default": ["bucardo", "postgres"]},
+            "check_os_users": {
+                "type": "str",
+                "choices": ["auto", "always", "never"],
+                "default": "auto",
+            },
+            "control": {"type": "dict", "options": connection_spec()},
+            "pg_bin_dir": {"type": "path"},
+            "max_transaction_age": {"type": "float", "default": 60},
+            "max_clock_skew": {"type": "float", "default": 1},
+            "workers": {"type": "int", "default": 4},
+            "fail_on_blockers": {"type": "bool", "default": True},
+        },
+        body,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Module table_info."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: table_info
+short_description: List the tables of a database that take part in replication
+description:
+  - Reads a master's catalogs and says which tables O(tables) and O(exclude) select.
+  - Nothing is changed. The cost does not depend on the number of tables but for their sizes, which
+    the server reads from its file system.
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+attributes:
+  check_mode:
+    support: full
+    description: The module only reads, in check mode and out of it.
+  diff_mode:
+    support: none
+    description: There is nothing that could differ.
+options:
+  source:
+    description: The master to read, as a rule the origin.
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description: Bucardo's name of the database, letters, digits and underscores.
+        type: str
+        required: true
+      origin:
+        description: Not used here; allowed so that an item of a list of masters fits.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Not used here.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as.
+        type: str
+      login_password:
+        description: Password of O(source.login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(source.login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  tables:
+    description:
+      - Which tables take part. Shell-like patterns match C(schema.table) without quotes; a name
+        in SQL notation means just that table.
+      - Wildcards leave out what cannot be replicated by its nature, such as partitioned parents,
+        and tables of extensions; a name does not.
+      - An entry that matches nothing is an error.
+    type: list
+    elements: str
+    default: ["*.*"]
+  exclude:
+    description: Which of O(tables) do not take part, in the same notation.
+    type: list
+    elements: str
+    default: []
+requirements:
+  - psycopg2 >= 2.8
+seealso:
+  - module: multimaster.bucardo.preflight
+"""
+
+EXAMPLES = r"""
+- name: Which tables take part?
+  multimaster.bucardo.table_info:
+    source:
+      name: here
+      login_host: db1.example.com
+      login_user: postgres
+      login_password: "{{ here_password }}"
+      login_db: shop
+    exclude:
+      - "*.log_*"
+  register: found
+
+- name: Put them into a relgroup
+  multimaster.bucardo.bucardo_relgroup:
+    name: shop
+    db: here
+    tables: "{{ found.tables }}"
+"""
+
+RETURN = r"""
+tables:
+  description: The tables' names in SQL notation, sorted.
+  returned: success
+  type: list
+  elements: str
+  sample: [public.orders, 'public."Order Items"']
+details:
+  description: The tables, in the same order.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name in SQL notation.
+      type: str
+      returned: always
+      sample: public.orders
+    key:
+      description: Columns that identify a row; empty when there is no usable key.
+      type: list
+      elements: str
+      returned: always
+      sample: [id]
+    bytes:
+      description: Size of the table, TOAST included, indexes not.
+      type: int
+      returned: always
+    rows:
+      description: Number of rows as the planner estimates it, -1 when never analyzed.
+      type: int
+      returned: always
+"""
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module, _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+    master_option,
+    selection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import select
+
+
+def body(params: _module.Params, _check_mode: bool) -> _module.Result:
+    """Read the tables and select among them."""
+    with _pg.Session(ConnInfo.from_options(params["source"])) as session:
+        everything = read_tables(session)
+    selected = select(everything, params["tables"], params["exclude"])
+    return _module.Result(
+        values={
+            "tables": [str(table.name) for table in selected],
+            "details": [
+                {
+                    "name": str(table.name),
+                    "key": list(table.key),
+                    "bytes": table.bytes,
+                    "rows": table.rows,
+                }
+                for table in selected
+            ],
+        }
+    )
+
+
+def main() -> None:
+    """Run the module."""
+    _module.run({"source": master_option(), **selection_spec()}, body)
+
+
+if __name__ == "__main__":
+    main()
