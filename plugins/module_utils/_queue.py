@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import MultimasterError
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
 from ansible_collections.multimaster.bucardo.plugins.module_utils._trigger_plan import (
@@ -144,3 +148,61 @@ def as_rows(master: str, pending: t.Iterable[Pending]) -> list[dict[str, t.Any]]
         }
         for one in pending
     ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """The queue of one master, or why it could not be read."""
+
+    master: str
+    pending: tuple[Pending, ...] = ()
+    error: str = ""
+
+
+def _sources(
+    control: Control, logins: t.Mapping[str, ConnInfo], dbgroup: str
+) -> dict[str, t.Callable[[], ConnInfo]]:
+    group = control.dbgroups().get(dbgroup)
+    return {
+        name: (
+            lambda name=name: (
+                logins[name]  # type: ignore[misc]
+                if name in logins
+                else control.conninfo(name)
+            )
+        )
+        for name in (group.sources if group else [])
+    }
+
+
+def open_queues(
+    stack: contextlib.ExitStack,
+    control: Control,
+    logins: t.Mapping[str, ConnInfo],
+    sync: str,
+    dbgroup: str,
+) -> list[Queue]:
+    """The sync's queue on every source of its group; sessions are closed by the stack.
+
+    :param logins: connection options of masters by name; others log in as Bucardo does.
+    """
+    return [
+        Queue(name, stack.enter_context(Session(conninfo())), sync, dbgroup)
+        for name, conninfo in _sources(control, logins, dbgroup).items()
+    ]
+
+
+def read_queues(
+    control: Control, logins: t.Mapping[str, ConnInfo], sync: str, dbgroup: str
+) -> list[Reading]:
+    """The same, read at once; a master that fails is named with the reason."""
+    found = []
+    for name, conninfo in _sources(control, logins, dbgroup).items():
+        try:
+            with Session(conninfo()) as session:
+                pending = tuple(Queue(name, session, sync, dbgroup).pending())
+        except MultimasterError as error:
+            found.append(Reading(name, error=error.one_line))
+        else:
+            found.append(Reading(name, pending))
+    return found

@@ -1,0 +1,267 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Everything that Bucardo knows, as data."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_info
+short_description: Read everything about Bucardo
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Returns databases, groups, relgroups, syncs, settings, the daemon, the last runs, and what waits
+    per table and master, as data. Passwords are never among it.
+  - A master that cannot be reached does not make it fail but is named with the reason.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Only reads.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+options:
+  sync:
+    description: Only this sync, with its groups and queue.
+    type: str
+  pending:
+    description: Whether the queues on the masters are read.
+    type: bool
+    default: true
+  masters:
+    description:
+      - How to log in to the masters. For those left out, what
+        M(multimaster.bucardo.bucardo_db) holds is used.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the master, as Bucardo calls the database.
+        type: str
+        required: true
+      origin:
+        description: Whether the others were seeded from this one; not used here.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database to connect to when O(masters[].login_db) may not exist; not used here.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as, a superuser.
+        type: str
+      login_password:
+        description: Password of O(masters[].login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+notes:
+  - The O(login_host) and its companions name the control database; O(login_db) defaults to
+    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
+"""
+
+EXAMPLES = r"""
+- name: Read everything
+  multimaster.bucardo.bucardo_info:
+  register: bucardo
+  become: true
+  become_user: bucardo
+
+- name: Complain about old changes
+  ansible.builtin.assert:
+    that: bucardo.pending | map(attribute="oldest") | max(default=0) < 300
+"""
+
+RETURN = r"""
+installed:
+  description: Whether Bucardo's schema is there.
+  returned: success
+  type: bool
+version:
+  description: The version of Bucardo's schema.
+  returned: success
+  type: str
+  sample: 5.6.0
+databases:
+  description: By name, how Bucardo connects to each database; without the password.
+  returned: success
+  type: dict
+dbgroups:
+  description: By name, the members of each group and their roles.
+  returned: success
+  type: dict
+  sample: {multimaster: {here: source, there: source}}
+relgroups:
+  description: By name, the tables and sequences of each group.
+  returned: success
+  type: dict
+  sample: {multimaster: {tables: [public.orders], sequences: []}}
+syncs:
+  description: By name, each sync, with its running, last good, last bad and last empty runs.
+  returned: success
+  type: dict
+settings:
+  description: By name, the settings of bucardo_config. Passwords are left out.
+  returned: success
+  type: dict
+daemon:
+  description: Whether the daemon is connected to the control database and answers.
+  returned: success
+  type: dict
+  sample: {running: true, answers: true}
+pending:
+  description: Changes that wait, largest first, per sync, master and table; age in seconds.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {sync: multimaster, master: here, table: public.orders, changes: 3, oldest: 0.4,
+       truncated: false}
+queues:
+  description: Per sync and master, the number of waiting changes, the age of the oldest, or error.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{sync: multimaster, master: here, changes: 3, oldest: 0.4, error: ""}]
+"""
+
+import dataclasses
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+    connection_spec,
+    masters_option,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control, connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon_messages import Daemon
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import (
+    as_rows,
+    read_queues,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import shown
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Read it all."""
+    logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
+    with connect(params, check_mode) as control:
+        values = _catalog(control, params["sync"])
+        values["pending"], values["queues"] = [], []
+        if params["pending"] and control.installed:
+            for name, sync in values["syncs"].items():
+                for reading in read_queues(control, logins, name, sync["dbgroup"]):
+                    pending = as_rows(reading.master, reading.pending)
+                    values["pending"] += [{"sync": name, **row} for row in pending]
+                    values["queues"].append(
+                        {
+                            "sync": name,
+                            "master": reading.master,
+                            "changes": sum(row["changes"] for row in pending),
+                            "oldest": max((row["oldest"] for row in pending), default=0.0),
+                            "error": reading.error,
+                        }
+                    )
+    return _module.Result(values=values)
+
+
+def _catalog(control: Control, only: str | None) -> dict[str, t.Any]:
+    syncs = control.syncs()
+    if only is not None:
+        if only not in syncs:
+            raise Refused(f"There is no sync {only!r}", f"Known: {', '.join(syncs) or 'none'}.")
+        syncs = {only: syncs[only]}
+    dbgroups = {sync.dbgroup for sync in syncs.values()}
+    relgroups: dict[str, dict[str, list[str]]] = {
+        name: {"tables": [], "sequences": []} for name in control.relgroups()
+    }
+    for goat in control.goats():
+        for name in goat.relgroups:
+            relgroups[name][f"{goat.reltype}s"].append(str(goat.name))
+    if only is not None:
+        relgroups = {name: relgroups[name] for name in {syncs[only].relgroup} & set(relgroups)}
+    daemon = {"running": False, "answers": False}
+    if control.installed:
+        messages = Daemon(control.session)
+        running = messages.pid() is not None
+        daemon = {"running": running, "answers": running and messages.answers()}
+    return {
+        "installed": control.installed,
+        "version": control.version if control.installed else "",
+        "databases": {
+            name: dataclasses.asdict(database) for name, database in control.databases().items()
+        },
+        "dbgroups": {
+            name: dict(group.members)
+            for name, group in control.dbgroups().items()
+            if only is None or name in dbgroups
+        },
+        "relgroups": relgroups,
+        "syncs": {
+            name: {
+                **shown(sync),
+                "runs": [dataclasses.asdict(run) for run in control.runs(name)],
+            }
+            for name, sync in syncs.items()
+        },
+        "settings": {
+            name: setting.value
+            for name, setting in control.settings().items()
+            if not name.endswith(("_pass", "_password"))
+        },
+        "daemon": daemon,
+    }
+
+
+def main() -> t.NoReturn:
+    """Module entry point."""
+    spec = {
+        **connection_spec(),
+        "sync": {"type": "str"},
+        "pending": {"type": "bool", "default": True},
+        "masters": {**masters_option(), "required": False},
+    }
+    _module.run(spec, body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a sync and waits until its queue is drained."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_kick
+short_description: Run a sync and wait until its queue is drained
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Wakes a sync and waits until every change that waited on any master at that moment has reached
+    the others.
+  - Bucardo's own answer to a kick may come from a run that began earlier, so the queues on the
+    masters are read instead. Changes that are made meanwhile are not waited for; so it ends under
+    load too.
+  - Does nothing when nothing waits.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Reads the queues and returns what would be waited for.
+  diff_mode:
+    support: full
+    description: Shows the number of waiting changes per master.
+options:
+  name:
+    description: Name of the sync.
+    type: str
+    required: true
+  timeout:
+    description: Seconds after which the task fails, saying what still waits per table and master.
+    type: float
+    default: 300
+  drained:
+    description: With V(false), it is enough that one run has ended well.
+    type: bool
+    default: true
+  masters:
+    description:
+      - How to log in to the masters. For those left out, what
+        M(multimaster.bucardo.bucardo_db) holds is used.
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description: Name of the master, as Bucardo calls the database.
+        type: str
+        required: true
+      origin:
+        description: Whether the others were seeded from this one; not used here.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database to connect to when O(masters[].login_db) may not exist; not used here.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as, a superuser.
+        type: str
+      login_password:
+        description: Password of O(masters[].login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+notes:
+  - The O(login_host) and its companions name the control database; O(login_db) defaults to
+    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
+"""
+
+EXAMPLES = r"""
+- name: Bring over everything that has queued so far
+  multimaster.bucardo.bucardo_kick:
+    name: multimaster
+    timeout: 3600
+  become: true
+  become_user: bucardo
+"""
+
+RETURN = r"""
+before:
+  description: What waited at the start.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{master: here, table: public.orders, changes: 12, oldest: 4.2, truncated: false}]
+after:
+  description: What waits now; changes that were made meanwhile.
+  returned: success
+  type: list
+  elements: dict
+  sample: []
+runs:
+  description: Runs that ended well meanwhile.
+  returned: success
+  type: int
+  sample: 1
+seconds:
+  description: Seconds that it took.
+  returned: success
+  type: float
+  sample: 3.1
+pending:
+  description: What of it still waits.
+  returned: failure
+  type: list
+  elements: dict
+  sample: [{master: here, table: public.orders, changes: 12}]
+"""
+
+import contextlib
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _kick, _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+    connection_spec,
+    masters_option,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import (
+    as_rows,
+    open_queues,
+)
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Look, kick, look again."""
+    name = params["name"]
+    logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
+    with contextlib.ExitStack() as stack:
+        control = stack.enter_context(connect(params, check_mode))
+        if not control.installed:
+            return _module.Result(values=_values(_kick.Outcome({})))
+        if check_mode:
+            sync = control.sync(name)
+            dbgroup = sync.dbgroup if sync else ""
+        else:
+            dbgroup = _kick.check(control, name).dbgroup
+        queues = open_queues(stack, control, logins, name, dbgroup)
+        if check_mode:
+            outcome = _kick.Outcome(_kick.read(queues))
+        else:
+            outcome = _kick.until_drained(
+                control, queues, name, params["timeout"], params["drained"]
+            )
+    waited = any(outcome.before.values())
+    return _module.Result(
+        changed=waited or bool(outcome.runs),
+        before={"waiting": _total(outcome.before)},
+        after={"waiting": dict.fromkeys(outcome.before, 0)},
+        values=_values(outcome),
+    )
+
+
+def _total(found: _kick.Found) -> dict[str, int]:
+    return {master: sum(one.changes for one in pending) for master, pending in found.items()}
+
+
+def _values(outcome: _kick.Outcome) -> dict[str, t.Any]:
+    return {
+        "before": _rows(outcome.before),
+        "after": _rows(outcome.after),
+        "runs": outcome.runs,
+        "seconds": round(outcome.seconds, 2),
+    }
+
+
+def _rows(found: _kick.Found) -> list[dict[str, t.Any]]:
+    return [row for master, pending in found.items() for row in as_rows(master, pending)]
+
+
+def main() -> t.NoReturn:
+    """Module entry point."""
+    spec = {
+        **connection_spec(),
+        "name": {"type": "str", "required": True},
+        "timeout": {"type": "float", "default": 300},
+        "drained": {"type": "bool", "default": True},
+        "masters": {**masters_option(), "required": False},
+    }
+    _module.run(spec, body)
+
+
+if __name__ == "__main__":
+    main()
