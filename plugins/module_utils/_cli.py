@@ -146,6 +146,18 @@ def run_program(
         )
 
 
+def perl_complaint(source: str) -> str:
+    """What C(perl -c) says against custom code, "" when it compiles."""
+    # As Bucardo.pm wraps it.
+    text = f"package Bucardo::CustomCode;\nsub {{\n{source}\n}};\n"
+    argv = ["perl", "-w", "-c", "-"]
+    rc, out, err = run_program(argv, libpq_environment(None), text, package="perl")
+    if rc == 0:
+        return ""
+    lines = [line.strip() for line in (err + out).splitlines() if line.strip()]
+    return lines[0] if lines else f"perl ended with {rc}"
+
+
 def libpq_environment(conninfo: ConnInfo | None) -> dict[str, str]:
     """This process's environment in English, pointing libpq at a database.
 

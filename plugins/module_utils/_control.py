@@ -38,6 +38,8 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Ses
 
 CONTROL_DB = "bucardo"
 THE_CONTROL_DB = "the control database"
+# Characters of a statement in results.
+SHOWN = 1000
 
 _DATABASES = """
 SELECT name, COALESCE(dbhost, '') AS host, COALESCE(dbport, '') AS port,
@@ -278,7 +280,9 @@ class Control:
             shown["password"] = "********"
         with self.session.connection.cursor() as cursor:
             text = cursor.mogrify(query, shown or None)
-        self.commands.append(" ".join(text.decode("utf-8", "replace").split()))
+        line = " ".join(text.decode("utf-8", "replace").split())
+        # A thousand tables in one statement tell nobody anything.
+        self.commands.append(line if len(line) <= SHOWN else f"{line[:SHOWN]} ...")
         if not self.dry:
             self.session.execute(query, params)
 

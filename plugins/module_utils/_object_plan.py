@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
@@ -18,12 +19,15 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._names import 
     problem_with_object_name,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+    Customcode,
     Database,
     DatabaseFacts,
+    Dbgroup,
     Goat,
     NewGoat,
     Override,
     Setting,
+    Sync,
     encode_dbname,
     format_dsn,
 )
@@ -362,13 +366,18 @@ def _new_goat(
     return None
 
 
-def find_goat(goats: t.Iterable[Goat], relation: TableName, db: str = "") -> Goat:
+def find_goat(
+    goats: t.Iterable[Goat], relation: TableName, db: str = "", planned: bool = False
+) -> Goat:
     """The entry of a relation.
 
+    :param planned: in check mode an earlier step would have added it: then its id is 0.
     :raises Refused: when there is none, or when it is not clear which one is meant.
     """
     everything = list(goats)
     found = [goat for goat in everything if goat.name == relation and db in ("", goat.db)]
+    if not found and planned:
+        return Goat(id=0, db=db, name=relation)
     if not found:
         raise Refused(
             f"Bucardo does not know the relation {relation}",
@@ -393,3 +402,91 @@ def matching_overrides(
         for row in rows
         if (row.relation_db, row.relation, row.db, row.sync) == (goat.db, goat.name, db, sync)
     ]
+
+
+def users_of_overrides(
+    groups: t.Mapping[str, Dbgroup], syncs: t.Mapping[str, Sync], db: str, sync: str
+) -> list[str]:
+    """The databases that would use a customname or customcols: only those that are no source.
+
+    Bucardo.pm, validate_sync: "We only need to set custom names and columns for targets".
+    """
+    users: set[str] = set()
+    for one in syncs.values():
+        if sync in ("", one.name) and one.dbgroup in groups:
+            users.update(
+                member
+                for member, role in groups[one.dbgroup].members.items()
+                if role != "source" and db in ("", member)
+            )
+    return sorted(users)
+
+
+def check_newname(text: str) -> None:
+    """:raises Refused: for a name that the constraint customname_sane_name refuses."""
+    if not re.match(r'^["a-zA-Z 0-9_.~]+$', text):
+        raise Refused(
+            f"newname {text!r} holds a character that Bucardo does not take",
+            'Use letters, digits, blanks and " _ . ~',
+        )
+
+
+def check_clause(text: str) -> None:
+    """:raises Refused: for a clause that is no SELECT list."""
+    if not re.match(r"^\s*SELECT\s", text, re.IGNORECASE):
+        raise Refused(f"clause {text!r} does not start with SELECT")
+
+
+# --- custom code --------------------------------------------------------------------------------
+
+
+def attachments(
+    sync: str | None, goat: Goat | None, priority: int
+) -> tuple[dict[str, int] | None, dict[int, int] | None]:
+    """What C(Control.save_customcode) shall attach a code to; (None, None) to leave it alone."""
+    if sync is None and goat is None:
+        return None, None
+    return ({sync: priority} if sync else {}), ({goat.id: priority} if goat else {})
+
+
+def plan_customcode(
+    current: Customcode | None,
+    wanted: t.Mapping[str, t.Any],
+    source: str | None,
+    to_syncs: t.Mapping[str, int] | None,
+    goat: Goat | None,
+) -> Customcode:
+    """The custom code as it shall be; what the task leaves null stays as it is."""
+    name = wanted["name"]
+    if current is None:
+        for option, value in (("whenrun", wanted["whenrun"]), ("src", source)):
+            if value is None:
+                raise Refused(f"custom code {name} is new and needs {option}")
+        current = Customcode(name=name, whenrun=wanted["whenrun"], src_code=source or "")
+    changes = {
+        option: wanted[option]
+        for option in ("whenrun", "about", "getdbh", "status")
+        if wanted[option] is not None
+    }
+    if source is not None:
+        changes["src_code"] = source
+    if to_syncs is not None:
+        changes["syncs"] = {sync: (True, priority) for sync, priority in to_syncs.items()}
+        changes["relations"] = {goat.name: (True, wanted["priority"])} if goat else {}
+    return dataclasses.replace(current, **changes)
+
+
+def described_code(code: Customcode) -> dict[str, t.Any]:
+    """A custom code for results and diffs."""
+    places = [*code.syncs.values(), *code.relations.values()]
+    return {
+        "name": code.name,
+        "whenrun": code.whenrun,
+        "src_code": code.src_code,
+        "about": code.about,
+        "getdbh": code.getdbh,
+        "status": code.status,
+        "syncs": sorted(code.syncs),
+        "relations": sorted(str(relation) for relation in code.relations),
+        "priority": places[0][1] if places else 0,
+    }

@@ -163,6 +163,23 @@ class Run:
     conflicts: int
 
 
+# The check constraint customcode_whenrun. The program offers ..._trigger_drop for ..._disable.
+WHENRUN = [
+    "before_txn",
+    "before_check_rows",
+    "before_trigger_disable",
+    "after_trigger_disable",
+    "after_table_sync",
+    "exception",
+    "conflict",
+    "before_trigger_enable",
+    "after_trigger_enable",
+    "after_txn",
+    "before_sync",
+    "after_sync",
+]
+
+
 @dataclasses.dataclass(frozen=True)
 class Customcode:
     """A row of bucardo.customcode with the syncs and relations that it is attached to.

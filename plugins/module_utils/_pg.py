@@ -20,6 +20,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import
 IMPORT_ERROR: t.Optional[str] = None
 try:
     import psycopg2
+    import psycopg2.extensions
     import psycopg2.extras
     from psycopg2 import sql as sql  # re-exported
 except ImportError:
@@ -159,6 +160,10 @@ class Session:
     def as_text(self, query: sql.Composable) -> str:
         """A composed statement as text, for results and messages."""
         return str(query.as_string(self.connection))
+
+    def hashed_password(self, role: str, password: str) -> str:
+        """A role's password as the server would store it, so that no statement shows it."""
+        return str(psycopg2.extensions.encrypt_password(password, role, scope=self.connection))
 
     def _cursor(self) -> t.Any:
         return self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)

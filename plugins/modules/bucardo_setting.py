@@ -86,7 +86,10 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import CommandFailed
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    CommandFailed,
+    Refused,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import plan_settings
 
 SECRET = "email_auth_pass"
@@ -96,7 +99,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
     """Compare, write, read again."""
     wanted: dict[str, t.Any] = dict(params["settings"])
     if SECRET in {str(name).lower() for name in wanted}:
-        raise CommandFailed(f"settings: {SECRET} would be shown", f"Use the option {SECRET}.")
+        raise Refused(f"settings: {SECRET} would be shown", f"Use the option {SECRET}.")
     if params[SECRET] is not None:
         wanted[SECRET] = params[SECRET]
     with connect(params, check_mode) as control:

@@ -1,0 +1,113 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manages rows of bucardo.customcols."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_customcols
+short_description: Send other columns of a table to a target
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Lets Bucardo read the rows of a table by a SELECT list of your own, for databases that only
+    receive.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, writes nothing, and returns what the real run would.
+  diff_mode:
+    support: full
+    description: Shows the value that differs.
+options:
+  state:
+    description: Whether it shall be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  relation:
+    description: The table, in SQL notation; Bucardo must know it.
+    type: str
+    required: true
+  relation_db:
+    description: The database to which the table belongs, where several have one of that name.
+    type: str
+  clause:
+    description:
+      - A SELECT list without FROM, such as V(SELECT id, upper(name\) AS name).
+      - Required unless O(state=absent).
+    type: str
+  db:
+    description: For this database only. Left out, for all.
+    type: str
+  sync:
+    description: For this sync only. Left out, for all.
+    type: str
+notes:
+  - The O(login_host) and its companions name the control database; O(login_db) defaults to
+    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
+
+  - Bucardo looks at this only for databases whose role is not C(source). Between masters it has no
+    effect; the module warns when no database could use it.
+  - A running daemon reads it when it reloads its syncs, see RV(reload_required).
+"""
+EXAMPLES = r"""
+- name: The reporting database gets no addresses
+  multimaster.bucardo.bucardo_customcols:
+    relation: public.customers
+    clause: SELECT id, name
+    db: reports
+  become: true
+  become_user: bucardo
+"""
+
+RETURN = r"""
+customcols:
+  description: The entry as it is now, or would be; null when absent.
+  returned: success
+  type: dict
+  sample: {relation: public.orders, relation_db: here, clause: "SELECT id, name", db: reports}
+reload_required:
+  description: Whether a running daemon must be told to reload.
+  returned: success
+  type: bool
+commands:
+  description: What was run, or would be.
+  returned: when something differs
+  type: list
+  elements: str
+"""
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import check_clause
+from ansible_collections.multimaster.bucardo.plugins.module_utils._overrides import ensure
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Compare, write, read again."""
+    return ensure("customcols", "clause", check_clause, params, check_mode)
+
+
+def main() -> None:
+    """Module entry point."""
+    spec = {
+        **connection_spec(),
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "relation": {"type": "str", "required": True},
+        "relation_db": {"type": "str"},
+        "clause": {"type": "str"},
+        "db": {"type": "str"},
+        "sync": {"type": "str"},
+    }
+    _module.run(spec, body, required_if=[["state", "present", ["clause"]]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Starts, stops, reloads and pings Bucardo's daemon."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_daemon
+short_description: Start, stop, reload and ping Bucardo's daemon
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Controls the daemon by Bucardo's own program, and waits until what was asked for is so.
+  - Where a service manager starts the daemon, use that for starting and stopping.
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, changes nothing, and returns what the real run would.
+  diff_mode:
+    support: full
+    description: Shows the state of the daemon before and after.
+options:
+  state:
+    description:
+      - V(started) waits until the daemon answers; when it ends right away, the last error of its
+        log is the message.
+      - V(stopped) waits until its process has ended.
+      - V(restarted) does both. V(reloaded) lets a running daemon read its settings and all syncs
+        again, and starts it when it is not running.
+      - V(pinged) changes nothing, and fails when the daemon does not answer.
+    type: str
+    choices: [started, stopped, restarted, reloaded, pinged]
+    default: started
+  bucardorc:
+    description: The configuration file that names the control database.
+    type: path
+    default: /etc/bucardorc
+  timeout:
+    description: Seconds to wait for each of the above.
+    type: int
+    default: 60
+notes:
+  - Run it as the operating system's user that runs the daemon (C(become_user=bucardo)); that user
+    can read O(bucardorc) and write into Bucardo's C(piddir).
+requirements:
+  - psycopg2 >= 2.8
+"""
+
+EXAMPLES = r"""
+- name: See that the daemon runs
+  multimaster.bucardo.bucardo_daemon:
+    state: started
+  become: true
+  become_user: bucardo
+
+- name: Let it read its settings and syncs again
+  multimaster.bucardo.bucardo_daemon:
+    state: reloaded
+    timeout: 120
+  become: true
+  become_user: bucardo
+"""
+
+RETURN = r"""
+running:
+  description: Whether the daemon runs now, or would.
+  returned: success
+  type: bool
+pid:
+  description: Process ID of its master control program, 0 when it does not run.
+  returned: success
+  type: int
+  sample: 4711
+commands:
+  description: What was run, or would be.
+  returned: when something differs
+  type: list
+  elements: str
+"""
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import Spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon import (
+    Daemon,
+    wait_seconds,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    CommandFailed,
+)
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Look, act, wait."""
+    timeout = wait_seconds(params["timeout"])
+    daemon = Daemon(params["bucardorc"], dry=check_mode)
+    process = daemon.process()
+    state, pid = params["state"], process.pid
+    result = _module.Result(before={"running": bool(pid)})
+    if process.stale_pid:
+        result.warnings.append(
+            f"{daemon.files.pid_file} names the process {process.stale_pid}, which is not Bucardo's"
+        )
+    if state == "stopped":
+        if pid:
+            daemon.stop(timeout)
+            pid = 0
+    elif state == "restarted":
+        if pid:
+            daemon.stop(timeout)
+        pid = daemon.start(timeout)
+    elif not pid and state != "pinged":
+        pid = daemon.start(timeout)
+    elif state == "reloaded":
+        daemon.reload(timeout)
+    elif not daemon.answers(timeout):
+        # Started or pinged: it must not only be there.
+        where = f"(PID {pid}) " if pid else ""
+        raise CommandFailed(
+            f"Bucardo's daemon {where}did not answer within {timeout:g} s",
+            "It hangs: restart it." if pid else "It does not run: start it.",
+        )
+    running = state != "stopped" and (bool(pid) or check_mode or state == "pinged")
+    result.changed = bool(daemon.commands)
+    result.commands = daemon.commands
+    result.after = {"running": running}
+    result.values = {"running": running, "pid": pid}
+    return result
+
+
+def main() -> None:
+    """Module entry point."""
+    spec: Spec = {
+        "state": {
+            "type": "str",
+            "choices": ["started", "stopped", "restarted", "reloaded", "pinged"],
+            "default": "started",
+        },
+        "bucardorc": {"type": "path", "default": "/etc/bucardorc"},
+        "timeout": {"type": "int", "default": 60},
+    }
+    _module.run(spec, body)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Installs or upgrades Bucardo's control database."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_install
+short_description: Install or upgrade Bucardo's control database
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Makes the role C(bucardo), the database C(bucardo), PL/PerlU and Bucardo's schema. Both names
+    are fixed in the schema's file.
+  - What is there already is kept; what an interrupted installation left unfinished is finished.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, writes nothing, and returns what the real run would.
+  diff_mode:
+    support: full
+    description: Shows what is there and what will be; never a password.
+options:
+  state:
+    description:
+      - V(present) installs what is missing, and leaves an older schema alone, with a warning.
+      - V(upgraded) also brings an older schema to the version of the program. Stop the daemon
+        before.
+    type: str
+    choices: [present, upgraded]
+    default: present
+  bucardo_password:
+    description:
+      - Password of the role C(bucardo). It is set only if the role has another one.
+      - Left out, the role's password stays as it is; a new role gets none, and can log in only
+        where the server asks for none.
+    type: str
+  schema_file:
+    description: Bucardo's schema, on the host where the module runs.
+    type: path
+    default: /usr/share/bucardo/bucardo.schema
+notes:
+  - O(login_host) and its companions name the server of the control database and one of its
+    superusers; O(login_db) defaults to V(postgres). On the server itself, become C(postgres).
+  - Needs the programs C(bucardo) and C(psql) on the host where the module runs, and on the server
+    the packages C(postgresql-plperl-NN), C(libdbi-perl) and C(libdbd-pg-perl).
+"""
+
+EXAMPLES = r"""
+- name: Install the control database on this host
+  multimaster.bucardo.bucardo_install:
+    bucardo_password: "{{ vault_bucardo_password }}"
+  become: true
+  become_user: postgres
+
+- name: Bring it to the version of the program
+  multimaster.bucardo.bucardo_install:
+    state: upgraded
+  become: true
+  become_user: postgres
+"""
+
+RETURN = r"""
+status:
+  description:
+    - What was found. V(absent); V(partial) when there is a role or a database, but no schema;
+      V(current); V(needs_upgrade) when the schema is older than the program. A schema that is newer
+      is an error.
+  returned: success
+  type: str
+  sample: current
+schema_version:
+  description: Version of the schema as it is now, or would be.
+  returned: success
+  type: str
+  sample: 5.6.0
+program_version:
+  description: Version of the program C(bucardo).
+  returned: success
+  type: str
+  sample: 5.6.0
+commands:
+  description: What was run, or would be; secrets are masked.
+  returned: when something differs
+  type: list
+  elements: str
+"""
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    CommandFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._install import (
+    Installer,
+    State,
+)
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Compare, make what is missing, read again."""
+    conninfo = ConnInfo.from_options(params, "the control server", "postgres")
+    installer = Installer(conninfo, params["schema_file"], params["bucardo_password"], check_mode)
+    state = installer.state()
+    if state.status == "newer":
+        raise Refused(
+            f"Bucardo's schema is of version {state.schema_version}, newer than the program's"
+            f" {state.program_version}",
+            "Upgrade the package bucardo on this host.",
+        )
+    upgrade = state.status == "needs_upgrade" and params["state"] == "upgraded"
+    load = state.status in ("absent", "partial")
+    if load:
+        installer.check_perl()
+    installer.make_role(state)
+    installer.make_database(state)
+    if load:
+        installer.load_schema()
+    if upgrade:
+        installer.upgrade()
+    changed = bool(installer.commands)
+    after = state
+    if changed and not check_mode:
+        after = installer.state()
+        _check(after, params["state"])
+    if not check_mode:
+        installer.check_modules()
+    version = state.program_version if load or upgrade else state.schema_version
+    return _module.Result(
+        changed=changed,
+        before=_described(state),
+        after={
+            "role": "superuser with login",
+            "password": "as given" if params["bucardo_password"] else "",
+            "database": "owned by bucardo",
+            "schema": version,
+        },
+        values={
+            "status": state.status,
+            "schema_version": version,
+            "program_version": state.program_version,
+        },
+        commands=installer.commands,
+        warnings=[
+            f"Bucardo's schema is of version {version}, older than the program's"
+            f" {state.program_version}: the daemon will not start before state=upgraded"
+        ]
+        if state.status == "needs_upgrade" and not upgrade
+        else [],
+    )
+
+
+def _check(state: State, wanted: str) -> None:
+    complete = (
+        state.superuser
+        and state.login
+        and state.password_fits is not False
+        and state.database
+        and state.schema_version
+        and (state.status == "current" or wanted == "present")
+    )
+    if not complete:
+        raise CommandFailed(f"Bucardo's installation is incomplete: {state}")
+
+
+def _described(state: State) -> dict[str, str]:
+    role = "absent"
+    if state.role:
+        role = " ".join(
+            word
+            for word in (
+                "superuser" if state.superuser else "",
+                "with login" if state.login else "without login",
+            )
+            if word
+        )
+    passwords = {None: "", True: "as given", False: "another one or none"}
+    return {
+        "role": role,
+        "password": passwords[state.password_fits],
+        "database": f"owned by {state.owner}" if state.database else "absent",
+        "schema": state.schema_version or "absent",
+    }
+
+
+def main() -> None:
+    """Module entry point."""
+    spec = {
+        **connection_spec(),
+        "state": {"type": "str", "choices": ["present", "upgraded"], "default": "present"},
+        "bucardo_password": {"type": "str", "no_log": True},
+        "schema_file": {"type": "path", "default": "/usr/share/bucardo/bucardo.schema"},
+    }
+    _module.run(spec, body)
+
+
+if __name__ == "__main__":
+    main()
