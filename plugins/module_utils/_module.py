@@ -72,7 +72,7 @@ def _masked(value: t.Any, secrets: t.Collection[str]) -> t.Any:
     """
     if isinstance(value, str):
         for secret in sorted((s for s in secrets if s), key=len, reverse=True):
-            for form in {secret, secret.replace("'", "''"), secret.replace("\\", "\\\\")}:
+            for form in (secret, secret.replace("'", "''"), secret.replace("\\", "\\\\")):
                 value = value.replace(form, "********")
         return value
     if isinstance(value, dict):
