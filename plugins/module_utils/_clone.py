@@ -355,9 +355,9 @@ class _Clone:
             self.outcome.state = "cloned"
             return list(source.entries)
         self.outcome.pending_indexes = sorted(str(index) for index in target.pending)
-        found = _compare(source, target, sections)
+        found = self._compare(source, target, sections)
         if sections == "post_data":
-            before = _compare(source, target, "pre_data")
+            before = self._compare(source, target, "pre_data")
             if not before.equal:
                 self._differs(before)
                 return []
@@ -374,6 +374,15 @@ class _Clone:
             return [entry for entry in source.entries if entry.label.strip() not in there]
         self._differs(found)
         return []
+
+    def _compare(self, source: _Dump, target: _Dump, sections: str) -> _schema.Comparison:
+        ours, theirs = source.blocks(sections), target.blocks(sections)
+        if sections == "whole":
+            ours, theirs = _schema.with_views(ours), _schema.with_views(theirs)
+        elif sections == "pre_data":
+            later = source.after + target.after
+            ours, theirs = _schema.without_stubs(ours, later), _schema.without_stubs(theirs, later)
+        return _schema.compare(ours, theirs, target.pending, self.majors)
 
     def _differs(self, found: _schema.Comparison) -> None:
         """The target holds something else: report it, never overwrite it."""
@@ -508,7 +517,7 @@ class _Clone:
 
     def _verify(self, conninfo: ConnInfo, source: _Dump) -> None:
         """Whether the target now prints the same."""
-        found = _compare(source, self._dump(conninfo, "verify"), self.options.sections)
+        found = self._compare(source, self._dump(conninfo, "verify"), self.options.sections)
         if found.equal:
             return
         lines = found.lines(self.source.name, self.target.name, self.options.diff_lines)
@@ -526,16 +535,6 @@ class _Clone:
 
     def _ran(self, statements: t.Iterable[t.Any]) -> None:
         self.outcome.commands.extend(self.target.session.as_text(s) for s in statements)
-
-
-def _compare(source: _Dump, target: _Dump, sections: str) -> _schema.Comparison:
-    ours, theirs = source.blocks(sections), target.blocks(sections)
-    if sections == "whole":
-        ours, theirs = _schema.with_views(ours), _schema.with_views(theirs)
-    elif sections == "pre_data":
-        later = source.after + target.after
-        ours, theirs = _schema.without_stubs(ours, later), _schema.without_stubs(theirs, later)
-    return _schema.compare(ours, theirs, target.pending)
 
 
 def _check_servers(source: _Side, target: _Side) -> None:

@@ -260,7 +260,10 @@ def _first_error(stderr: str) -> str:
 
 def _cure(text: str) -> str:
     if "max_locks_per_transaction" in text:
-        return "Raise max_locks_per_transaction on that server and restart it."
+        return (
+            "Raise max_locks_per_transaction on that server and restart it; a target database that"
+            " does not exist yet needs fewer locks than an empty one."
+        )
     return ""
 
 
@@ -271,7 +274,7 @@ def _script_failure(conninfo: ConnInfo, script: str, stderr: str) -> CommandFail
             f"Cannot create the schema on {conninfo}: {_schema.redact(_first_error(stderr))}"
         )
     thing = _schema.object_at(script, int(match["line"]))
-    cure = _cure(stderr) if match["state"] == _OUT_OF_LOCKS else ""
+    cure = _cure("max_locks_per_transaction") if match["state"] == _OUT_OF_LOCKS else ""
     return CommandFailed(
         f"Cannot create {thing or 'the schema'} on {conninfo}: {_schema.redact(match['text'])}",
         cure or "Nothing of the schema was left on the target.",

@@ -83,11 +83,10 @@ class Role:
             words.append(
                 f"CONNECTION LIMIT {other.connection_limit} instead of {self.connection_limit}"
             )
-        if self.valid_until != other.valid_until:
-            words.append(
-                f"VALID UNTIL {other.valid_until or 'infinity'}"
-                f" instead of {self.valid_until or 'infinity'}"
-            )
+        # No limit and infinity are the same, and ALTER ROLE cannot set the former.
+        mine_until, its_until = (r.valid_until or "infinity" for r in (self, other))
+        if mine_until != its_until:
+            words.append(f"VALID UNTIL {its_until} instead of {mine_until}")
         if passwords and self.password != other.password:
             if self.password and other.password:
                 words.append("another password hash")

@@ -19,6 +19,8 @@ import typing as t
 _PUBLIC_SCHEMA_CHANGED = 15
 # pg_restore 17 prints SET transaction_timeout, which older servers refuse.
 _TRANSACTION_TIMEOUT_SINCE = 17
+# Servers before this release print "SELECT t.a FROM t" for a view of "SELECT a FROM t".
+_QUALIFIERS_CHANGED = 16
 
 _TOC_LINE = re.compile(r"^(\d+); (\d+) (\d+) (.*)$")
 _HEADER = re.compile(
@@ -29,6 +31,7 @@ _END = "-- PostgreSQL database dump complete"
 _STATE = re.compile(r"^SET default_(tablespace|table_access_method) = (.*);$")
 # What sequence_interleave changes on purpose; the direction of counting still counts.
 _SEQUENCE_STEP = re.compile(r"^\s+(START WITH -?\d+|INCREMENT BY \d+)$")
+_QUALIFIER = re.compile(r"""(?:"(?:[^"]|"")+"|\b[^\W\d][\w$]*)\.""")
 _PASSWORD = re.compile(r"""(\b(?:\w*password|secret|\w*_key)\s+)'(?:[^']|'')*'""", re.IGNORECASE)
 
 
@@ -316,15 +319,19 @@ def compare(
     source: t.Iterable[Block],
     target: t.Iterable[Block],
     pending: t.Collection[IndexName] = (),
+    majors: t.Collection[int] = (),
 ) -> Comparison:
     """Compare two schemas, whatever the order of their objects.
 
     :param pending: the target's invalid indexes. pg_dump leaves them out, but they are there:
         their table is being filled.
+    :param majors: the servers' major versions; queries are compared less strictly if these print
+        them differently.
     """
-    ours, theirs = collections.Counter(source), collections.Counter(target)
-    missing = sorted((ours - theirs).elements())
-    extra = sorted((theirs - ours).elements())
+    loosely = bool(majors) and min(majors) < _QUALIFIERS_CHANGED <= max(majors)
+    ours, theirs = _by_shape(source, loosely), _by_shape(target, loosely)
+    missing = _surplus(ours, theirs)
+    extra = _surplus(theirs, ours)
     if pending:
         missing = [b for b in missing if not any(index.owns(b) for index in pending)]
     changed = []
@@ -340,6 +347,32 @@ def compare(
             really_missing.append(block)
     really_extra = [block for blocks in by_key.values() for block in blocks]
     return Comparison(tuple(really_missing), tuple(really_extra), tuple(changed))
+
+
+_Shapes = t.Dict[t.Tuple[t.Tuple[str, str, str], str], t.List[Block]]
+
+
+def _by_shape(blocks: t.Iterable[Block], loosely: bool) -> _Shapes:
+    shapes: _Shapes = {}
+    for block in blocks:
+        text = block.body
+        if loosely and _holds_query(block):
+            text = re.sub(r"[\s()]+", "", _QUALIFIER.sub("", text))
+        shapes.setdefault((block.key, text), []).append(block)
+    return shapes
+
+
+def _surplus(left: _Shapes, right: _Shapes) -> list[Block]:
+    return sorted(
+        block for shape, blocks in left.items() for block in blocks[len(right.get(shape, ())) :]
+    )
+
+
+def _holds_query(block: Block) -> bool:
+    """Whether the server prints this object from a parse tree, and does not keep its text."""
+    if block.type in ("FUNCTION", "PROCEDURE"):
+        return bool(re.search(r"^ *(RETURN|BEGIN ATOMIC)\b", block.body, re.MULTILINE))
+    return block.type in ("VIEW", "MATERIALIZED VIEW", "RULE", "POLICY")
 
 
 def is_empty(target: t.Iterable[Block], source: t.Collection[Block]) -> bool:

@@ -23,6 +23,8 @@ description:
   - Bucardo's schema and triggers and this collection's schema C(multimaster) are neither compared
     nor cloned, nor are publications and subscriptions. The start and the increment of sequences
     are cloned but not compared, since masters differ in them on purpose.
+  - Between PostgreSQL 16 or newer and older servers, which print queries differently, views, rules,
+    policies and the SQL bodies of functions are compared without the qualifiers of names.
   - Indexes of the target that are invalid because their table is still being filled count as
     there.
 options:
