@@ -268,6 +268,8 @@ def make_job(
     elif source.bytes >= SMALL and index_mode == RECREATE:
         recreate = tuple(index for index in valid if index.plain and index.method != "gin")
         mode = RECREATE if recreate else KEEP
+    if rebuild:
+        mode = CATALOG
     return Job(
         source=source,
         target=target,

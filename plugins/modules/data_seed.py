@@ -162,7 +162,7 @@ options:
     description:
       - An existing directory of the user that runs the task. The file C(progress.json) in it is
         replaced every second; the task stops when the file C(lease) in it was not touched for
-        a minute or disappears.
+        half a minute or disappears.
       - Used by the live display of this collection, which sets it.
     type: path
   progress_interval:
@@ -250,60 +250,16 @@ materialized_views:
   elements: str
 """
 
-import json
-import os
-import signal
-import tempfile
-import time
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _args, _module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._live import Watcher
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import (
     Options,
     Outcome,
-    Progress,
     Seeder,
 )
-
-# Seconds without a sign of life from the one who looks on.
-LEASE = 60
-
-
-class Watcher:
-    """Tells how far the work is, and learns whether it is still wanted."""
-
-    def __init__(self, directory: str | None) -> None:
-        self._directory = directory
-        self._stopped = False
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(signum, self._stop)
-
-    def _stop(self, signum: int, frame: t.Any) -> None:
-        self._stopped = True
-
-    def keep_going(self) -> bool:
-        """False after a signal, or when nobody looks on any more."""
-        if self._stopped or not self._directory:
-            return not self._stopped
-        try:
-            age = time.time() - os.stat(os.path.join(self._directory, "lease")).st_mtime
-        except OSError:
-            return False
-        return age < LEASE
-
-    def report(self, progress: Progress) -> None:
-        """Replace the file with the state."""
-        if not self._directory:
-            return
-        try:
-            descriptor, name = tempfile.mkstemp(dir=self._directory)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(vars(progress), stream)
-            os.replace(name, os.path.join(self._directory, "progress.json"))
-        except OSError:
-            # The directory was removed; keep_going() draws the consequence.
-            pass
 
 
 def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
@@ -326,7 +282,7 @@ def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
             rounds=params["rounds"],
             proof=params["proof"],
         ),
-        watcher.report,
+        lambda progress: watcher.report(vars(progress)),
         watcher.keep_going,
     )
     return result(seeder.preview() if check_mode else seeder.run())

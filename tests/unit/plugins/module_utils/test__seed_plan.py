@@ -1,0 +1,236 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _seed_plan as plan
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
+    Column,
+    Index,
+    Table,
+)
+
+PLAIN = plan.TypeFacts()
+MB = 1 << 20
+
+
+def table(name="t", size=0, columns=None, indexes=(), kind="r", oid=1):
+    columns = columns or (Column("id", "integer", True, type_oid=23),)
+    return Table(
+        TableName("public", name), oid, kind, "p", tuple(columns), tuple(indexes), bytes=size
+    )
+
+
+def index(name="i", method="btree", valid=True, plain=True, oid=7):
+    return plan.IndexFacts(oid, TableName("public", name), method, valid, plain, "CREATE ...")
+
+
+def job(name="t", size=0, **state):
+    return plan.make_job(
+        table(name, size), table(name), ("binary", ""), plan.TableState(**state), (), plan.CATALOG
+    )
+
+
+class TestFormat:
+    def pick(self, here, there=None, versions=(150000, 150000), **column):
+        column = Column("c", "x", False, type_oid=99, **column)
+        other = dataclasses.replace(column, type_oid=55)
+        return plan.pick_format(
+            table(columns=[column]),
+            table(columns=[other]),
+            {99: here},
+            {55: here if there is None else there},
+            versions,
+        )
+
+    def test_binary_where_nothing_speaks_against_it(self):
+        assert self.pick(PLAIN) == ("binary", "")
+
+    @pytest.mark.parametrize("facts", [plan.TypeFacts(by_oid=True), plan.TypeFacts(no_binary=True)])
+    def test_text_for_oids_and_missing_functions(self, facts):
+        copy_format, reason = self.pick(facts)
+        assert copy_format == "text"
+        assert "column c" in reason
+
+    def test_the_target_has_a_say(self):
+        assert self.pick(PLAIN, plan.TypeFacts(no_binary=True))[0] == "text"
+
+    def test_user_types_need_14_on_both_sides(self):
+        facts = plan.TypeFacts(user_defined=True)
+        assert self.pick(facts)[0] == "binary"
+        assert self.pick(facts, versions=(150000, 130009))[0] == "text"
+        assert self.pick(facts, versions=(130009, 150000))[0] == "text"
+
+    def test_extension_versions_must_agree(self):
+        here, there = (plan.TypeFacts(extensions=frozenset({f"hstore {v}"})) for v in "12")
+        assert self.pick(here, here)[0] == "binary"
+        assert self.pick(here, there)[0] == "text"
+
+    def test_generated_columns_are_not_copied(self):
+        assert self.pick(plan.TypeFacts(by_oid=True), generated="s")[0] == "binary"
+
+
+class TestJob:
+    def make(self, size, mode, *indexes):
+        return plan.make_job(
+            table(size=size), table(), ("binary", ""), plan.TableState(), indexes, mode
+        )
+
+    def test_big_tables_defer_all_but_gin(self):
+        made = self.make(MB, plan.CATALOG, index("a"), index("g", "gin"), index("h", "hash"))
+        assert [i.name.name for i in made.defer] == ["a", "h"]
+        assert made.index_mode == "catalog"
+
+    def test_small_tables_keep_their_indexes(self):
+        made = self.make(MB - 1, plan.CATALOG, index())
+        assert (made.defer, made.index_mode, made.small) == ((), "keep", True)
+
+    def test_only_plain_indexes_are_recreated(self):
+        made = self.make(MB, plan.RECREATE, index("pk", plain=False), index("b"))
+        assert [i.name.name for i in made.recreate] == ["b"]
+
+    @pytest.mark.parametrize("mode", [plan.KEEP, plan.RECREATE, plan.CATALOG])
+    def test_what_a_killed_run_left_invalid_is_rebuilt_in_every_mode(self, mode):
+        made = self.make(0, mode, index("left", valid=False), index("b"))
+        assert [i.name.name for i in made.rebuild] == ["left"]
+        assert not made.defer
+
+    def test_generated_columns_are_left_out(self):
+        columns = [Column("a", "text", True), Column("g", "text", False, generated="s")]
+        made = plan.make_job(
+            table(columns=columns), table(), ("text", ""), plan.TableState(), (), plan.KEEP
+        )
+        assert made.columns == ("a",)
+
+    def test_a_table_with_dead_rows_is_loaded_alone(self):
+        assert job(target_bytes=8192).small
+        assert not job(target_bytes=MB).small
+
+
+class TestBatches:
+    def names(self, batches):
+        return [[j.name.name for j in batch] for batch in batches]
+
+    def test_largest_first_then_small_ones_together(self):
+        jobs = [job("s1", 10), job("b1", 2 * MB), job("s2", 20), job("b2", 9 * MB), job("s3", 5)]
+        assert self.names(plan.batches(jobs, 2)) == [["b2"], ["b1"], ["s2", "s1"], ["s3"]]
+
+    def test_limits_of_a_batch(self):
+        jobs = [job(f"t{i:04}", 100) for i in range(1000)]
+        sizes = [len(batch) for batch in plan.batches(jobs, 2)]
+        assert sizes == [plan.BATCH_TABLES] * 5
+        jobs = [job(f"t{i:04}", MB - 1) for i in range(40)]
+        assert [len(batch) for batch in plan.batches(jobs, 1)] == [16, 16, 8]
+
+    def test_every_table_once(self):
+        jobs = [job(f"t{i:04}", i * 9000) for i in range(333)]
+        batches = plan.batches(jobs, 3)
+        assert sorted(j.name for b in batches for j in b) == sorted(j.name for j in jobs)
+        assert plan.batches([], 4) == []
+
+
+class TestCheck:
+    def check(self, sources, targets, states=None, **options):
+        states = states or {}
+        plan.check(
+            sources,
+            {found.name: found for found in targets},
+            states,
+            "there",
+            "here",
+            options.get("require_triggers", True),
+        )
+
+    def test_good(self):
+        self.check([table("a")], [table("a")])
+
+    def test_everything_is_named_at_once(self):
+        tables = [
+            table("missing"),
+            table("full"),
+            table("bare"),
+            table("wide"),
+            table("p", kind="p"),
+        ]
+        wide = table("wide", columns=[Column("id", "bigint", True)])
+        states = {
+            TableName("public", "full"): plan.TableState(has_rows=True),
+            TableName("public", "bare"): plan.TableState(queues=False),
+        }
+        with pytest.raises(Refused) as caught:
+            self.check(tables, [table("full"), table("bare"), wide], states)
+        message = caught.value.one_line
+        for part in (
+            "public.missing: missing on there",
+            "public.full: already holds rows on there",
+            "public.bare: without an enabled trigger bucardo_delta on here",
+            "public.wide: column id is integer here and bigint there",
+            "public.p: not a plain table",
+        ):
+            assert part in message
+        assert "\n" not in message
+
+    def test_triggers_are_needed_on_both_sides_unless_waived(self):
+        states = {TableName("public", "a"): plan.TableState(target_queues=False)}
+        with pytest.raises(Refused, match="bucardo_delta on there"):
+            self.check([table("a")], [table("a")], states)
+        self.check([table("a")], [table("a")], states, require_triggers=False)
+
+    def test_long_lists_are_cut(self):
+        with pytest.raises(Refused, match="and 15 more"):
+            self.check([table(f"t{i}") for i in range(20)], [])
+
+
+class TestIndexes:
+    def both(self, here, there):
+        return plan.difference_of_indexes(table(indexes=here), table(indexes=there))
+
+    def make(self, name="i", **values):
+        return Index(
+            **{
+                "name": name,
+                "columns": ("id",),
+                "unique": False,
+                "primary": False,
+                "valid": True,
+                "partial": False,
+                **values,
+            }
+        )
+
+    def test_equal(self):
+        assert self.both([self.make()], [self.make()]) == ""
+
+    @pytest.mark.parametrize(
+        ("there", "text"),
+        [
+            ([], "missing"),
+            ([{"valid": False}], "not valid"),
+            ([{"unique": True}], "another definition"),
+        ],
+    )
+    def test_different(self, there, text):
+        assert text in self.both([self.make()], [self.make(**values) for values in there])
+
+    def test_what_is_invalid_on_the_source_too_is_not_asked_for(self):
+        assert self.both([self.make(valid=False)], []) == ""
+
+    def test_an_invalid_index_of_the_target_alone(self):
+        assert "not valid" in self.both([], [self.make(valid=False)])
+
+
+def test_views_come_after_those_they_read():
+    a, b, c = (TableName("public", name) for name in "abc")
+    assert plan.order_by_dependency([a, b, c], {a: {c}, c: {b}}) == [b, c, a]
+    assert plan.order_by_dependency([a, b], {a: {b}, b: {a}}) == [a, b]
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 2), (3, 3), (64, 4)])
+def test_default_workers(cores, workers):
+    assert plan.default_workers(cores) == workers
