@@ -22,7 +22,7 @@ try:
     import psycopg2
     import psycopg2.extensions
     import psycopg2.extras
-    from psycopg2 import sql as sql  # re-exported
+    from psycopg2 import sql
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
@@ -166,7 +166,11 @@ class Session:
         return str(psycopg2.extensions.encrypt_password(password, role, scope=self.connection))
 
     def _cursor(self) -> t.Any:
-        return self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+        try:
+            return self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+        except psycopg2.InterfaceError as error:
+            # An earlier statement has already seen the end of the connection.
+            raise self.failure(error) from error
 
     def _run(self, cursor: t.Any, query: Query, params: t.Any) -> None:
         try:
