@@ -48,7 +48,9 @@ class Finding:
     def line(self) -> str:
         """The finding as one line of text."""
         place = f" on {self.master}" if self.master and self.master != self.object else ""
-        return f"[{self.check}] {self.object}{place}: {self.message}. {self.cure}"
+        text = f"[{self.check}] {self.object}{place}: {self.message}. {self.cure}"
+        # A name may hold a line break.
+        return text.replace("\r", "\\r").replace("\n", "\\n")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,7 +33,12 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
     UniqueKey,
     normal_locale,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table, select
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
+    BUCARDO_SCHEMA,
+    OWN_SCHEMA,
+    Table,
+    select,
+)
 
 BLOCKER, WARNING, INFO = "blocker", "warning", "info"
 
@@ -109,7 +114,9 @@ class Context:
         self.selected = select(tables, include, exclude)
         chosen = {table.name for table in self.selected}
         for table in tables:
-            if table.name in chosen or (table.kind == "r" and table.persistence == "p"):
+            if table.name in chosen or table.name.schema in (OWN_SCHEMA, BUCARDO_SCHEMA):
+                continue
+            if table.kind == "r" and table.persistence == "p":
                 continue
             if any(_matches(table, p) for p in include) and not any(
                 _matches(table, p) for p in exclude
@@ -637,11 +644,12 @@ def _role_timeout(ctx: Context) -> t.Iterator[Hit]:
 def _server_timeout(ctx: Context) -> t.Iterator[Hit]:
     for master, setting in _limits(ctx, of_role=False):
         user = ctx.wanted.bucardo_user
+        place = f" IN DATABASE {setting.database}" if setting.database else ""
         yield Hit(
             user,
             master.name,
             f"{setting.name} is {setting.value} for {setting.where}",
-            f"ALTER ROLE {user} IN DATABASE {master.dbname} SET {setting.name} = 0.",
+            f"ALTER ROLE {user}{place} SET {setting.name} = 0.",
         )
 
 
@@ -1197,7 +1205,7 @@ def _always_trigger(ctx: Context) -> t.Iterator[Hit]:
 def _delta_trigger_disabled(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
         for trigger in database.triggers:
-            ours = trigger.schema == "bucardo" and trigger.name.startswith("bucardo_")
+            ours = trigger.schema == BUCARDO_SCHEMA and trigger.name.startswith("bucardo_")
             if trigger.table in ctx.names and ours and trigger.enabled == "D":
                 yield Hit(
                     str(trigger.table), master.name, f"the trigger {trigger.name} is disabled"

@@ -147,6 +147,7 @@ SELECT DISTINCT collcollate::text AS name FROM pg_catalog.pg_collation
  UNION SELECT datcollate::text FROM pg_catalog.pg_database
 """
 # The names of some columns changed with PostgreSQL 15 and 17: read the row as a document.
+# to_regclass() would fail for a role that may not use the schema.
 _DATABASE = """
 SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding,
        pg_catalog.pg_database_size(d.oid) AS bytes,
@@ -154,12 +155,15 @@ SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding,
        COALESCE(j ->> 'datlocprovider', 'c') AS provider,
        COALESCE(j ->> 'datlocale', j ->> 'daticulocale', '') AS provider_locale,
        (SELECT count(*) FROM pg_catalog.pg_largeobject_metadata) AS large_objects,
-       (SELECT count(*) FROM pg_catalog.pg_class
-         WHERE relnamespace = pg_catalog.to_regnamespace('bucardo')) AS bucardo_relations,
-       pg_catalog.to_regclass('bucardo.bucardo_delta_names') IS NOT NULL AS has_bucardo,
-       pg_catalog.to_regclass('bucardo.bucardo_config') IS NOT NULL AS is_control
+       b.bucardo_relations, b.has_bucardo, b.is_control
   FROM pg_catalog.pg_database d
   CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(d) - 'datacl' AS j) AS document
+  CROSS JOIN (SELECT count(*) AS bucardo_relations,
+                     COALESCE(bool_or(c.relname = 'bucardo_delta_names'), false) AS has_bucardo,
+                     COALESCE(bool_or(c.relname = 'bucardo_config'), false) AS is_control
+                FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+               WHERE n.nspname = 'bucardo') AS b
  WHERE d.datname = pg_catalog.current_database()
 """
 _KEYS = """
@@ -364,10 +368,12 @@ def _read_master(master: Master, conninfo: ConnInfo, maintenance_db: str, wanted
     with session:
         reader = _Reader(session)
         dbname, server = _read_server(reader, conninfo, wanted, master.dbname)
-        database = _read_database(reader, dbname, wanted, master.origin)
-        return dataclasses.replace(
-            master, dbname=dbname, server=server, database=database, unread=tuple(reader.unread)
-        )
+        master = dataclasses.replace(master, dbname=dbname, server=server)
+        try:
+            database = _read_database(reader, dbname, wanted, master.origin)
+        except StatementFailed as error:
+            return dataclasses.replace(master, error=error.message, unread=tuple(reader.unread))
+        return dataclasses.replace(master, database=database, unread=tuple(reader.unread))
 
 
 def _without_database(

@@ -323,7 +323,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "public.orders",
         "sync old",
     ),
-    "table-name": (with_table(table(TableName("public", 'a"b'))), 'public."a""b"', "quote"),
+    "table-name": (with_table(table(TableName("public", "a\nb"))), 'public."a\nb"', "line break"),
     "key-column-name": (
         with_key(primary(columns=("txntime",)), columns=(Column("txntime", "integer", True),)),
         "public.orders",
@@ -608,12 +608,14 @@ HARMLESS: dict[str, list[Facts]] = {
         facts({"enrolled": {"multimaster": 7}}, control=Control()),
     ],
     "foreign-schema": [facts({"bucardo_relations": 20, "has_bucardo": True})],
+    "table-name": [with_table(table(TableName("Öl", "it's 1.5 | 2 $ \\ ? : 😀")))],
     "nullable-key": [with_key(primary(), primary(primary=False, columns=("v",), index="k"))],
     "key-backslash": [with_key(primary(columns=("v",)))],
     "left-out": [
         with_table(table(OTHER, persistence="u"), table(), exclude=("public.other",)),
         with_table(table(OTHER, persistence="u"), table(), tables=("public.orders",)),
         with_table(table(OTHER, kind="f", extension="x"), table()),
+        with_table(table(TableName("bucardo", "stage_public_orders"), persistence="u"), table()),
     ],
     "inheritance": [
         facts(
@@ -680,6 +682,21 @@ def test_an_unreachable_origin_hides_nothing_of_the_others() -> None:
     there = _changed(THERE, None, {"in_recovery": True})
     checks = {finding.check for finding in examine(facts(masters=(origin, there))).findings}
     assert checks == {"unreachable", "in-recovery"}
+
+
+@pytest.mark.parametrize("name", ['a"b', "a\nb", "a\rb"])
+def test_names_that_bucardo_cannot_quote(name: str) -> None:
+    assert sole(examine(with_table(table(TableName("public", name)))), "table-name")
+    assert sole(examine(with_table(table(TableName(name, "t")))), "table-name")
+
+
+@pytest.mark.parametrize("column", ["txntime", "a|b", 'a"b'])
+def test_key_columns_that_bucardo_cannot_track(column: str) -> None:
+    columns = (Column(column, "integer", True),)
+    case = with_key(primary(columns=(column,)), columns=columns)
+    assert repr(column) in sole(examine(case), "key-column-name").message
+    # Beside the key any name will do.
+    assert not examine(with_key(primary(), columns=(ID, *columns))).of(BLOCKER)
 
 
 class TestBucardosKey:
