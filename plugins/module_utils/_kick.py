@@ -79,7 +79,12 @@ def check(control: Control, name: str) -> Sync:
 
 
 def until_drained(
-    control: Control, queues: t.Sequence[Queue], name: str, timeout: float, drained: bool = True
+    control: Control,
+    queues: t.Sequence[Queue],
+    name: str,
+    timeout: float,
+    drained: bool = True,
+    report: t.Callable[[Found, Found, int, float], None] = lambda *_state: None,
 ) -> Outcome:
     """Kick a sync until nothing of what waits now is left, however much is written meanwhile.
 
@@ -87,6 +92,8 @@ def until_drained(
     of the master where they wait.
 
     :param drained: False to return after the first good run.
+    :param report: called with what waited at first, what is left, the number of runs and the
+        seconds so far, about every two seconds; may raise to end the wait.
     :raises DeadlineExceeded: naming what still waits.
     :raises CommandFailed: when runs fail one after another, with Bucardo's own words.
     """
@@ -138,6 +145,7 @@ def until_drained(
             else []
             for queue in queues
         }
+        report(outcome.before, left, outcome.runs, time.monotonic() - begun)
     # A transaction that began before the call may have ended after the first look.
     outcome.after = read(queues)
     outcome.seconds = time.monotonic() - begun

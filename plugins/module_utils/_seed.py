@@ -20,6 +20,7 @@ import dataclasses
 import os
 import time
 import typing as t
+import zlib
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _ledger,
@@ -189,11 +190,12 @@ class Seeder:
         self._keep_going = keep_going
         self._progress = Progress()
         self._started = time.monotonic()
-        self._name = f"{_pg.APPLICATION_NAME} seed {target.name}"[:63]
+        self._name = f"{_pg.APPLICATION_NAME} seed"
         self._workers = options.workers or _seed_plan.default_workers(os.cpu_count() or 2)
         self._outcome = Outcome(changed=False, tables=[], workers=self._workers)
         self._done: dict[TableName, dict[str, t.Any]] = {}
         self._queued: int | None = None
+        self._connected = False
 
     # Planning
 
@@ -371,10 +373,8 @@ class Seeder:
                 if self._round(failures):
                     break
             except (ConnectionFailed, StatementFailed) as error:
-                # At the first try a wrong password is more likely than a server that restarts.
-                if number == 1 and not outcome.changed:
-                    raise
-                if isinstance(error, StatementFailed):
+                # Before that a wrong password is more likely than a server that restarts.
+                if not self._connected or not _passing(error):
                     raise
                 failures.later[_seed_worker.LOST].append("")
                 failures.text = error.one_line
@@ -410,6 +410,8 @@ class Seeder:
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(self._connect(self._source_info))
             target = stack.enter_context(self._connect(self._target_info))
+            self._connected = True
+            self._sign(source, target)
             if not self._outcome.changed:
                 # A look without the lock, so that a run with nothing to do writes nothing.
                 plan = self._plan(source, target)
@@ -431,12 +433,22 @@ class Seeder:
             if failures.later or failures.for_good:
                 return False
             round_.refresh()
+            round_.analyze_parents()
             self._verify(source, target, plan)
             self._outcome.queued_rows = max(0, _seed_facts.queued_rows(source) - self._queued)
             _ledger.finish_run(target, round_.run)
             self._progress.phase = "finished"
             self._report(self._progress)
             return True
+
+    def _sign(self, source: _pg.Session, target: _pg.Session) -> None:
+        """Let all sessions of seeds of this very database have one name, and others another."""
+        digest = zlib.crc32(_ledger.identity(target).encode())
+        self._name = f"{_pg.APPLICATION_NAME} seed {self._target_info.name[:30]} {digest:08x}"
+        for session in (source, target):
+            session.execute(
+                "SELECT pg_catalog.set_config('application_name', %s, false)", (self._name,)
+            )
 
     def _check_settings(self, target: _pg.Session) -> None:
         try:
@@ -524,7 +536,7 @@ class _Round:
         self._unread: set[int] = set()
         self._finished: set[int] = set()
         self._snapshot_since: float | None = None
-        self._rows_of: dict[int, int] = {}
+        self._shares: dict[int, int] = {}
         self._rates: collections.deque[tuple[float, int]] = collections.deque(maxlen=10)
         self._reported = 0.0
         self._noted = 0.0
@@ -605,6 +617,18 @@ class _Round:
         self._progress.phase = "copy" if self._plan.jobs else "indexes"
         self._work()
         self._release_snapshot()
+
+    def analyze_parents(self) -> None:
+        """Gather the statistics of partitioned tables, which nothing else ever does."""
+        seeded = self._seeder._done
+        for table in read_tables(self._target, sizes=False):
+            if seeded and table.kind == "p" and not table.is_partition:
+                self._builds.append(
+                    {"do": "analyze", "schema": table.name.schema, "name": table.name.name}
+                )
+        self._work()
+        if self._failures.later:
+            raise ConnectionFailed(self._failures.text)
 
     def refresh(self) -> None:
         """Fill the materialized views that the source has filled, each after those it reads."""
@@ -752,6 +776,8 @@ class _Round:
                 self._failures.text = text
             return
         jobs: list[int] = task["jobs"]
+        for number in jobs:
+            self._shares.pop(number, None)
         self._unread.update(jobs)
         if len(jobs) > 1 and why != _seed_worker.LOST:
             # One of them is to blame; the others must not suffer.
@@ -796,10 +822,11 @@ class _Round:
         current = self._counters.current()
         done = self._seeder._done
         progress.tables_done = len(done)
+        for number, count in current.items():
+            self._shares[number] = self._share(number, count)
+        # What was read counts until its commit: between them lies the proof.
         progress.bytes_done = sum(entry["size"] for entry in done.values()) + sum(
-            self._share(number, count)
-            for number, count in current.items()
-            if number not in self._finished
+            share for number, share in self._shares.items() if number not in self._finished
         )
         progress.streamed = self._counters.total()
         self._rates.append((now, progress.streamed))
@@ -817,11 +844,9 @@ class _Round:
             round(spent * left / progress.bytes_done, 1) if progress.bytes_done and spent else None
         )
         tasks = [process.task for process in self._pool.processes if process.task]
-        progress.current = sorted(
-            {self._describe(task, current) for task in tasks}
-            | {str(self._plan.jobs[number].name) for number in current}
-        )
-        progress.current = [name for name in progress.current if name]
+        working = {self._describe(task, current) for task in tasks}
+        working |= {str(self._plan.jobs[number].name) for number in current}
+        progress.current = sorted(working - {""})
         if progress.phase in ("copy", "indexes"):
             copying = any(task["do"] == "copy" for task in tasks) or bool(self._copies)
             progress.phase = "copy" if copying else "indexes"
@@ -838,6 +863,11 @@ class _Round:
         stream may be longer than the table (it is not compressed)."""
         size = self._plan.jobs[number].source.bytes
         return min(count, int(size * 0.98))
+
+
+def _passing(error: MultimasterError) -> bool:
+    """Whether another try may help."""
+    return not isinstance(error, StatementFailed) or error.sqlstate in _seed_worker.RETRY
 
 
 def _planned(job: Job) -> dict[str, t.Any]:

@@ -52,7 +52,7 @@ LOCKED = "locked"  # a lock on the source was not to be had in time; try later
 MOVED = "moved"  # truncated or rewritten since the snapshot; needs a new one
 LOST = "lost"  # a connection or a server went away; try again
 FAILED = "failed"  # trying again would not help
-_RETRY = frozenset(
+RETRY = frozenset(
     {
         "40001",  # serialization_failure
         _pg.DEADLOCK_DETECTED,
@@ -226,6 +226,7 @@ class _Feeder(threading.Thread):
         self._left = b""
         self.failure: BaseException | None = None
         self.bytes: dict[int, int] = {}
+        self.rows: dict[int, int] = {}
         self.sums: dict[int, tuple[int, str]] = {}
 
     def run(self) -> None:
@@ -248,7 +249,7 @@ class _Feeder(threading.Thread):
                 sink = _Sink(self._put, settings, worker.slot)
                 # C(RawIOBase.write) once per chunk instead of once per row.
                 stream = io.BufferedWriter(sink, CHUNK)
-                session.copy(_copy(job, "TO STDOUT"), stream)
+                self.rows[number] = session.copy(_copy(job, "TO STDOUT"), stream)
                 stream.flush()
                 self.bytes[number] = sink.bytes
                 self._put(None)
@@ -394,7 +395,7 @@ class Worker:
         elif isinstance(error, StatementFailed):
             if error.sqlstate == _pg.LOCK_NOT_AVAILABLE:
                 why = LOCKED
-            elif error.sqlstate in _RETRY:
+            elif error.sqlstate in RETRY:
                 why = LOST
         self._drop_target()
         self.channel.send({"event": "failed", "why": why, "text": error.one_line})
@@ -538,17 +539,20 @@ class Worker:
         feeder.join()
         if feeder.failure is not None:
             raise feeder.failure
-        if settings.proof:
-            wrong = [n for n in numbers if found[n] != feeder.sums[n]]
-            if wrong:
-                number = wrong[0]
-                names = [settings.jobs[n].name for n in wrong]
-                raise Mismatch(
-                    f"{some(names)}: {found[number][0]} rows arrived with another sum of hashes"
-                    f" than the {feeder.sums[number][0]} rows that were read; nothing of it was"
-                    " kept",
-                    "Look for triggers, defaults or rules on the target that change rows.",
-                )
+        wrong = [
+            number
+            for number in numbers
+            if rows[number] != feeder.rows[number] or found.get(number) != feeder.sums.get(number)
+        ]
+        if wrong:
+            number = wrong[0]
+            names = some(settings.jobs[n].name for n in wrong)
+            count = found[number][0] if settings.proof else rows[number]
+            raise Mismatch(
+                f"{names}: the {count} rows that arrived are not the {feeder.rows[number]} that"
+                " were read (count and sum of hashes); nothing of it was kept",
+                "Look for constraints, types or functions that differ between the servers.",
+            )
         seconds = time.monotonic() - started
         entries = [
             _ledger.Entry(
@@ -595,6 +599,11 @@ class Worker:
                     _ledger.mark_seeded(name),
                 ],
             )
+
+    def _task_analyze(self, task: Message) -> None:
+        self.target().execute(
+            _pg.sql.SQL("ANALYZE {}").format(_pg.sql.Identifier(task["schema"], task["name"]))
+        )
 
     def _task_refresh(self, task: Message) -> None:
         sql = _pg.sql

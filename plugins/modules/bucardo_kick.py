@@ -42,6 +42,17 @@ options:
     description: With V(false), it is enough that one run has ended well.
     type: bool
     default: true
+  progress_dir:
+    description:
+      - An existing directory of the user that runs the task. The file C(progress.json) in it is
+        replaced every few seconds; the task stops when the file C(lease) in it was not touched for
+        half a minute or disappears.
+      - Used by the live display of this collection, which sets it.
+    type: path
+  progress_interval:
+    description: Seconds between two lines of the live display. V(0) shows none.
+    type: int
+    default: 5
   masters:
     description:
       - How to log in to the masters. For those left out, what
@@ -155,6 +166,8 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import MultimasterError
+from ansible_collections.multimaster.bucardo.plugins.module_utils._live import Watcher
 from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import (
     as_rows,
     open_queues,
@@ -179,7 +192,12 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             outcome = _kick.Outcome(_kick.read(queues))
         else:
             outcome = _kick.until_drained(
-                control, queues, name, params["timeout"], params["drained"]
+                control,
+                queues,
+                name,
+                params["timeout"],
+                params["drained"],
+                _reporter(name, Watcher(params["progress_dir"])),
             )
     waited = any(outcome.before.values())
     return _module.Result(
@@ -188,6 +206,29 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         after={"waiting": dict.fromkeys(outcome.before, 0)},
         values=_values(outcome),
     )
+
+
+def _reporter(
+    name: str, watcher: Watcher
+) -> t.Callable[[_kick.Found, _kick.Found, int, float], None]:
+    def report(before: _kick.Found, left: _kick.Found, runs: int, seconds: float) -> None:
+        if not watcher.keep_going():
+            raise MultimasterError(
+                f"The wait for sync {name} was stopped", "Bucardo goes on by itself."
+            )
+        pending = [one for found in left.values() for one in found]
+        watcher.report(
+            {
+                "waited": sum(_total(before).values()),
+                "left": {master: count for master, count in _total(left).items() if count},
+                "tables": [str(one.table) for one in pending],
+                "oldest": max((one.oldest for one in pending), default=0),
+                "runs": runs,
+                "elapsed": seconds,
+            }
+        )
+
+    return report
 
 
 def _total(found: _kick.Found) -> dict[str, int]:
@@ -214,6 +255,8 @@ def main() -> t.NoReturn:
         "name": {"type": "str", "required": True},
         "timeout": {"type": "float", "default": 300},
         "drained": {"type": "bool", "default": True},
+        "progress_dir": {"type": "path"},
+        "progress_interval": {"type": "int", "default": 5},
         "masters": {**masters_option(), "required": False},
     }
     _module.run(spec, body)

@@ -1,0 +1,32 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shows how much still waits while bucardo_kick waits for it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
+    LiveAction,
+    duration,
+    names,
+)
+
+
+class ActionModule(LiveAction):
+    """Runs the module bucardo_kick with a live display."""
+
+    def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
+        """One line on what still waits."""
+        left = sum(state["left"].values())
+        if not left:
+            return ""
+        where = ", ".join(f"{count} on {master}" for master, count in state["left"].items())
+        text = f"sync {args.get('name')}: {left} of {state['waited']} changes wait ({where})"
+        text += f", the oldest for {duration(state['oldest'])}"
+        if detailed:
+            text += f", {state['runs']} runs in {duration(state['elapsed'])}"
+        tables = state["tables"]
+        return f"{text}; {names(tables, 10 if detailed else 3)}"
