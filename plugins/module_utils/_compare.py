@@ -40,9 +40,12 @@ if t.TYPE_CHECKING:
     Answer = t.TypeVar("Answer")
     Item = t.TypeVar("Item")
 
-# Quick looks in one round, for rows that are updated all the time; only while keys are few.
-_GLANCES = 10
+# Seconds per table and round of quick looks at rows that are updated all the time, and for how
+# many keys at most: the version that arrives on one master must have been seen on the other.
+_GLANCE_SECONDS = 0.5
 _GLANCE_KEYS = 1000
+# Looks that the other keys of a table still get once the first is sure to differ.
+_LAST_LOOKS = 5
 # Enough for the groups of one bucketed pass, so that it does not spill.
 _WORK_MEM = "32MB"
 
@@ -265,6 +268,7 @@ class _State:
         self._drilled = False
         self._sums: list[tuple[int, str]] = []
         self._unchanged = 0
+        self._last_looks = _LAST_LOOKS
 
     def aggregate(self, index: int) -> Composable:
         table, types = self._sides[index]
@@ -292,8 +296,9 @@ class _State:
             self._recheck(crew)
         if not self._watch.keys and self._complete:
             self._proof, self.decided = plan.PROOF_KEYS, True
-        elif self._watch.proven and not self._watch.undecided:
-            self.decided = True
+        elif self._watch.proven:
+            self._last_looks -= 1
+            self.decided = not self._watch.undecided or self._last_looks <= 0
 
     def finish(self, result: plan.TableResult, max_keys: int) -> None:
         """Write down what is known at the end."""
@@ -335,9 +340,10 @@ class _State:
         self._watch.look(self._read(crew, keys), queued)
         if not self._by_value:
             return
-        for _glance in range(_GLANCES):
-            keys = self._watch.keys
-            if not self._watch.undecided or len(keys) > _GLANCE_KEYS:
+        until = time.monotonic() + _GLANCE_SECONDS
+        while time.monotonic() < until:
+            keys = self._watch.undecided_keys
+            if not keys or len(keys) > _GLANCE_KEYS:
                 return
             self._watch.glance(self._read(crew, keys))
 

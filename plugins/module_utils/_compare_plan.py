@@ -200,15 +200,23 @@ class Watch:
 
     def glance(self, sides: t.Sequence[Rows]) -> None:
         """Take in a quick look between two others, which may only let keys go."""
-        for keyhash, candidate in list(self._candidates.items()):
-            if candidate.equal(_hashes(sides, keyhash)):
+        for keyhash in list(self.undecided_keys):
+            if self._candidates[keyhash].equal(_hashes(sides, keyhash)):
                 del self._candidates[keyhash]
-                self._proven.pop(keyhash, None)
 
     @property
     def keys(self) -> dict[int, tuple[str, ...]]:
         """Hash and columns of every key that is being watched."""
         return {keyhash: candidate.key for keyhash, candidate in self._candidates.items()}
+
+    @property
+    def undecided_keys(self) -> dict[int, tuple[str, ...]]:
+        """The same without those that differ for sure."""
+        return {
+            keyhash: candidate.key
+            for keyhash, candidate in self._candidates.items()
+            if keyhash not in self._proven
+        }
 
     @property
     def proven(self) -> int:

@@ -316,8 +316,7 @@ class _Changer:
             size = max(1, size // 4)
             if time.monotonic() >= deadline:
                 raise DeadlineExceeded(
-                    f"Could not lock {len(waiting)} sequences within"
-                    f" {self._policy.timeout:g} s: "
+                    f"Within {self._policy.timeout:g} s, could not lock "
                     + "; ".join(held.get(one.name, str(one.name)) for one in waiting[:5]),
                     "End the transactions that hold them, then run this again; what is done stays.",
                     pending=[str(one.name) for one in waiting],
