@@ -71,6 +71,8 @@ _TIMEOUTS = (
     "idle_session_timeout",
     "transaction_timeout",
 )
+# pg_database.datlocprovider -> its name and the first major version that has it for databases.
+_PROVIDERS = {"i": ("icu", 15), "b": ("builtin", 17)}
 _KINDS = {
     "p": "a partitioned table",
     "f": "a foreign table",
@@ -1697,6 +1699,26 @@ def _locale_missing(ctx: Context) -> t.Iterator[Hit]:
         for name in sorted({normal_locale(part) for part in origin.locale[:2]}):
             if name not in ("c", "posix") and name not in master.server.locales:
                 yield Hit(name, master.name, f"the locale {name} is not known here")
+
+
+@check(
+    "locale-provider",
+    BLOCKER,
+    "The target's PostgreSQL is too old for the locale provider of the origin's database.",
+    "Use PostgreSQL 15 or newer for icu, 17 or newer for builtin.",
+)
+def _locale_provider(ctx: Context) -> t.Iterator[Hit]:
+    origin = ctx.origin.database if ctx.origin else None
+    for master in ctx.targets:
+        if not origin or not master.server or master.database:
+            continue
+        name, since = _PROVIDERS.get(origin.locale[2], ("", 0))
+        if master.server.major < since:
+            yield Hit(
+                name,
+                master.name,
+                f"PostgreSQL {master.server.major} has no databases of this provider",
+            )
 
 
 @check(

@@ -537,12 +537,12 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
             )
             for found in reader.rows("triggers", _TRIGGERS)
         ),
-        event_triggers=tuple(name for name, _none, _ in others.get("event trigger", [])),
+        event_triggers=tuple(entry[0] for entry in others.get("event trigger", [])),
         exclusions=tuple(exclusions),
         foreign_keys=tuple(foreign_keys),
         children=children,
         partitions=partitions,
-        publications_of_all=tuple(name for name, _none, _ in others.get("all", [])),
+        publications_of_all=tuple(entry[0] for entry in others.get("all", [])),
         published=published,
         subscribed=frozenset(
             TableName(schema, name_) for _none, schema, name_ in others.get("subscribed", [])

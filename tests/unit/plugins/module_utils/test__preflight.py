@@ -520,6 +520,16 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "de_de.utf8",
         "not known",
     ),
+    "locale-provider": (
+        facts(
+            masters=(
+                _changed(HERE, {"locale": ("C", "C", "b", "C.UTF-8")}, None),
+                named(THERE, database=None),
+            )
+        ),
+        "builtin",
+        "PostgreSQL 15",
+    ),
     "tablespace-missing": (facts({"tablespaces": {"ssd": 4}}), "ssd", "4 relation(s)"),
     "disk-space": (
         facts({"bytes": 2000}, there_server={"free_bytes": 100}),
@@ -653,6 +663,14 @@ HARMLESS: dict[str, list[Facts]] = {
     ],
     "locale": [facts(there={"locale": ("C.utf8", "C.utf8", "c", "")})],
     "locale-missing": [facts(masters=(HERE, named(THERE, database=None)))],
+    "locale-provider": [
+        facts(
+            masters=(
+                _changed(HERE, {"locale": ("C", "C", "i", "de-DE")}, None),
+                named(THERE, database=None),
+            )
+        )
+    ],
     "disk-space": [facts({"bytes": 10**9}, {"bytes": 10**9}, there_server={"free_bytes": 100})],
 }
 
