@@ -736,7 +736,12 @@ def _connections(ctx: Context) -> t.Iterator[Hit]:
 def _lock_table(ctx: Context) -> t.Iterator[Hit]:
     if not ctx.origin or not ctx.origin.database:
         return
-    relations = sum(1 + len(table.indexes) for table in ctx.origin.database.tables)
+    # A dump leaves these schemas out.
+    relations = sum(
+        1 + len(table.indexes)
+        for table in ctx.origin.database.tables
+        if table.name.schema not in (OWN_SCHEMA, BUCARDO_SCHEMA)
+    )
     for master, server in ctx.servers():
         if relations * 2 > server.lock_slots:
             yield Hit(

@@ -603,6 +603,13 @@ HARMLESS: dict[str, list[Facts]] = {
         facts(there_server={"clock": 1.4, "clock_error": 0.5}),
         facts(here_server={"clock": 5.0}, there_server={"clock": 5.1}),
     ],
+    "lock-table": [
+        facts(
+            {"tables": (table(), *(table(TableName("bucardo", f"d{n}")) for n in range(9)))},
+            here_server={"lock_slots": 4},
+            there_server={"lock_slots": 4},
+        )
+    ],
     "plperlu-missing": [facts(control=Control(plperlu=False, local=True))],
     "sequence-enrolled": [
         control(goats=(Goat(1, "here", OTHER, "sequence", relgroups=("else",)),))
