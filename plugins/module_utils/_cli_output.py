@@ -51,10 +51,9 @@ _SILENT_FAILURES: t.Final = tuple(
         r"^Invalid sync: ",
         r"^Cannot kick inactive sync ",
         r"^Cannot (?:pause|resume|activate|deactivate|reload|create)\b",
-        r"^Reload of sync \S+ failed",
+        r"\bReload of sync \S+ failed",
         r"^(?:Customname|Customcols) number \d+ does not exist",
         r"^Already have an entry for ",
-        r"^Cancelled|^Changes have been rolled back|^Okay, rolling back",
         r"^No syncs? have been created yet",
         r"^Version mismatch: ",
         r"^Cannot start, ",
@@ -64,6 +63,8 @@ _SILENT_FAILURES: t.Final = tuple(
 _HARMLESS_FAILURES: t.Final = (
     ("upgrade", re.compile(r"^No schema changes were needed", re.MULTILINE)),
 )
+# Refused at its question, "upgrade" exits with 0 and says nothing.
+_UPGRADED: t.Final = re.compile(r"^.*Changes have been commited", re.MULTILINE)
 # "show" exits with 1 always; these say that it did not even begin.
 _SHOW_FAILED: t.Final = re.compile(
     r"DBI connect|could not connect|FATAL|Could not open", re.IGNORECASE
@@ -73,12 +74,14 @@ _SHOW_FAILED: t.Final = re.compile(
 def verdict(transcript: Transcript) -> Verdict:
     """Tell success from failure by exit code and text together."""
     both = f"{transcript.stdout}\n{transcript.stderr}"
-    verb = transcript.words[0] if transcript.words else ""
+    verb = next((word for word in transcript.words if not word.startswith("-")), "")
     for pattern in _SILENT_FAILURES:
         found = pattern.search(both)
         if found and verb not in ("list", "status"):
             return Verdict(False, _line_and_next(both, found.start()))
     if transcript.rc == 0:
+        if verb == "upgrade" and not _UPGRADED.search(both):
+            return Verdict(False, "the upgrade was not committed")
         return Verdict(True)
     if verb == "show" and transcript.stdout.strip() and not _SHOW_FAILED.search(both):
         return Verdict(True)

@@ -28,8 +28,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import
 
 PID_FILE = "bucardo.mcp.pid"
 # Bucardo.pm calls its processes "Bucardo Master Control Program v5.6.0."
-_PROCESS = "Bucardo Master Control"
-_STARTING = "bucardo"
+_TITLE = "Bucardo Master Control"
 # Seconds between two looks at the process.
 POLL = 0.2
 # Bytes of the log's end that are searched for the reason of a death.
@@ -114,11 +113,17 @@ class Daemon:
         """Read once; the rc file wins over the catalog."""
         if self._files is None:
             transcript = self.cli.run("show", "^piddir$", "^reason_file$")
-            settings = {**parse_show(transcript.stdout), **self.rc}
+            settings = parse_show(transcript.stdout)
             if "piddir" not in settings:
                 raise CommandFailed(f"bucardo show piddir: {reason(transcript)}")
-            logs = tuple(self.rc.get("logdest", "/var/log/bucardo").split(","))
-            self._files = Files(settings["piddir"], settings.get("reason_file", ""), logs)
+            return self.adopt_settings(settings)
+        return self._files
+
+    def adopt_settings(self, settings: t.Mapping[str, str]) -> Files:
+        """Take the places of files from Bucardo's settings (and the rc file)."""
+        found = {**settings, **self.rc}
+        logs = tuple(found.get("logdest", "/var/log/bucardo").split(","))
+        self._files = Files(found["piddir"], found.get("reason_file", ""), logs)
         return self._files
 
     def process(self) -> Process:
@@ -224,7 +229,7 @@ class Daemon:
     def _check_directories(self) -> None:
         for what, directory in (
             ("piddir", self.files.piddir),
-            ("the directory of reason_file", os.path.dirname(self.files.reason_file)),
+            ("directory of reason_file,", os.path.dirname(self.files.reason_file)),
         ):
             if not directory:
                 continue
@@ -294,12 +299,22 @@ def _is_bucardo(pid: int) -> bool:
     """By the process's title; without /proc a live process is believed."""
     try:
         with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
-            title = file.read().replace("\0", " ")
+            return is_daemon(file.read().split("\0"))
     except FileNotFoundError:
         return not os.path.isdir("/proc/self")
     except OSError:
         return True
-    return _PROCESS in title or _STARTING in title
+
+
+def is_daemon(argv: t.Sequence[str]) -> bool:
+    """Whether this is the daemon's argument list (pure).
+
+    It overwrites that with a title, but begins as "perl /usr/bin/bucardo start".
+    """
+    if argv and argv[0].startswith(_TITLE):
+        return True
+    programs = [os.path.basename(word) for word in argv[:2]]
+    return "bucardo" in programs and "start" in argv
 
 
 def wait_seconds(value: t.Any) -> float:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import typing as t
 
@@ -102,7 +103,13 @@ class Installer:
 
     def state(self) -> State:
         """Read everything."""
-        program = Bucardo().version()
+        try:
+            program = Bucardo().version()
+        except CommandFailed:
+            # A check may come before the packages are there.
+            if not self.dry:
+                raise
+            program = ""
         with _pg.Session(self.conninfo) as session:
             role = session.row(_ROLE, (ROLE,))
             database = session.row(_DATABASE, (CONTROL_DB,))
@@ -111,7 +118,7 @@ class Installer:
             with _pg.Session(self.conninfo.database(CONTROL_DB)) as session:
                 control = Control(session)
                 version = control.version if control.installed else ""
-        if version:
+        if version and program:
             status = compare_versions(version, program)
         else:
             status = "partial" if role is not None or database is not None else "absent"
@@ -170,6 +177,14 @@ class Installer:
             else:
                 return
             self._execute(session, _pg.sql.SQL(query).format(**names))
+
+    def check_schema_file(self) -> None:
+        """:raises Refused: when the schema cannot be read on this host."""
+        if not os.access(self.schema_file, os.R_OK):
+            raise Refused(
+                f"schema_file: cannot read {self.schema_file}",
+                "Install Debian's package bucardo on this host.",
+            )
 
     def check_perl(self) -> None:
         """Whether the server can run Bucardo's functions.

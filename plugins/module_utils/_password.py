@@ -59,7 +59,8 @@ def _saslprep(password: str) -> str:
     mapped = "".join(
         " " if stringprep.in_table_c12(char) else char
         for char in password
-        if not stringprep.in_table_b1(char)
+        # U+200B is in both tables; PostgreSQL makes it a blank.
+        if stringprep.in_table_c12(char) or not stringprep.in_table_b1(char)
     )
     prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
     forbidden = (

@@ -118,7 +118,8 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         )
     upgrade = state.status == "needs_upgrade" and params["state"] == "upgraded"
     load = state.status in ("absent", "partial")
-    if load:
+    if load and state.program_version:
+        installer.check_schema_file()
         installer.check_perl()
     installer.make_role(state)
     installer.make_database(state)
