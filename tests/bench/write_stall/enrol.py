@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Enrols the tables of a sync with this collection's code; runs on the Bucardo host.
+
+Prints one line of JSON; ends non-zero unless afterwards nothing is missing on any master.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+sys.path.insert(0, "/bench/collections")
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import Desired, SyncKeeper
+
+
+def main() -> int:
+    """Enrol, then look again."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lock-timeout", type=int, default=500)
+    options = parser.parse_args()
+    desired = Desired("stall", "stall", "stall", held=True, columns={})
+    with Session(ConnInfo("control", {"dbname": "bucardo", "user": "bucardo"})) as session:
+        keeper = SyncKeeper(Control(session), {}, Policy(lock_timeout=options.lock_timeout))
+        begun = time.monotonic()
+        outcome = keeper.present(desired)
+        seconds = time.monotonic() - begun
+        again = keeper.present(desired)
+    masters = {
+        name: {key: value for key, value in figures.items() if not isinstance(value, list)}
+        for name, figures in outcome.enrolment.items()
+    }
+    print(json.dumps({"seconds": round(seconds, 2), "masters": masters}))
+    return 1 if again.changed or not outcome.changed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,325 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long the writers of the origin wait while a sync is created: Bucardo's way, and ours.
+
+Needs Docker and an image with Debian's postgresql, postgresql-plperl, bucardo and
+python3-psycopg2. Makes three containers of its own (the Bucardo host and two masters), and removes
+them at the end. Cases: a: nothing special; b: one transaction holds one table; c: the masters are
+10 ms away.
+
+    tests/bench/write_stall/run.py --image IMAGE [--tables 600 1000] [--cases a b c] [--small]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import typing as t
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[2]
+BUCARDO_HOST, ORIGIN, COPY = "hub", "here", "there"
+# Seconds that the writers run alone, before and after.
+CALM = 2.0
+# Fewer in all that time mean that nobody was writing.
+MIN_WRITES = 50
+
+
+class Bench:
+    """Three containers on a network of their own."""
+
+    def __init__(self, image: str) -> None:
+        self.image = image
+        self.prefix = f"write-stall-{os.getpid()}"
+
+    def __enter__(self) -> Bench:
+        docker("network", "create", self.prefix)
+        for name in (BUCARDO_HOST, ORIGIN, COPY):
+            docker(
+                *("run", "-d", "--init", "--name", self.container(name), "--hostname", name),
+                *("--network", self.prefix, "--network-alias", name, "--cap-add", "NET_ADMIN"),
+                *(self.image, "sleep", "infinity"),
+            )
+            self.start_server(name)
+        self.run(
+            BUCARDO_HOST, "mkdir -p /bench/collections/ansible_collections/multimaster/bucardo"
+        )
+        target = f"{self.container(BUCARDO_HOST)}:/bench"
+        collection = "collections/ansible_collections/multimaster/bucardo"
+        docker("cp", str(REPOSITORY / "plugins"), f"{target}/{collection}/plugins")
+        for script in ("enrol.py", "delay_proxy.py"):
+            docker("cp", str(HERE / script), f"{target}/{script}")
+        docker("cp", str(HERE / "writer.py"), f"{self.container(ORIGIN)}:/writer.py")
+        self.sql(BUCARDO_HOST, "CREATE DATABASE bucardo OWNER bucardo", "postgres")
+        self.run(
+            BUCARDO_HOST,
+            "psql -X -q -d bucardo -f /usr/share/bucardo/bucardo.schema >/dev/null 2>&1",
+            user="postgres",
+        )
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for name in (BUCARDO_HOST, ORIGIN, COPY):
+            docker("rm", "-f", "-v", self.container(name), check=False)
+        docker("network", "rm", self.prefix, check=False)
+
+    def container(self, name: str) -> str:
+        """Docker's name of one of ours."""
+        return f"{self.prefix}-{name}"
+
+    def start_server(self, name: str) -> None:
+        """A cluster with Debian's defaults that trusts the network of the containers."""
+        self.run(
+            name,
+            "set -e; v=$(pg_lsclusters -h | cut -d' ' -f1 | head -1); d=/etc/postgresql/$v/main;"
+            " echo \"listen_addresses = '*'\" > $d/conf.d/bench.conf;"
+            " printf 'local all all trust\\nhost all all all trust\\n' > $d/pg_hba.conf;"
+            " pg_ctlcluster $v main start",
+        )
+        self.sql(name, "CREATE ROLE bucardo SUPERUSER LOGIN", "postgres")
+
+    def run(self, name: str, script: str, user: str = "root", check: bool = True) -> str:
+        """Run a shell script in a container and return its output."""
+        return docker("exec", "-u", user, self.container(name), "sh", "-c", script, check=check)
+
+    def sql(self, name: str, text: str, dbname: str = "app") -> str:
+        """Run SQL as postgres."""
+        return subprocess.run(
+            [
+                *("docker", "exec", "-i", "-u", "postgres", self.container(name)),
+                *("psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", dbname),
+            ],
+            input=text,
+            text=True,
+            check=True,
+            stdout=subprocess.PIPE,
+        ).stdout
+
+    def prepare(self, tables: int) -> None:
+        """Fresh databases with so many tables, and a relgroup that holds them all."""
+        for name in (ORIGIN, COPY):
+            self.sql(name, "DROP DATABASE IF EXISTS app WITH (FORCE)", "postgres")
+            self.sql(name, "CREATE DATABASE app", "postgres")
+            lines = [
+                f"CREATE TABLE t{number:04d} (id bigint PRIMARY KEY, v text, n int DEFAULT 0);"
+                f" INSERT INTO t{number:04d} SELECT generate_series(1, 9);"
+                for number in range(tables)
+            ]
+            self.sql(name, "\n".join(lines))
+        # All goats by one statement, their keys given: the trigger would connect for every one.
+        self.sql(
+            BUCARDO_HOST,
+            f"""
+            DELETE FROM bucardo.sync; DELETE FROM bucardo.goat; DELETE FROM bucardo.herd;
+            DELETE FROM bucardo.dbgroup; DELETE FROM bucardo.db;
+            INSERT INTO bucardo.db (name, dbhost, dbport, dbname, dbuser)
+            VALUES ('{ORIGIN}', '{ORIGIN}', '5432', 'app', 'bucardo'),
+                   ('{COPY}', '{COPY}', '5432', 'app', 'bucardo');
+            INSERT INTO bucardo.dbgroup (name) VALUES ('stall');
+            INSERT INTO bucardo.dbmap (db, dbgroup, role)
+            VALUES ('{ORIGIN}', 'stall', 'source'), ('{COPY}', 'stall', 'source');
+            INSERT INTO bucardo.herd (name) VALUES ('stall');
+            SET session_replication_role = replica;
+            INSERT INTO bucardo.goat (db, schemaname, tablename, reltype, pkey, qpkey, pkeytype)
+            SELECT '{ORIGIN}', 'public', 't' || lpad(n::text, 4, '0'), 'table', 'id', 'id',
+                   'bigint' FROM generate_series(0, {tables - 1}) n;
+            INSERT INTO bucardo.herdmap (herd, goat) SELECT 'stall', id FROM bucardo.goat;
+            """,
+            "bucardo",
+        )
+
+    @contextlib.contextmanager
+    def distance(self, seconds: float) -> t.Iterator[str]:
+        """Put the masters so far away (round trip) from the Bucardo host; yields the means."""
+        if not seconds:
+            yield "none"
+            return
+        netem = f"tc qdisc add dev eth0 root netem delay {seconds * 1000:g}ms"
+        try:
+            self.run(BUCARDO_HOST, f"{netem} 2>/dev/null")
+        except subprocess.CalledProcessError:
+            pass
+        else:
+            try:
+                yield "netem"
+            finally:
+                self.run(BUCARDO_HOST, "tc qdisc del dev eth0 root")
+            return
+        process = subprocess.Popen(
+            [
+                *("docker", "exec", self.container(BUCARDO_HOST), "sh", "-c"),
+                "echo $$ > /tmp/proxy.pid; exec python3 /bench/delay_proxy.py"
+                f" {seconds / 2} 6001={ORIGIN}:5432 6002={COPY}:5432",
+            ],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout
+        process.stdout.readline()
+        self.sql(
+            BUCARDO_HOST,
+            f"UPDATE bucardo.db SET dbhost = '127.0.0.1', dbport ="
+            f" CASE name WHEN '{ORIGIN}' THEN '6001' ELSE '6002' END",
+            "bucardo",
+        )
+        try:
+            yield "proxy"
+        finally:
+            self.run(BUCARDO_HOST, "kill $(cat /tmp/proxy.pid)", check=False)
+            process.wait()
+
+    @contextlib.contextmanager
+    def holder(self, seconds: float) -> t.Iterator[None]:
+        """A transaction that wrote to one table and stays open."""
+        if not seconds:
+            yield
+            return
+        process = subprocess.Popen(
+            [
+                *("docker", "exec", "-u", "postgres", self.container(ORIGIN), "psql", "-q"),
+                *("-d", "app", "-c", "UPDATE t0001 SET n = n + 1 WHERE id = 9"),
+                *("-c", f"SELECT pg_sleep({seconds})", "-1"),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        time.sleep(1.5)
+        try:
+            yield
+        finally:
+            process.wait()
+
+    @contextlib.contextmanager
+    def writers(self, tables: int, figures: dict[str, t.Any]) -> t.Iterator[None]:
+        """Writers on the origin; their figures are there at the end."""
+        process = subprocess.Popen(
+            [
+                *("docker", "exec", "-u", "postgres", self.container(ORIGIN)),
+                *(
+                    "sh",
+                    "-c",
+                    f"echo $$ > /tmp/writer.pid; exec python3 /writer.py --tables {tables}",
+                ),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stdout
+        process.stdout.readline()
+        time.sleep(CALM)
+        try:
+            yield
+            time.sleep(CALM)
+        finally:
+            self.run(ORIGIN, "kill $(cat /tmp/writer.pid)", check=False)
+            last = process.communicate()[0].strip().splitlines()
+            figures.update(json.loads(last[-1]) if last else {})
+        # Writers that died early saw no stall: such figures must not pass as good ones.
+        if process.returncode or figures.get("writes", 0) < MIN_WRITES:
+            raise RuntimeError(f"the writers failed, nothing was measured: {figures}")
+
+    def plain(self) -> None:
+        """What the manual says."""
+        self.run(
+            BUCARDO_HOST,
+            "LC_ALL=C bucardo --no-bucardorc --dbname bucardo --dbuser bucardo"
+            " add sync stall relgroup=stall dbs=stall status=inactive",
+            user="bucardo",
+        )
+
+    def ours(self) -> dict[str, t.Any]:
+        """This collection's code."""
+        said = self.run(BUCARDO_HOST, "python3 /bench/enrol.py", user="bucardo")
+        found: dict[str, t.Any] = json.loads(said.strip().splitlines()[-1])
+        return found
+
+    def missing(self) -> int:
+        """Triggers that are not there on the masters, of three per table."""
+        return sum(
+            int(
+                self.sql(
+                    name,
+                    "SELECT 3 * count(*) - (SELECT count(*) FROM pg_trigger WHERE tgname ~"
+                    " '^bucardo_(delta|kick_stall|note_trunc_stall)$')"
+                    " FROM pg_class WHERE relname ~ '^t[0-9]{4}$'",
+                )
+            )
+            for name in (ORIGIN, COPY)
+        )
+
+    def measure(self, method: str, case: str, tables: int, hold: float) -> dict[str, t.Any]:
+        """One method in one case, from fresh databases."""
+        self.prepare(tables)
+        figures: dict[str, t.Any] = {"case": case, "tables": tables, "method": method}
+        with self.distance(0.010 if case == "c" else 0.0) as means:
+            if case == "c":
+                figures["distance"] = means
+            alone: dict[str, t.Any] = {}
+            with self.writers(tables, alone):
+                pass
+            figures["longest_alone_ms"] = alone.get("longest_ms")
+            with self.writers(tables, figures), self.holder(hold if case == "b" else 0.0):
+                begun = time.monotonic()
+                try:
+                    if method == "plain":
+                        self.plain()
+                    else:
+                        figures["detail"] = self.ours()
+                except subprocess.CalledProcessError as error:
+                    figures["failed"] = " ".join((error.stderr or error.stdout).split())[-300:]
+                figures["seconds"] = round(time.monotonic() - begun, 1)
+        figures["missing_triggers"] = self.missing()
+        return figures
+
+
+def docker(*words: str, check: bool = True) -> str:
+    """Run docker and return its output."""
+    process = subprocess.run(["docker", *words], text=True, capture_output=True, check=False)
+    if check and process.returncode:
+        raise subprocess.CalledProcessError(
+            process.returncode, list(words), process.stdout, process.stderr
+        )
+    return process.stdout
+
+
+def main() -> int:
+    """Measure, print a table and JSON lines; non-zero when our way left anything out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--image", required=True)
+    parser.add_argument("--tables", type=int, nargs="+", default=[600, 1000])
+    parser.add_argument("--cases", nargs="+", choices=["a", "b", "c"], default=["a", "b", "c"])
+    parser.add_argument(
+        "--methods", nargs="+", choices=["plain", "ours"], default=["plain", "ours"]
+    )
+    parser.add_argument("--hold", type=float, default=60.0, help="case b: seconds")
+    parser.add_argument("--small", action="store_true", help="30 tables, for correctness only")
+    options = parser.parse_args()
+    sizes, hold = ([30], 4.0) if options.small else (options.tables, options.hold)
+    results = []
+    with Bench(options.image) as bench:
+        for case in options.cases:
+            for tables in sizes if case == "a" else sizes[:1]:
+                for method in options.methods:
+                    figures = bench.measure(method, case, tables, hold)
+                    results.append(figures)
+                    print(json.dumps(figures), flush=True)
+    print(f"\n{'case':4} {'tables':>6} {'method':6} {'seconds':>8} {'longest write':>14}  alone")
+    for figures in results:
+        print(
+            f"{figures['case']:4} {figures['tables']:6} {figures['method']:6}"
+            f" {figures['seconds']:8.1f} {figures.get('longest_ms', 0):11} ms"
+            f" {figures['longest_alone_ms']:4} ms {figures.get('failed', '')[:60]}"
+        )
+    ours = [figures for figures in results if figures["method"] == "ours"]
+    return int(any("failed" in one or one["missing_triggers"] for one in ours))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
