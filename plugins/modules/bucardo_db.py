@@ -194,7 +194,9 @@ def _present(
     if changed:
         test = params["validate"] and wanted.status != "inactive"
         if test:
-            _connect_from_here(wanted, params["password"] or control.stored_password(wanted.name))
+            given = params["password"]
+            stored = control.stored_password(wanted.name) if given is None else given
+            _connect_from_here(wanted, stored)
         control.save_database(wanted, password, new=current is None, test=test)
     if changed and not check_mode:
         found = control.database(wanted.name)
