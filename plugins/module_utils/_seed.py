@@ -53,6 +53,8 @@ _REPORT_EVERY = 1.0
 _LEDGER_EVERY = 2.0
 # Seconds before another round: doubled each time, up to the second number.
 _BACKOFF = (1.0, 15.0)
+# Seconds to wait for a server that went away: it may have to recover from a crash.
+_PATIENCE = 180.0
 # Seconds to wait for another seed's lock: as long as a server needs to see that its client died.
 _LOCK_WAIT = 10.0
 
@@ -366,26 +368,32 @@ class Seeder:
         """
         outcome = self._outcome
         wait = _BACKOFF[0]
-        for number in range(1, max(1, self._options.rounds) + 1):
+        number, lost_since = 1, 0.0
+        while True:
             outcome.rounds = self._progress.round = number
             failures = _Failures()
             try:
                 if self._round(failures):
                     break
+                lost_since = 0.0
             except (ConnectionFailed, StatementFailed) as error:
                 # Before that a wrong password is more likely than a server that restarts.
                 if not self._connected or not _passing(error):
                     raise
-                failures.later[_seed_worker.LOST].append("")
-                failures.text = error.one_line
+                lost_since = lost_since or time.monotonic()
+                if time.monotonic() - lost_since > _PATIENCE:
+                    raise
             if failures.for_good:
                 raise MultimasterError(
                     "; ".join(failures.for_good[:5]),
                     "The other tables are kept. Remove the cause and run the task again.",
                     failures=failures.for_good,
                 )
-            if number == self._options.rounds:
-                raise _gave_up(failures, number)
+            # A server that is not there is waited for; that is no round.
+            if not lost_since:
+                if number >= self._options.rounds:
+                    raise _gave_up(failures, number)
+                number += 1
             self._sleep(wait)
             wait = min(wait * 2, _BACKOFF[1])
         outcome.tables = [self._done[name] for name in sorted(self._done)]
@@ -840,9 +848,9 @@ class _Round:
             self._seeder._started if self._snapshot_since is None else self._snapshot_since
         )
         left = progress.bytes_total - progress.bytes_done
-        progress.remaining = (
-            round(spent * left / progress.bytes_done, 1) if progress.bytes_done and spent else None
-        )
+        # The first few bytes say nothing about the pace.
+        known = progress.bytes_done * 100 >= progress.bytes_total
+        progress.remaining = round(spent * left / max(1, progress.bytes_done), 1) if known else None
         tasks = [process.task for process in self._pool.processes if process.task]
         working = {self._describe(task, current) for task in tasks}
         working |= {str(self._plan.jobs[number].name) for number in current}

@@ -80,12 +80,9 @@ class LiveAction(ActionBase):
             with self._signals():
                 return merge_hash(result, self._live(directory, interval, task_vars))
         except Interrupted as interrupted:
-            # What would have happened without us.
+            # What would have happened without us: the end of this process.
             os.kill(os.getpid(), interrupted.signum)
-            time.sleep(1)
             raise
-        finally:
-            self._quietly(f"rm -rf {shlex.quote(directory)}")
 
     def _interval(self) -> float:
         try:
@@ -149,10 +146,23 @@ class LiveAction(ActionBase):
                 display.display(line)
             return result
         finally:
-            # Without its lease the module stops, if it is still there.
-            self._quietly(f"rm -f {shlex.quote(directory)}/lease")
-            if job is not None and "results_file" in job:
-                self._quietly(f"rm -f {shlex.quote(job['results_file'])}")
+            self._clean_up(directory, (job or {}).get("results_file", ""))
+
+    def _clean_up(self, directory: str, results_file: str) -> None:
+        """Withdraw the lease, and remove the files once the module has ended."""
+        place = shlex.quote(directory)
+        lines = [f"rm -f {place}/lease"]
+        if results_file:
+            results = shlex.quote(results_file)
+            # A module that stops without its lease still writes its result.
+            wait = (
+                f"i=0; while head -c 200 {results} | grep -q started && [ $i -lt 20 ];"
+                f" do sleep 0.5; i=$((i+1)); done; rm -rf {place} {results}"
+            )
+            lines.append(f"(nohup sh -c {shlex.quote(wait)} >/dev/null 2>&1 &)")
+        else:
+            lines.append(f"rm -rf {place}")
+        self._quietly("; ".join(lines))
 
     def _start(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         before = self._task.async_val
@@ -174,10 +184,13 @@ class LiveAction(ActionBase):
             f" printf {_MARK}; head -c 200 {shlex.quote(results_file)}"
         )
         shown = False
+        parent = os.getppid()
         begun = last = heard = time.monotonic()
         while True:
             now = time.monotonic()
             time.sleep(_FIRST_LOOKS if now - begun < 2 else min(_LOOKS, interval))
+            if os.getppid() != parent:
+                raise AnsibleError("The play is gone, and nobody is there to look on.")
             try:
                 found = self._low_level_execute_command(command)
             except AnsibleConnectionFailure:
