@@ -29,6 +29,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import
     CommandFailed,
     MultimasterError,
     Refused,
+    StatementFailed,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
@@ -36,6 +37,11 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import
     OWN_SCHEMA,
 )
 
+# Entries of the dump per round trip: some hundred locks at once.
+_PIECE = 500
+# A database's or role's own settings apply to the restoring session, too.
+_RESTORE_SETTINGS = {"default_transaction_read_only": "off"}
+_OUT_OF_LOCKS = "53200"
 # OID of the catalog pg_trigger, which has been the same in every version.
 _PG_TRIGGER = 2620
 _SECTIONS = {
@@ -451,15 +457,12 @@ class _Clone:
             self._ran(_roles.statements(roles, server.server_version, masked=True))
         if not todo:
             return
-        script = self.tools.script(
-            source.archive, todo, _SECTIONS[self.options.sections], self.options.tablespaces
-        )
         if existing is None:
-            self._create(script, source)
+            self._create(todo, source)
         else:
-            self._fill(script, source, existing)
+            self._fill(todo, source, existing)
 
-    def _create(self, script: str, source: _Dump) -> None:
+    def _create(self, todo: list[_schema.Entry], source: _Dump) -> None:
         """Make the database under another name, and give it its own when it is complete.
 
         So a killed run leaves nothing under the real name, and the restore needs neither one
@@ -470,7 +473,7 @@ class _Clone:
         self._drop(scratch_name)
         self._ran([_database.create(server, self.database, scratch_name)])
         try:
-            self._restore(self.target.conninfo.database(scratch_name), script, False)
+            self._restore(self.target.conninfo.database(scratch_name), todo, source, False)
             self._verify(self.target.conninfo.database(scratch_name), source)
             made = _database.read_database(server, scratch_name)
             assert made is not None
@@ -489,31 +492,88 @@ class _Clone:
             raise
 
     def _drop(self, scratch_name: str) -> None:
-        """FORCE ends the psql that a killed run may have left behind."""
+        """FORCE ends the session that a killed run may have left behind."""
         self.target.session.execute(
             _pg.sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
                 _pg.sql.Identifier(scratch_name)
             )
         )
 
-    def _fill(self, script: str, source: _Dump, existing: Database) -> None:
+    def _fill(self, todo: list[_schema.Entry], source: _Dump, existing: Database) -> None:
         """Restore into a database that exists, all or nothing."""
         server = self.target.session
         if self.options.sections != "post_data":
             for statement in _database.property_statements(self.database, existing):
                 server.execute(statement)
                 self._ran([statement])
-        self._restore(self.target.conninfo, script, True)
+        self._restore(self.target.conninfo, todo, source, True)
         self._verify(self.target.conninfo, source)
 
-    def _restore(self, conninfo: ConnInfo, script: str, one_transaction: bool) -> None:
-        argv = self.tools.run_script(
-            conninfo,
-            _schema.restore_script(script, self.target.major, one_transaction),
-            os.path.join(self.scratch, "restore.sql"),
-            one_transaction,
+    def _restore(
+        self,
+        conninfo: ConnInfo,
+        todo: list[_schema.Entry],
+        source: _Dump,
+        one_transaction: bool,
+    ) -> None:
+        """Send the schema in large pieces, one round trip and one transaction each.
+
+        psql or pg_restore would wait for the network once per statement.
+        """
+        settings = dict(_RESTORE_SETTINGS)
+        if not one_transaction:
+            # Flushed by the commit of the renaming that ends the clone.
+            settings["synchronous_commit"] = "off"
+        with contextlib.ExitStack() as stack:
+            session = stack.enter_context(Session(conninfo))
+            for setting, value in settings.items():
+                session.execute("SELECT set_config(%s, %s, false)", (setting, value))
+            if one_transaction:
+                stack.enter_context(session.transaction())
+            for start in range(0, len(todo), _PIECE):
+                piece = todo[start : start + _PIECE]
+                self._restore_piece(session, source, piece, one_transaction)
+        self.outcome.commands.append(f"# {len(todo)} entries of the dump restored to {conninfo}")
+
+    def _restore_piece(
+        self,
+        session: Session,
+        source: _Dump,
+        piece: t.Sequence[_schema.Entry],
+        one_transaction: bool,
+    ) -> None:
+        """All or nothing of a piece; halves it until the one is alone that cannot be created."""
+        script = self.tools.script(
+            source.archive, piece, _SECTIONS[self.options.sections], self.options.tablespaces
         )
-        self.outcome.commands.append(shlex.join(argv))
+        if one_transaction:
+            session.execute("SAVEPOINT piece")
+        try:
+            session.execute_script(_schema.restore_script(script, self.target.major))
+        except StatementFailed as error:
+            if one_transaction:
+                session.execute("ROLLBACK TO SAVEPOINT piece")
+            if one_transaction and error.sqlstate == _OUT_OF_LOCKS:
+                raise CommandFailed(
+                    f"The schema has more objects than {self.target.name} can lock in one"
+                    f" transaction: {error.message}",
+                    "Raise max_locks_per_transaction there and restart it, or drop the empty"
+                    " database: one that this module creates is filled in small transactions.",
+                ) from error
+            if len(piece) > 1:
+                half = len(piece) // 2
+                self._restore_piece(session, source, piece[:half], one_transaction)
+                self._restore_piece(session, source, piece[half:], one_transaction)
+                return
+            blocks = _schema.parse_script(script)
+            raise CommandFailed(
+                f"Cannot create {blocks[0].title if blocks else piece[0].label} on"
+                f" {_schema.redact(error.message)}",
+                f"Nothing of the schema was left on {self.target.name}.",
+                sqlstate=error.sqlstate,
+            ) from error
+        if one_transaction:
+            session.execute("RELEASE SAVEPOINT piece")
 
     def _verify(self, conninfo: ConnInfo, source: _Dump) -> None:
         """Whether the target now prints the same."""

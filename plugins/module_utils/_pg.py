@@ -131,6 +131,16 @@ class Session:
                 raise self.failure(error) from error
             return int(cursor.rowcount)
 
+    def execute_script(self, text: str) -> None:
+        """Run many statements in one round trip.
+
+        Outside C(transaction()) they are one transaction.
+
+        :param text: in UTF-8, bytes that are not as surrogate escapes; no placeholders.
+        """
+        with self._cursor() as cursor:
+            self._run(cursor, text.encode("utf-8", errors="surrogateescape"), None)
+
     @contextlib.contextmanager
     def transaction(self, *begin_options: str) -> t.Iterator[Session]:
         """A transaction block: commit at the end, roll back on any exception.
@@ -172,7 +182,7 @@ class Session:
             # An earlier statement has already seen the end of the connection.
             raise self.failure(error) from error
 
-    def _run(self, cursor: t.Any, query: Query, params: t.Any) -> None:
+    def _run(self, cursor: t.Any, query: Query | bytes, params: t.Any) -> None:
         try:
             cursor.execute(query, params)
         except psycopg2.Error as error:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: no stability promise for other users.
 
-"""Runs pg_dump, pg_restore and psql."""
+"""Runs pg_dump and pg_restore."""
 
 from __future__ import annotations
 
@@ -24,14 +24,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import
 
 # Debian and its family, then the PostgreSQL project's RPMs
 _BIN_DIRS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
-_PROGRAMS = ("pg_dump", "pg_restore", "psql")
+_PROGRAMS = ("pg_dump", "pg_restore")
 _CONNECT_TIMEOUT = "15"
 _SECRET_KEYWORDS = ("sslpassword", "oauth_client_secret")
-# psql:FILE:LINE: ERROR:  SQLSTATE: message
-_PSQL_ERROR = re.compile(
-    r"^psql:.*:(?P<line>\d+): (?:ERROR|FATAL):  (?P<state>\w{5}): (?P<text>.*)$", re.MULTILINE
-)
-_OUT_OF_LOCKS = "53200"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +99,7 @@ class Tools:
         sections: t.Sequence[str] = (),
         tablespaces: bool = True,
     ) -> str:
-        """Some entries of an archive as SQL text for psql.
+        """Some entries of an archive as SQL text.
 
         :param sections: pre-data, post-data; both when empty.
         """
@@ -120,34 +115,6 @@ class Tools:
             archive,
         ]
         return self._run(argv, None, "Cannot read the dump")
-
-    def run_script(
-        self, conninfo: ConnInfo, script: str, path: str, one_transaction: bool
-    ) -> list[str]:
-        """Run SQL text on a database, stop at the first error, and return the argv.
-
-        :param path: where the text is written first. From a pipe psql would take the death of
-            this process for the end of the script and commit half of it.
-        :raises CommandFailed: naming the object whose statement failed.
-        """
-        with open(path, "w", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(script)
-        argv = [
-            self.path("psql"),
-            "--no-psqlrc",
-            "--quiet",
-            "--no-password",
-            "--set=ON_ERROR_STOP=1",
-            "--set=VERBOSITY=verbose",
-            *(["--single-transaction"] if one_transaction else []),
-            f"--file={path}",
-            f"--output={os.devnull}",
-            f"--dbname={_conninfo_string(conninfo)}",
-        ]
-        done = self._start(argv, conninfo)
-        if done.returncode != 0:
-            raise _script_failure(conninfo, script, _text(done.stderr))
-        return argv
 
     def _run(self, argv: list[str], conninfo: t.Optional[ConnInfo], problem: str) -> str:
         done = self._start(argv, conninfo)
@@ -260,23 +227,5 @@ def _first_error(stderr: str) -> str:
 
 def _cure(text: str) -> str:
     if "max_locks_per_transaction" in text:
-        return (
-            "Raise max_locks_per_transaction on that server and restart it; a target database that"
-            " does not exist yet needs fewer locks than an empty one."
-        )
+        return "Raise max_locks_per_transaction on that server and restart it."
     return ""
-
-
-def _script_failure(conninfo: ConnInfo, script: str, stderr: str) -> CommandFailed:
-    match = _PSQL_ERROR.search(stderr)
-    if not match:
-        return CommandFailed(
-            f"Cannot create the schema on {conninfo}: {_schema.redact(_first_error(stderr))}"
-        )
-    thing = _schema.object_at(script, int(match["line"]))
-    cure = _cure("max_locks_per_transaction") if match["state"] == _OUT_OF_LOCKS else ""
-    return CommandFailed(
-        f"Cannot create {thing or 'the schema'} on {conninfo}: {_schema.redact(match['text'])}",
-        cure or "Nothing of the schema was left on the target.",
-        sqlstate=match["state"],
-    )

@@ -398,29 +398,18 @@ def summary(blocks: t.Iterable[Block]) -> dict[str, int]:
     return {kind.lower(): counts[kind] for kind in sorted(counts)}
 
 
-def restore_script(script: str, server_major: int, one_transaction: bool) -> str:
-    """The dump as psql should run it on a server of this major version."""
+def restore_script(script: str, server_major: int) -> str:
+    """The dump as SQL for a server of this major version, without psql's own commands.
+
+    pg_dump puts C(\\restrict) around the script since 2025, to keep psql from running commands that
+    a hostile server smuggled in. A server cannot run those.
+    """
     preamble, found, rest = script.partition("\n-- Name: ")
+    preamble = re.sub(r"^\\restrict .*\n", "", preamble, flags=re.MULTILINE)
     if server_major < _TRANSACTION_TIMEOUT_SINCE:
         preamble = preamble.replace("SET transaction_timeout = 0;\n", "")
-    # A database's or role's own settings apply to the restoring session, too.
-    head = ["SET default_transaction_read_only = off;"]
-    if one_transaction:
-        head.append("SET TRANSACTION READ WRITE;")
-    else:
-        # One statement, one commit; the rename in the end flushes them all.
-        head.append("SET synchronous_commit = off;")
-    return "\n".join([*head, preamble]) + found + rest
-
-
-def object_at(script: str, line_number: int) -> str:
-    """Title of the object whose statement ends on this line (counted from 1), or ""."""
-    lines = script.split("\n")
-    for line in reversed(lines[: max(line_number, 0)]):
-        match = _HEADER.match(line)
-        if match:
-            return Block(match["type"], match["schema"], match["name"], "").title
-    return ""
+    tail, end, _unrestrict = rest.rpartition(_END)
+    return preamble + found + tail + end
 
 
 def redact(text: str) -> str:

@@ -146,7 +146,7 @@ options:
     default: true
   pg_bin_dir:
     description:
-      - Directory of C(pg_dump), C(pg_restore) and C(psql) on the host that runs this module.
+      - Directory of C(pg_dump) and C(pg_restore) on the host that runs this module.
       - The default is the newest version that is installed. It must not be older than any of the
         two servers.
     type: path
@@ -170,7 +170,7 @@ attributes:
       of objects.
 requirements:
   - psycopg2 >= 2.8
-  - pg_dump, pg_restore and psql, not older than any of the servers
+  - pg_dump and pg_restore, not older than any of the servers
 notes:
   - Host, user and database show in the list of processes while C(pg_dump) runs; passwords never do.
   - Roles are created in one transaction before the database, and stay when the rest fails.
