@@ -388,6 +388,7 @@ class Seeder:
                     "; ".join(failures.for_good[:5]),
                     "The other tables are kept. Remove the cause and run the task again.",
                     failures=failures.for_good,
+                    changed=outcome.changed,
                 )
             # A server that is not there is waited for; that is no round.
             if not lost_since:
@@ -411,6 +412,7 @@ class Seeder:
             raise Interrupted(
                 f"The seed of {self._target_info.name} was stopped; finished tables are kept",
                 "Run the task again to go on.",
+                changed=self._outcome.changed,
             )
 
     def _round(self, failures: _Failures) -> bool:
@@ -425,6 +427,7 @@ class Seeder:
                 plan = self._plan(source, target)
                 self._outcome.selected = len(plan.selected)
                 if plan.nothing_to_do:
+                    self._outcome.rounds = 0
                     return True
             self._check_settings(target)
             _ledger.create(target)
@@ -459,18 +462,20 @@ class Seeder:
             )
 
     def _check_settings(self, target: _pg.Session) -> None:
-        try:
-            target.execute(
-                "SELECT pg_catalog.set_config('session_replication_role', 'replica', false),"
-                " pg_catalog.set_config('session_replication_role', 'origin', false),"
-                " pg_catalog.set_config('maintenance_work_mem', %s, false)",
-                (self._options.maintenance_work_mem,),
-            )
-        except StatementFailed as error:
-            raise Refused(
-                error.message,
+        wanted = [
+            ("maintenance_work_mem", self._options.maintenance_work_mem, "Correct the option."),
+            (
+                "session_replication_role",
+                "replica",
                 "Seeding needs a superuser, or a role that may set session_replication_role.",
-            ) from error
+            ),
+            ("session_replication_role", "origin", ""),
+        ]
+        for name, value, cure in wanted:
+            try:
+                target.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+            except StatementFailed as error:
+                raise Refused(error.message, cure) from error
 
     def _lock(self, target: _pg.Session) -> None:
         end = time.monotonic() + _LOCK_WAIT
@@ -903,4 +908,5 @@ def _gave_up(failures: _Failures, rounds: int) -> MultimasterError:
         f"Not everything could be seeded in {rounds} rounds: {'; '.join(parts)}."
         f" Last error: {failures.text or 'none'}",
         "Finished tables are kept; run the task again.",
+        changed=True,
     )
