@@ -184,6 +184,9 @@ def clone(
         source = source.database(dbname)
         target = target if target.dbname else target.database(dbname)
         server = stack.enter_context(Session(target.database(maintenance_db)))
+        if not check_mode:
+            # The login's own default may say otherwise.
+            server.execute("SELECT set_config('default_transaction_read_only', 'off', false)")
         ours = _Side(
             source,
             source_session,
