@@ -51,7 +51,7 @@ bench: setup ## Measure against the plain procedure and other tools
 	@tests/bench/run
 
 changelog: venv ## Make CHANGELOG.md from changelogs/
-	@antsibull-changelog release --reload-plugins
+	@antsibull-changelog release --reload-plugins --refresh
 
 lock: ## Pin requirements/dev.txt again: make lock OLD=python3.11 NEW=python3.13
 	@tools/lock $(OLD) $(NEW)
