@@ -42,12 +42,13 @@ molecule: setup ## All Molecule scenarios, or one: make molecule SCENARIO=defaul
 	@tools/run-tests $(if $(SCENARIO),molecule-$(SCENARIO),molecule)
 
 demo: setup ## Two servers, a live writer, the bootstrap, the proof
-	@demo/run
+	@demo/run.py --image multimaster/postgresql:$(DEBIAN)
 
-demo-clean: ## Remove what the demo made
-	@demo/clean
+demo-clean: venv ## Remove what the demo made
+	@demo/run.py --clean
 
 bench: setup ## Measure against the plain procedure and other tools
+	@[ -x tests/bench/run ] || { echo 'error: there is no tests/bench/run' >&2; exit 1; }
 	@tests/bench/run
 
 changelog: venv ## Make CHANGELOG.md from changelogs/

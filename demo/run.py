@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env python
 """The whole mission in front of your eyes: two servers, a live writer, the bootstrap, the proof.
 
 Ends with a report, and with exit code 1 if a single row differs.

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env python
 """Writes the variable tables of the roles' READMEs from meta/argument_specs.yml.
 
 Usage: tools/role_readmes.py [--check]; with --check it only tells which tables are out of date.

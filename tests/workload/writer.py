@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env python
 """A client that writes all the time and measures every single write.
 
 Inserts, updates, deletes, changes keys and now and then truncates a small table, one statement a
