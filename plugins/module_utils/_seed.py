@@ -285,14 +285,7 @@ class Seeder:
         there: t.Mapping[TableName, Table],
         states: t.Mapping[TableName, _seed_plan.TableState],
     ) -> list[Job]:
-        sizes = {
-            row["oid"]: row["bytes"]
-            for row in source.rows(
-                "SELECT o.oid, COALESCE(pg_catalog.pg_table_size(o.oid::oid), 0) AS bytes"
-                "  FROM unnest(%s::bigint[]) AS o (oid)",
-                ([table.oid for table in todo],),
-            )
-        }
+        sizes = _seed_facts.read_sizes(source, todo, self._options.lock_timeout)
         mode = self._options.index_mode
         if target is not None and mode in ("auto", _seed_plan.CATALOG):
             superuser = _seed_facts.is_superuser(target)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import StatementFailed
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_plan import (
     IndexFacts,
@@ -177,6 +178,39 @@ def _with_rows(session: _pg.Session, tables: t.Sequence[Table]) -> set[int]:
         )
         found.update(session.column(statement))
     return found
+
+
+def read_sizes(
+    session: _pg.Session, tables: t.Sequence[Table], lock_timeout: int
+) -> dict[int, int]:
+    """Bytes of tables with TOAST, without indexes, by OID.
+
+    The size functions wait for whoever has locked a table exclusively. Where that takes longer than
+    so many milliseconds, the planner's figures have to do, which know less of TOAST.
+    """
+    oids = [table.oid for table in tables]
+    try:
+        with session.transaction("READ ONLY"):
+            session.execute(
+                "SELECT pg_catalog.set_config('lock_timeout', %s, true)", (str(lock_timeout),)
+            )
+            rows = session.rows(
+                "SELECT o.oid, COALESCE(pg_catalog.pg_table_size(o.oid::oid), 0) AS bytes"
+                "  FROM unnest(%s::bigint[]) AS o (oid)",
+                (oids,),
+            )
+    except StatementFailed as error:
+        if error.sqlstate != _pg.LOCK_NOT_AVAILABLE:
+            raise
+        rows = session.rows(
+            "SELECT c.oid::bigint AS oid, (c.relpages + COALESCE(x.relpages, 0))::bigint"
+            "       * pg_catalog.current_setting('block_size')::bigint AS bytes"
+            "  FROM pg_catalog.pg_class c"
+            "  LEFT JOIN pg_catalog.pg_class x ON x.oid = c.reltoastrelid"
+            " WHERE c.oid = ANY (%s::bigint[]::oid[])",
+            (oids,),
+        )
+    return {row["oid"]: row["bytes"] for row in rows}
 
 
 def read_indexes(
