@@ -41,6 +41,8 @@ _PROBE_GROUP = "multimaster_probe"
 # Tables per message. Every new relation needs an entry in the server's lock table, which holds
 # max_locks_per_transaction (64) times max_connections of them by default.
 _CHUNK = 50
+# Seconds.
+_ALONE_TIMEOUT = 120
 
 _TABLES = """
 SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
@@ -86,6 +88,31 @@ class Master:
         self.role = role
         # So that format_type() qualifies the types of other schemas.
         session.execute("SET search_path = pg_catalog")
+
+    def alone(self) -> None:
+        """Wait until no other run changes Bucardo's objects on this master.
+
+        The statement of a run that was killed goes on until its end on the server, and holds
+        this lock until then. It is let go when the session ends.
+
+        :raises Refused: when the other does not end within C(_ALONE_TIMEOUT).
+        """
+        self.session.execute("SET lock_timeout = %s", (f"{_ALONE_TIMEOUT}s",))
+        try:
+            self.session.value(
+                "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext('multimaster.bucardo'),"
+                " pg_catalog.hashtext(%s))",
+                ("objects",),
+            )
+        except StatementFailed as error:
+            if error.sqlstate != _pg.LOCK_NOT_AVAILABLE:
+                raise
+            raise Refused(
+                f"Another run is changing the objects of Bucardo on {self.name}",
+                "Wait until it has ended.",
+            ) from error
+        finally:
+            self.session.execute("RESET lock_timeout")
 
     def read(self, goats: t.Sequence[Goat], sync: str, dbgroup: str) -> plan.MasterState:
         """What is there now, in five round trips whatever the number of tables."""

@@ -58,7 +58,7 @@ _DEADLOCK_TIMEOUT = 20
 # Milliseconds. Several tables are only waited for this long together, with the first of them
 # already locked; stays far under the default deadlock_timeout of the application (1 s).
 _BATCH_WAIT = 100
-_BATCH_MAX = 100
+_BATCH_MAX = 50
 # Seconds between two looks at tables that are held.
 _POLL = 0.5
 # Seconds. A held table is queued for (no longer than lock_timeout) only this often.
@@ -96,7 +96,7 @@ class Policy:
     """
 
     lock_timeout: int = 500
-    hold: int = 100
+    hold: int = 50
     timeout: float = 600
 
 

@@ -462,6 +462,8 @@ class SyncKeeper:
                     error.message, f"{error.cure} Every master of the sync must be reachable."
                 ) from error
             masters[name] = _enrolment.Master(name, session, databases[name].user)
+            if not self.check_mode:
+                masters[name].alone()
         return masters
 
     @contextlib.contextmanager

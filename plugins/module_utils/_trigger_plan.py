@@ -224,8 +224,9 @@ def problems(state: MasterState) -> list[str]:
             )
         if _flat_quoted(table.quoted) != delta_suffix(table.name):
             found.append(
-                f"{where}: Bucardo would look for two different delta tables,"
-                " as the name is longer than 57 characters only when quoted; rename it"
+                f"{where} needs quotes and is too long: with the schema's name and the quotes"
+                " it has more than 57 characters, for which Bucardo derives two different names"
+                " of its delta table; rename it"
             )
         other = owners.setdefault(delta_suffix(table.name), table.name)
         if other != table.name:

@@ -174,6 +174,10 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo impo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control, connect
 from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon_messages import Daemon
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+    format_dsn,
+    parse_dsn,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import (
     as_rows,
     read_queues,
@@ -228,7 +232,8 @@ def _catalog(control: Control, only: str | None) -> dict[str, t.Any]:
         "installed": control.installed,
         "version": control.version if control.installed else "",
         "databases": {
-            name: dataclasses.asdict(database) for name, database in control.databases().items()
+            name: {**dataclasses.asdict(database), "conn": _without_password(database.conn)}
+            for name, database in control.databases().items()
         },
         "dbgroups": {
             name: dict(group.members)
@@ -250,6 +255,17 @@ def _catalog(control: Control, only: str | None) -> dict[str, t.Any]:
         },
         "daemon": daemon,
     }
+
+
+def _without_password(conn: str) -> str:
+    """A DSN is a place for a password too."""
+    try:
+        params = parse_dsn(conn)
+    except ValueError:
+        return ""
+    for keyword in ("password", "sslpassword"):
+        params.pop(keyword, None)
+    return format_dsn(params)
 
 
 def main() -> t.NoReturn:

@@ -199,7 +199,7 @@ options:
       - How long the locks of one transaction should be held, in milliseconds. The number of tables
         per transaction follows the time measured.
     type: int
-    default: 100
+    default: 50
   enrol_timeout:
     description:
       - Seconds after which the task fails when tables could still not be locked, naming them and
@@ -368,7 +368,7 @@ def main() -> t.NoReturn:
         "isolation_level": {"type": "str", "choices": ["repeatable read", "serializable"]},
         "masters": {**masters_option(), "required": False},
         "lock_timeout": {"type": "int", "default": 500},
-        "lock_hold": {"type": "int", "default": 100},
+        "lock_hold": {"type": "int", "default": 50},
         "enrol_timeout": {"type": "int", "default": 600},
         "reload": {"type": "bool", "default": True},
     }

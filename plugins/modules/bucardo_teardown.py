@@ -111,7 +111,7 @@ options:
       - How long the locks of one transaction should be held, in milliseconds. The number of tables
         per transaction follows the time measured.
     type: int
-    default: 100
+    default: 50
   timeout:
     description:
       - Seconds after which the task fails when tables could still not be locked, naming them and
@@ -196,7 +196,7 @@ def main() -> t.NoReturn:
         "masters": masters_option(),
         "syncs": {"type": "list", "elements": "str", "default": ["multimaster"]},
         "lock_timeout": {"type": "int", "default": 500},
-        "lock_hold": {"type": "int", "default": 100},
+        "lock_hold": {"type": "int", "default": 50},
         "timeout": {"type": "int", "default": 600},
     }
     _module.run(spec, body)

@@ -15,7 +15,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._names import 
         (40, 0.1, 40),  # as wanted: stay
         (40, 0.2, 20),  # too long: shrink in proportion
         (1, 5.0, 1),  # never none at all
-        (100, 0.001, 100),  # never more than the limit
+        (50, 0.001, 50),  # never more than the limit
         (10, 0.0, 16),  # nothing measured
     ],
 )
@@ -26,8 +26,8 @@ def test_next_size(size, hold, expected):
 def test_the_size_settles_where_the_hold_is_as_wanted():
     size = 4
     for _batch in range(30):
-        size = _locks.next_size(size, size * 0.002, 0.1)
-    assert size == 50
+        size = _locks.next_size(size, size * 0.004, 0.1)
+    assert size == 25
 
 
 def test_a_holder_is_named_with_all_that_finds_it():
