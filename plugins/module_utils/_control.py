@@ -556,8 +556,8 @@ class Planned(Control):
 
     @property
     def installed(self) -> bool:
-        """It would be."""
-        return True
+        """Not yet."""
+        return False
 
     def settings(self) -> dict[str, Setting]:
         """Not known before the schema is there."""
@@ -620,8 +620,7 @@ def connect(params: t.Mapping[str, t.Any], check_mode: bool = False) -> t.Iterat
     try:
         session = Session(conninfo)
     except ConnectionFailed as error:
-        # The role bucardo and its database are made by bucardo_install.
-        if check_mode and "does not exist" in error.message:
+        if check_mode and _not_there_yet(conninfo, error):
             yield Planned()
             return
         raise
@@ -636,6 +635,16 @@ def connect(params: t.Mapping[str, t.Any], check_mode: bool = False) -> t.Iterat
                 f"Bucardo is not installed in {conninfo}",
                 "Run bucardo_install first, or check login_db.",
             )
+
+
+def _not_there_yet(conninfo: ConnInfo, error: ConnectionFailed) -> bool:
+    """Whether earlier steps, which a check leaves out, would have made what is missing."""
+    # The role and its database, by bucardo_install.
+    if "does not exist" in error.message:
+        return True
+    # The server, and the operating-system user that its socket knows, by packages.
+    local = conninfo.params.get("host", "/").startswith("/") and "service" not in conninfo.params
+    return local and any(text in error.message for text in ("No such file", "Peer authentication"))
 
 
 def read_facts(conninfo: ConnInfo) -> DatabaseFacts:

@@ -192,6 +192,8 @@ unchanged:
   sample: 12
 """
 
+import dataclasses
+
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _args,
     _module,
@@ -201,7 +203,10 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _sequence_plan as plan,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    ConnectionFailed,
+    Refused,
+)
 
 
 def body(params, check_mode):
@@ -224,16 +229,46 @@ def body(params, check_mode):
         raise Refused(f"slots: {slots} is less than the {len(names)} masters", "Raise it.")
     if params["lock_timeout"] < 1:
         raise Refused(f"lock_timeout: {params['lock_timeout']} is too little", "Use 1 or more.")
-    sessions = _sequences.open_all([ConnInfo.from_options(master) for master in masters])
+    reference = (origins or names)[0]
+    sessions = _open(masters, reference, check_mode)
     try:
-        return _run(params, check_mode, sessions, (origins or names)[0], slots)
+        return _run(params, check_mode, sessions, reference, slots)
     finally:
         for session in sessions.values():
             session.close()
 
 
+def _open(masters, reference, check_mode):
+    """Connect to all masters; a check passes over databases that are still to be cloned."""
+    conninfos = [ConnInfo.from_options(master) for master in masters]
+    if not check_mode:
+        return _sequences.open_all(conninfos)
+    sessions = {}
+    for conninfo in conninfos:
+        try:
+            sessions.update(_sequences.open_all([conninfo]))
+        except ConnectionFailed as error:
+            if conninfo.name == reference or "does not exist" not in error.message:
+                raise
+    return sessions
+
+
 def _run(params, check_mode, sessions, reference, slots):
     surveys = _sequences.read_all(sessions)
+    if check_mode:
+        # What a clone of the reference would have.
+        names = [master["name"] for master in params["masters"]]
+        model = surveys[reference]
+        surveys = {
+            name: dataclasses.replace(
+                surveys.get(name, dataclasses.replace(model, ledger=False)),
+                sequences={
+                    **model.sequences,
+                    **(surveys[name].sequences if name in surveys else {}),
+                },
+            )
+            for name in names
+        }
     if params["strategy"] == "restore":
         names = sorted({name for survey in surveys.values() for name in survey.sequences})
     else:

@@ -1,0 +1,180 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Manages the role as which Bucardo logs in to the masters."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_role
+short_description: Manage the role as which Bucardo logs in to the masters
+version_added: "1.0.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Makes the role a superuser that can log in, with the given password, and switches off every
+    timeout for it, since one that is set for a database or a whole server would end Bucardo's long
+    transactions half-way.
+  - The password is sent as a hash and only when the role has another one.
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, writes nothing, and returns what would be executed.
+  diff_mode:
+    support: full
+    description: Shows the role's attributes per master, without the password.
+options:
+  masters:
+    description: The servers on which the role is managed.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the master, for messages.
+        type: str
+        required: true
+      origin:
+        description: Whether the others were seeded from this one; not used here.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database to connect to, as O(masters[].login_db) may not exist yet.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as, a superuser.
+        type: str
+      login_password:
+        description: Password of O(masters[].login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: The replicated database; not used here.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
+  name:
+    description: Name of the role.
+    type: str
+    default: bucardo
+  state:
+    description:
+      - V(absent) drops the role where nothing belongs to it. Where it owns something, for example
+        Bucardo's control database, it stays, with a warning.
+    type: str
+    choices: [present, absent]
+    default: present
+  password:
+    description: The role's password. Left out, it stays as it is; a new role gets none.
+    type: str
+requirements:
+  - psycopg2 >= 2.8
+"""
+
+EXAMPLES = r"""
+- name: Let Bucardo log in to both masters
+  multimaster.bucardo.bucardo_role:
+    masters:
+      - {name: here, login_host: db1.example.com, login_user: postgres}
+      - {name: there, login_host: db2.example.com, login_user: postgres}
+    password: "{{ vault_bucardo_password }}"
+"""
+
+RETURN = r"""
+roles:
+  description: By master, what the role is like after the task.
+  returned: success
+  type: dict
+  sample: {here: {superuser: true, login: true, password: as given, timeouts: none}}
+commands:
+  description: What was executed, or in check mode would be; without the password.
+  returned: when something changes
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _login_role, _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import masters_option
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """One master after the other: there are few, and each costs a handful of round trips."""
+    role, password = params["name"], params["password"]
+    result = _module.Result(before={}, after={})
+    for master in params["masters"]:
+        conninfo = ConnInfo.from_options(master).database(master["maintenance_db"])
+        with Session(conninfo) as session:
+            state = _login_role.read(session, role, password)
+            result.before[master["name"]] = state.shown
+            if params["state"] == "present":
+                commands = _login_role.ensure(session, role, state, password, check_mode)
+                result.commands += [f"{master['name']}: {command}" for command in commands]
+                result.changed = result.changed or bool(commands)
+                after = {
+                    "superuser": True,
+                    "login": True,
+                    "password": "as given",
+                    "timeouts": "none",
+                }
+            elif state.exists:
+                reason = _login_role.drop(session, role, check_mode)
+                after = state.shown if reason else {}
+                result.changed = result.changed or not reason
+                if reason:
+                    result.warnings.append(f"Role {role} stays: {reason}")
+            else:
+                after = {}
+            result.after[master["name"]] = after
+    result.values["roles"] = result.after
+    return result
+
+
+def main() -> t.NoReturn:
+    """Module entry point."""
+    _module.run(
+        {
+            "masters": masters_option(),
+            "name": {"type": "str", "default": "bucardo"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "password": {"type": "str", "no_log": True},
+        },
+        body,
+    )
+
+
+if __name__ == "__main__":
+    main()
