@@ -5,6 +5,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=$root/.cache
+# shellcheck disable=SC2034 # For the scripts that read this file.
 venv=$root/.venv
 mkdir -p "$cache"
 

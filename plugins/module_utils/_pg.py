@@ -22,7 +22,7 @@ try:
     import psycopg2
     import psycopg2.extensions
     import psycopg2.extras
-    from psycopg2 import sql as sql  # re-exported
+    from psycopg2 import sql
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
