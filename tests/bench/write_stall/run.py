@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -10,7 +9,7 @@ python3-psycopg2. Makes three containers of its own (the Bucardo host and two ma
 them at the end. Cases: a: nothing special; b: one transaction holds one table; c: the masters are
 10 ms away.
 
-    tests/bench/write_stall/run.py --image IMAGE [--tables 600 1000] [--cases a b c] [--small]
+    python3 tests/bench/write_stall/run.py --image IMAGE [--tables 600 1000] [--cases a b c] [--small]
 """
 
 from __future__ import annotations
