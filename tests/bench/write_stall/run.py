@@ -9,7 +9,7 @@ python3-psycopg2. Makes three containers of its own (the Bucardo host and two ma
 them at the end. Cases: a: nothing special; b: one transaction holds one table; c: the masters are
 10 ms away.
 
-    python3 tests/bench/write_stall/run.py --image IMAGE [--tables 600 1000] [--cases a b c] [--small]
+    python3 run.py --image IMAGE [--tables 600 1000] [--cases a b c] [--small]
 """
 
 from __future__ import annotations
