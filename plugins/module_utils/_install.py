@@ -187,20 +187,25 @@ class Installer:
             )
 
     def check_perl(self) -> None:
-        """Whether the server can run Bucardo's functions.
+        """Whether the server can run Bucardo's functions, asked before anything is made.
 
-        :raises Refused: naming the package that is missing.
+        :raises Refused: naming the packages that are missing.
         """
         with _pg.Session(self.conninfo) as session:
-            if session.value(
+            if not session.value(
                 "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'plperlu'"
             ):
-                return
-            major = session.server_version // 10000
-        raise Refused(
-            f"The server of the control database, PostgreSQL {major}, has no PL/PerlU",
-            f"Install Debian's package postgresql-plperl-{major} there.",
-        )
+                major = session.server_version // 10000
+                raise Refused(
+                    f"The server of the control database, PostgreSQL {major}, has no PL/PerlU",
+                    f"Install Debian's packages postgresql-plperl-{major}, libdbi-perl and"
+                    " libdbd-pg-perl there.",
+                )
+            if not self.dry:
+                # Closing the session rolls this back.
+                session.execute("BEGIN")
+                session.execute("CREATE EXTENSION IF NOT EXISTS plperlu")
+                _require_modules(session)
 
     def check_modules(self) -> None:
         """Whether the Perl inside of the server finds the modules that Bucardo's functions need.
@@ -208,14 +213,7 @@ class Installer:
         :raises Refused: naming the packages that are missing.
         """
         with _pg.Session(self.conninfo.database(CONTROL_DB)) as session:
-            try:
-                session.execute("DO LANGUAGE plperlu $$ require DBI; require DBD::Pg; $$")
-            except StatementFailed as error:
-                raise Refused(
-                    f"PL/PerlU on the server of the control database cannot load DBI and DBD::Pg:"
-                    f" {error.message}",
-                    "Install Debian's packages libdbi-perl and libdbd-pg-perl there.",
-                ) from error
+            _require_modules(session)
 
     def load_schema(self) -> None:
         """Load Bucardo's schema into the database.
@@ -250,6 +248,17 @@ class Installer:
         self.commands.append(session.as_text(statement))
         if not self.dry:
             session.execute(statement)
+
+
+def _require_modules(session: _pg.Session) -> None:
+    try:
+        session.execute("DO LANGUAGE plperlu $$ require DBI; require DBD::Pg; $$")
+    except StatementFailed as error:
+        raise Refused(
+            "PL/PerlU on the server of the control database cannot load DBI and DBD::Pg:"
+            f" {error.message}",
+            "Install Debian's packages libdbi-perl and libdbd-pg-perl there.",
+        ) from error
 
 
 def schema_problem(output: str) -> str:
