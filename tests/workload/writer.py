@@ -108,7 +108,7 @@ class Writer:
         return {
             "new": f"{self.args.label} {self.started:.0f} {self.random.getrandbits(64):x}",
             "n": self.random.randrange(100000),
-            "line": self.random.randrange(3, 1000) * 2 + self.args.side,
+            "line": self.random.randrange(3, 10**9) * 2 + self.args.side,
             "customer": own(30000),
             "order": own(80000),
             "measurement": own(80000),
