@@ -165,7 +165,7 @@ class Bench:
 
     def measure(self, script: str) -> float:
         """Seconds of one way, checked."""
-        drop = "DROP DATABASE IF EXISTS app WITH (FORCE);"
+        drop = "SET client_min_messages = warning;\nDROP DATABASE IF EXISTS app WITH (FORCE);"
         self.sql(TARGET, "postgres", f"{drop}\nCREATE DATABASE app TEMPLATE blank;\nCHECKPOINT;")
         begun = time.monotonic()
         self.run(TARGET, f"{WORK} PYTHONPATH=/bench; {script}")
