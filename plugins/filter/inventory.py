@@ -22,6 +22,11 @@ def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[_inventory.Master]
         raise AnsibleFilterError(error.one_line) from error
 
 
+def problem_with_masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    """Why the hosts' variables describe no topology, "" when they do."""
+    return _inventory.problem_with_masters(hosts)
+
+
 def mistyped_variables(names: t.Iterable[str], known: t.Collection[str]) -> list[str]:
     """Lines about variables that were probably meant to be one of the known ones."""
     return _inventory.mistyped(names, known)
@@ -59,4 +64,5 @@ class FilterModule:
             "masters": masters,
             "mistyped_variables": mistyped_variables,
             "pgpass_lines": pgpass_lines,
+            "problem_with_masters": problem_with_masters,
         }

@@ -36,6 +36,8 @@ MASTER_VARIABLES = {
 
 Master = t.Dict[str, t.Any]
 
+_PREFIX = "multimaster_"
+
 
 def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Master]:
     """The masters that a group of hosts describes, the origin first.
@@ -65,6 +67,15 @@ def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Master]:
     return sorted(found, key=lambda master: not master["origin"])
 
 
+def problem_with_masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    """Why the hosts describe no topology, with the cure, or "" when they do."""
+    try:
+        masters(hosts)
+    except Refused as error:
+        return error.one_line
+    return ""
+
+
 def _master(host: t.Mapping[str, t.Any]) -> Master:
     inventory_name = str(host["inventory_hostname"])
     for variable in host:
@@ -74,9 +85,7 @@ def _master(host: t.Mapping[str, t.Any]) -> Master:
                 f"Host {inventory_name} sets the unknown variable {variable}",
                 f"Did you mean {near[0]}?" if near else f"Known: {', '.join(MASTER_VARIABLES)}.",
             )
-    master = {
-        key: host[variable] for variable, key in MASTER_VARIABLES.items() if variable in host
-    }
+    master = {key: host[variable] for variable, key in MASTER_VARIABLES.items() if variable in host}
     master["origin"] = _truth(master.get("origin", False), inventory_name)
     master["name"] = str(master.get("name") or re.sub(r"\W", "_", inventory_name, flags=re.ASCII))
     problem = problem_with_object_name(master["name"])
@@ -110,9 +119,15 @@ def mistyped(variables: t.Iterable[str], known: t.Collection[str]) -> list[str]:
     one: an inventory may have variables of its own with a role's prefix.
     """
     lines = []
+    # Without the common prefix, which would make any two of them look alike.
+    shared = {name[len(_PREFIX) :]: name for name in known if name.startswith(_PREFIX)}
     for name in sorted(set(variables) - set(known)):
-        ours = name.startswith("multimaster_")
-        near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6 if ours else 0.88)
+        ours = name.startswith(_PREFIX)
+        if ours:
+            found = difflib.get_close_matches(name[len(_PREFIX) :], list(shared), n=1, cutoff=0.6)
+            near = [shared[rest] for rest in found]
+        else:
+            near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.88)
         if near:
             lines.append(f"{name}: did you mean {near[0]}?")
         elif ours:

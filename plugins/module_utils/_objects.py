@@ -17,6 +17,11 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
 
+STRATEGIES = ("bucardo_latest", "bucardo_latest_all_tables", "bucardo_abort", "bucardo_custom")
+# In Bucardo's manual, but at the first conflict the sync stops with "no such database"
+# (Bucardo.pm 5.6.0, conflict handling).
+_UNIMPLEMENTED = ("bucardo_source", "bucardo_target", "bucardo_skip", "bucardo_random")
+
 
 @dataclasses.dataclass(frozen=True)
 class Database:
@@ -300,3 +305,21 @@ def _dsn_value(value: str) -> str:
     if value and not any(char in value for char in "'\\; \t\n"):
         return value
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def problem_with_strategy(strategy: str, members: t.Collection[str]) -> str:
+    """Why Bucardo would stop at the first conflict with this strategy, or "" (pure).
+
+    :param members: databases of the sync's group.
+    """
+    if strategy in STRATEGIES:
+        return ""
+    if strategy in _UNIMPLEMENTED:
+        return f"{strategy} is documented by Bucardo but not implemented"
+    words = strategy.replace(",", " ").split()
+    if not words:
+        return "is empty"
+    unknown = [word for word in words if word not in members]
+    if unknown:
+        return f"{unknown[0]!r} is neither a strategy nor a database of the group"
+    return ""

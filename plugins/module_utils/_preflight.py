@@ -100,7 +100,9 @@ class Blocked(Refused):
         lines = [f"{number}. {line}" for number, line in enumerate(_lines(blockers), start=1)]
         count = f"{len(blockers)} blocker{'s' if len(blockers) > 1 else ''}"
         self.text = "\n".join([f"Preflight found {count}; nothing was changed.", *lines])
-        super().__init__(self.text, **report.values())
+        # Not every value: people read this, and have the same lines in the message.
+        findings = {key: report.values()[key] for key in ("blockers", "cautions", "notes")}
+        super().__init__(self.text, **findings)
 
     @property
     def one_line(self) -> str:

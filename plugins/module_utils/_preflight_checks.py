@@ -24,7 +24,13 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._names import 
     problem_with_object_name,
     problem_with_sync_name,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+    STRATEGIES,
+    Dbgroup,
+    problem_with_strategy,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_facts import (
+    Control,
     Database,
     Facts,
     Master,
@@ -303,8 +309,23 @@ def _sync_name(ctx: Context) -> t.Iterator[Hit]:
 def _group_name(ctx: Context) -> t.Iterator[Hit]:
     for what, name in (("dbgroup", ctx.wanted.dbgroup), ("relgroup", ctx.wanted.relgroup)):
         problem = problem_with_object_name(name)
-        if problem:
+        # By default the groups are called like the sync, which is reported already.
+        if problem and (name != ctx.wanted.sync or not problem_with_sync_name(name)):
             yield Hit(name, "", f"the name of the {what} {problem}")
+
+
+@check(
+    "conflict-strategy",
+    BLOCKER,
+    "Bucardo has no such way to settle a conflict: the sync would stop at the first one.",
+    f"Use {', '.join(STRATEGIES)}, or names of masters in order of preference.",
+)
+def _conflict_strategy(ctx: Context) -> t.Iterator[Hit]:
+    strategy = ctx.wanted.conflict_strategy
+    problem = problem_with_strategy(strategy, [master.name for master in ctx.facts.masters])
+    if problem:
+        # The problem names the strategy where there is one.
+        yield Hit("conflict_strategy", "", problem)
 
 
 @check(
@@ -336,7 +357,8 @@ def _no_tables(ctx: Context) -> t.Iterator[Hit]:
     "unreachable",
     BLOCKER,
     "A master cannot be reached, or refuses the credentials.",
-    "Check login_host, login_port, login_user, login_password, login_db and pg_hba.conf.",
+    "Check its host, port, role, password and database (login_* options, master_* variables), and"
+    " pg_hba.conf on the server.",
 )
 def _unreachable(ctx: Context) -> t.Iterator[Hit]:
     for master in ctx.facts.masters:
@@ -805,17 +827,42 @@ def _bucardo_version(ctx: Context) -> t.Iterator[Hit]:
 @check(
     "sync-taken",
     BLOCKER,
-    "A sync of this name exists with other groups.",
-    "Choose another sync name, or the groups that it has.",
+    "A sync of this name exists with other groups, or between other databases.",
+    "Choose another name for the sync, or the groups and masters that it has.",
 )
 def _sync_taken(ctx: Context) -> t.Iterator[Hit]:
-    sync = ctx.facts.control.syncs.get(ctx.wanted.sync) if ctx.facts.control else None
-    if sync and (sync.relgroup, sync.dbgroup) != (ctx.wanted.relgroup, ctx.wanted.dbgroup):
+    control = ctx.facts.control
+    sync = control.syncs.get(ctx.wanted.sync) if control else None
+    if not control or not sync:
+        return
+    group = control.dbgroups.get(sync.dbgroup)
+    if group and not any(_takes_part(ctx, control, group, master) for master in ctx.facts.masters):
+        members = _few(sorted(group.members))
+        yield Hit(sync.name, "", f"this sync exists between other databases: {members}")
+    elif (sync.relgroup, sync.dbgroup) != (ctx.wanted.relgroup, ctx.wanted.dbgroup):
         yield Hit(
             sync.name,
             "",
             f"this sync exists with relgroup {sync.relgroup} and dbgroup {sync.dbgroup}",
         )
+
+
+def _takes_part(ctx: Context, control: Control, group: Dbgroup, master: Master) -> bool:
+    """Whether a master is, or may be, in the sync: its address may have changed since."""
+    known = control.databases.get(master.name)
+    return (
+        bool(master.error)
+        or bool(master.database and ctx.wanted.sync in master.database.enrolled)
+        or bool(
+            known
+            and master.name in group.members
+            and (
+                known.service
+                or known.dsn
+                or (known.dbname, known.host) == (master.dbname, master.host)
+            )
+        )
+    )
 
 
 @check(

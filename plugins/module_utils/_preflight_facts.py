@@ -39,6 +39,7 @@ class Wanted:
     max_clock_skew: float = 1.0
     workers: int = 4
     check_os_users: str = "auto"
+    conflict_strategy: str = "bucardo_latest"
 
 
 @dataclasses.dataclass(frozen=True)

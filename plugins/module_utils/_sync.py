@@ -29,7 +29,12 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._names import 
     TableName,
     problem_with_sync_name,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import Dbgroup, Sync
+from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+    STRATEGIES,
+    Dbgroup,
+    Sync,
+    problem_with_strategy,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
 
 # Options that are columns of bucardo.sync under the same name.
@@ -54,10 +59,6 @@ COLUMNS = (
     "isolation_level",
 )
 _INTERVALS = ("checktime", "overdue", "expired", "lifetime")
-STRATEGIES = ("bucardo_latest", "bucardo_latest_all_tables", "bucardo_abort", "bucardo_custom")
-# In Bucardo's manual, but at the first conflict the sync stops with "no such database"
-# (Bucardo.pm 5.6.0, conflict handling).
-_UNIMPLEMENTED = ("bucardo_source", "bucardo_target", "bucardo_skip", "bucardo_random")
 # Seconds for the daemon to confirm that it has read the syncs anew; it stops every run first.
 RELOAD_TIMEOUT = 120.0
 _LOCK_CLASS = "multimaster.bucardo_sync"
@@ -89,24 +90,6 @@ class Outcome:
     sync: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     reloaded: bool = False
     warnings: list[str] = dataclasses.field(default_factory=list)
-
-
-def problem_with_strategy(strategy: str, members: t.Collection[str]) -> str:
-    """Why Bucardo would stop at the first conflict with this strategy, or "" (pure).
-
-    :param members: databases of the sync's group.
-    """
-    if strategy in STRATEGIES:
-        return ""
-    if strategy in _UNIMPLEMENTED:
-        return f"{strategy} is documented by Bucardo but not implemented"
-    words = strategy.replace(",", " ").split()
-    if not words:
-        return "is empty"
-    unknown = [word for word in words if word not in members]
-    if unknown:
-        return f"{unknown[0]!r} is neither a strategy nor a database of the group"
-    return ""
 
 
 def changes(current: Sync | None, desired: Desired) -> dict[str, t.Any]:

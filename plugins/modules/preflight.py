@@ -109,6 +109,10 @@ options:
     description: Name of its relgroup.
     type: str
     default: multimaster
+  conflict_strategy:
+    description: How the sync will settle conflicts, see M(multimaster.bucardo.bucardo_sync).
+    type: str
+    default: bucardo_latest
   bucardo_user:
     description: Role as which Bucardo logs in to every master.
     type: str
@@ -364,6 +368,7 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
                 "sync",
                 "dbgroup",
                 "relgroup",
+                "conflict_strategy",
                 "bucardo_user",
                 "max_transaction_age",
                 "max_clock_skew",
@@ -397,6 +402,7 @@ def main() -> None:
             "sync": dict(names),
             "dbgroup": dict(names),
             "relgroup": dict(names),
+            "conflict_strategy": {"type": "str", "default": "bucardo_latest"},
             "bucardo_user": {"type": "str", "default": "bucardo"},
             "os_users": {"type": "list", "elements": "str", "default": ["bucardo", "postgres"]},
             "check_os_users": {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._inventory import (
     masters,
     mistyped,
     pgpass_line,
+    problem_with_masters,
 )
 
 
@@ -57,6 +59,11 @@ def test_mistakes_are_named(hosts, complaint):
     with pytest.raises(Refused) as caught:
         masters(hosts)
     assert complaint in caught.value.one_line
+    assert problem_with_masters(hosts) == caught.value.one_line
+
+
+def test_a_sound_topology_is_no_problem():
+    assert problem_with_masters([host("a", master_origin=True), host("b")]) == ""
 
 
 def test_mistyped_variables_are_recognised_and_foreign_ones_left_alone():
@@ -69,7 +76,7 @@ def test_mistyped_variables_are_recognised_and_foreign_ones_left_alone():
 
 
 def test_pgpass_escapes_what_the_format_reserves():
-    assert pgpass_line("h", "5432", "d", "u", r"a:b\c ,'\"%=") == r"h:5432:d:u:a\:b\\c ,'\\\"%="
+    assert pgpass_line("h", "5432", "d", "u", r"a:b\c ,'\"%=") == r"""h:5432:d:u:a\:b\\c ,'\\"%="""
 
 
 def test_pgpass_cannot_hold_a_line_break():

@@ -224,6 +224,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "here, there",
     ),
     "sync-name": (facts(sync="swap"), "swap", "reserved"),
+    "conflict-strategy": (
+        facts(conflict_strategy="bucardo_source"),
+        "conflict_strategy",
+        "bucardo_source is documented",
+    ),
     "group-name": (facts(dbgroup="1st"), "1st", "dbgroup"),
     "unknown-table": (facts(tables=("*.*", "public.ordrs")), "public.ordrs", "public.orders"),
     "no-tables": (facts(exclude=("*.*",)), "shop", "no table"),
@@ -707,6 +712,30 @@ def test_an_unreachable_origin_hides_nothing_of_the_others() -> None:
     there = _changed(THERE, None, {"in_recovery": True})
     checks = {finding.check for finding in examine(facts(masters=(origin, there))).findings}
     assert checks == {"unreachable", "in-recovery"}
+
+
+def test_a_sync_between_other_databases_is_not_taken_over() -> None:
+    taken = {
+        "syncs": {"multimaster": Sync("multimaster", "multimaster", "multimaster")},
+        "dbgroups": {"multimaster": Dbgroup("multimaster", {"here": "source", "far": "source"})},
+    }
+    other = {"here": BucardoDatabase("here", host="elsewhere", dbname="crm")}
+    found = sole(examine(control(**taken, databases=other)), "sync-taken")
+    assert "other databases: far, here" in found.message
+    # Known by its address, or by its triggers when the address has changed.
+    ours = {"here": BucardoDatabase("here", host=HERE.host, dbname=HERE.dbname)}
+    assert not examine(control(**taken, databases=ours)).of(BLOCKER)
+    enrolled = facts(
+        {"enrolled": {"multimaster": 1}},
+        control=Control(installed=True, bucardo_version="5.6.0", **taken),
+    )
+    assert not [f for f in examine(enrolled).findings if f.check == "sync-taken"]
+
+
+def test_one_wrong_name_is_one_blocker() -> None:
+    long = "s" * 64
+    report = examine(facts(sync=long, dbgroup=long, relgroup=long))
+    assert [finding.check for finding in report.of(BLOCKER)] == ["sync-name"]
 
 
 @pytest.mark.parametrize("name", ['a"b', "a\nb", "a\rb"])
