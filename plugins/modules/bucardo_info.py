@@ -31,7 +31,7 @@ options:
     description: Only this sync, with its groups and queue.
     type: str
   pending:
-    description: Whether the queues on the masters are read.
+    description: Whether the masters are asked what waits there and whether a seed runs.
     type: bool
     default: true
   masters:
@@ -104,6 +104,10 @@ EXAMPLES = r"""
   become: true
   become_user: bucardo
 
+- name: Show it to people
+  ansible.builtin.debug:
+    msg: "{{ bucardo | multimaster.bucardo.status_table }}"
+
 - name: Complain about old changes
   ansible.builtin.assert:
     that: bucardo.pending | map(attribute="oldest") | max(default=0) < 300
@@ -160,12 +164,43 @@ queues:
   type: list
   elements: dict
   sample: [{sync: multimaster, master: here, changes: 3, oldest: 0.4, error: ""}]
+seeds:
+  description:
+    - The last seed of each master that ever was one's target, by
+      M(multimaster.bucardo.data_seed). RV(seeds[].state) is V(running), V(interrupted) or
+      V(finished).
+    - Masters that cannot be read are left out; RV(queues) names the reason.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    master: {description: Name of the target., type: str}
+    state: {description: Whether a process is at work on it., type: str}
+    phase: {description: What it does or did last., type: str}
+    percent: {description: Copied bytes of all; 100 only when all is done., type: int}
+    tables_done: {description: Tables that are proven equal., type: int}
+    tables_total: {description: Tables that are to be copied., type: int}
+    bytes_done: {description: Size of what was copied., type: int}
+    bytes_total: {description: Size of what is to be copied., type: int}
+    tables: {description: Tables or indexes in work., type: list, elements: str}
+    started: {description: Time at which it began., type: str}
+    updated: {description: Time of the last of these figures., type: str}
+    finished: {description: Time at which it ended., type: str}
+  sample:
+    - {master: there, state: running, phase: copy, percent: 40, tables_done: 12, tables_total: 80,
+       bytes_done: 400000000, bytes_total: 1000000000, tables: [public.orders],
+       started: "2026-01-02 03:04:05+00:00", updated: "2026-01-02 03:05:05+00:00", finished: null}
 """
 
+import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _ledger,
+    _module,
+    _status,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
     connection_spec,
     masters_option,
@@ -173,11 +208,15 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control, connect
 from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon_messages import Daemon
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    MultimasterError,
+    Refused,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
     format_dsn,
     parse_dsn,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
 from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import (
     as_rows,
     read_queues,
@@ -205,7 +244,32 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                             "error": reading.error,
                         }
                     )
+        values["seeds"] = _seeds(control, logins, values) if params["pending"] else []
     return _module.Result(values=values)
+
+
+def _seeds(
+    control: Control, logins: t.Mapping[str, ConnInfo], values: t.Mapping[str, t.Any]
+) -> list[dict[str, t.Any]]:
+    """The last seed of each master. Also of those that Bucardo does not know yet."""
+    unreachable = {queue["master"] for queue in values["queues"] if queue["error"]}
+    members = [
+        name
+        for sync in values["syncs"].values()
+        for name in values["dbgroups"].get(sync["dbgroup"], {})
+    ]
+    found = []
+    for name in dict.fromkeys([*logins, *members]):
+        if name in unreachable:
+            continue
+        # A target of a sync has no queue and may be out of reach.
+        with contextlib.suppress(MultimasterError):
+            conninfo = logins[name] if name in logins else control.conninfo(name)
+            with Session(conninfo) as session:
+                run = _ledger.last_run(session)
+            if run is not None:
+                found.append(_status.seed_row(name, run))
+    return found
 
 
 def _catalog(control: Control, only: str | None) -> dict[str, t.Any]:
