@@ -101,7 +101,7 @@ class Blocked(Refused):
         count = f"{len(blockers)} blocker{'s' if len(blockers) > 1 else ''}"
         self.text = "\n".join([f"Preflight found {count}; nothing was changed.", *lines])
         # Not every value: people read this, and have the same lines in the message.
-        findings = {key: report.values()[key] for key in ("blockers", "cautions", "notes")}
+        findings = {key: report.values()[key] for key in ("blockers", "cautions")}
         super().__init__(self.text, **findings)
 
     @property
