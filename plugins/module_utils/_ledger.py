@@ -156,6 +156,11 @@ def entries(session: _pg.Session) -> dict[TableName, Entry]:
     return found
 
 
+def vouches(found: t.Mapping[TableName, Entry], names: t.Collection[TableName]) -> bool:
+    """Whether each of the tables, and at least one, is seeded to the end (pure)."""
+    return bool(names) and all(name in found and found[name].state == SEEDED for name in names)
+
+
 def record(entries_: t.Sequence[Entry]) -> t.Any:
     """A statement that enters these tables; run it in the transaction that loads them."""
     sql = _pg.sql

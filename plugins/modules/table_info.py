@@ -81,6 +81,65 @@ options:
       connect_params:
         description: Further libpq connection parameters, for example C(service) or C(passfile).
         type: dict
+  targets:
+    description:
+      - Masters to look at as well. Those for which the ledger of M(multimaster.bucardo.data_seed)
+        does not vouch for every selected table are returned as RV(unseeded).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Bucardo's name of the database, letters, digits and underscores.
+        type: str
+        required: true
+      origin:
+        description: Not used here.
+        type: bool
+        default: false
+      maintenance_db:
+        description: Database to connect to when O(targets[].login_db) may not exist.
+        type: str
+        default: postgres
+      login_host:
+        description:
+          - Host name, address or socket directory of the server.
+          - What is left out is decided by libpq, so a service file, a password file and the
+            environment variables of PostgreSQL keep working.
+        type: str
+      login_port:
+        description: Port of the server.
+        type: int
+      login_user:
+        description: Role to log in as.
+        type: str
+      login_password:
+        description: Password of O(targets[].login_user). It is never passed on a command line.
+        type: str
+      login_db:
+        description: Database to connect to.
+        type: str
+      login_unix_socket:
+        description:
+          - Directory of the Unix socket, used when O(targets[].login_host) is empty or
+            C(localhost).
+        type: str
+      ssl_mode:
+        description: libpq's C(sslmode).
+        type: str
+        choices: [allow, disable, prefer, require, verify-ca, verify-full]
+      ca_cert:
+        description: File with the certificate authority that signed the server's certificate.
+        type: path
+      ssl_cert:
+        description: File with the client's certificate.
+        type: path
+      ssl_key:
+        description: File with the client's private key.
+        type: path
+      connect_params:
+        description: Further libpq connection parameters, for example C(service) or C(passfile).
+        type: dict
   tables:
     description:
       - Which tables take part. Shell-like patterns match C(schema.table) without quotes; a name
@@ -154,15 +213,25 @@ details:
       description: Number of rows as the planner estimates it, -1 when never analyzed.
       type: int
       returned: always
+unseeded:
+  description: Names of O(targets) that do not hold every selected table, seeded to the end.
+  returned: success
+  type: list
+  elements: str
+  sample: [there]
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module, _pg
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _ledger, _module, _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
     master_option,
+    masters_option,
     selection_spec,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import select
 
 
@@ -171,8 +240,12 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
     with _pg.Session(ConnInfo.from_options(params["source"])) as session:
         everything = read_tables(session)
     selected = select(everything, params["tables"], params["exclude"])
+    names = [table.name for table in selected]
     return _module.Result(
         values={
+            "unseeded": [
+                target["name"] for target in params["targets"] if not _is_seeded(target, names)
+            ],
             "tables": [str(table.name) for table in selected],
             "details": [
                 {
@@ -187,9 +260,19 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
     )
 
 
+def _is_seeded(target: dict[str, t.Any], names: list[TableName]) -> bool:
+    conninfo = ConnInfo.from_options(target)
+    session = _pg.connect_if_exists(conninfo, target["maintenance_db"])
+    if session is None:
+        return False
+    with session:
+        return _ledger.vouches(_ledger.entries(session), names)
+
+
 def main() -> None:
     """Run the module."""
-    _module.run({"source": master_option(), **selection_spec()}, body)
+    targets = {**masters_option(), "required": False, "default": []}
+    _module.run({"source": master_option(), "targets": targets, **selection_spec()}, body)
 
 
 if __name__ == "__main__":

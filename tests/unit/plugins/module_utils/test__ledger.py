@@ -1,0 +1,49 @@
+"""The pure parts of the ledger."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import (
+    COPIED,
+    SEEDED,
+    Entry,
+    vouches,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+
+ORDERS, ITEMS = TableName("public", "orders"), TableName("public", "Order Items")
+
+
+def entry(name, state=SEEDED):
+    return Entry(
+        name=name,
+        table_oid=1,
+        state=state,
+        rows=0,
+        bytes=0,
+        hash=None,
+        format="text",
+        index_mode="keep",
+        snapshot="",
+        source="",
+        seconds=0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ([entry(ORDERS), entry(ITEMS)], True),
+        ([entry(ORDERS), entry(ITEMS), entry(TableName("public", "other"), COPIED)], True),
+        ([entry(ORDERS)], False),
+        ([entry(ORDERS), entry(ITEMS, COPIED)], False),
+        ([], False),
+    ],
+    ids=["all", "more", "one is missing", "indexes are missing", "none"],
+)
+def test_a_ledger_vouches_for_what_is_seeded_to_the_end(found, expected):
+    assert vouches({one.name: one for one in found}, [ORDERS, ITEMS]) is expected
+
+
+def test_no_tables_are_never_seeded():
+    assert vouches({ORDERS: entry(ORDERS)}, []) is False
