@@ -17,7 +17,7 @@ import re
 SYNC_NAME_MAX = 42
 # check constraint sync_name_sane of bucardo.sync
 SYNC_NAMES_RESERVED = frozenset({"pushdelta", "fullcopy", "swap", "sync"})
-_SANE_NAME = re.compile(r"^[a-zA-Z]\w*$", re.ASCII)
+_SANE_NAME = re.compile(r"[a-zA-Z]\w*", re.ASCII)
 # PostgreSQL's NAMEDATALEN - 1, in bytes
 IDENTIFIER_MAX = 63
 
@@ -38,8 +38,8 @@ class TableName:
 
         :raises ValueError: when the text is not one or two identifiers.
         """
-        part = r'(?:"((?:[^"]|"")+)"|([^".]+))'
-        match = re.match(rf"^\s*(?:{part}\.)?{part}\s*$", text)
+        part = r'(?:"((?:[^"]|"")+)"|([^".\s](?:[^".]*[^".\s])?))'
+        match = re.fullmatch(rf"\s*(?:{part}\.)?{part}\s*", text)
         if not match:
             raise ValueError(
                 f"{text!r} is not a table name; write schema.table,"
@@ -56,7 +56,7 @@ class TableName:
 
 def quote_if_needed(identifier: str) -> str:
     """For people and for TableName.parse; SQL text is composed with psycopg2.sql instead."""
-    if re.match(r"^[^\W\d]\w*$", identifier):
+    if re.fullmatch(r"[^\W\d]\w*", identifier):
         return identifier
     return '"' + identifier.replace('"', '""') + '"'
 
@@ -76,7 +76,7 @@ def delta_suffix(table: TableName) -> str:
 
 def problem_with_sync_name(name: str) -> str:
     """Why Bucardo cannot take this sync name, or "" when it can."""
-    if not _SANE_NAME.match(name):
+    if not _SANE_NAME.fullmatch(name):
         return "must start with a letter and hold only letters, digits and underscores"
     if name.lower() in SYNC_NAMES_RESERVED:
         return "is reserved by Bucardo"
@@ -87,7 +87,7 @@ def problem_with_sync_name(name: str) -> str:
 
 def problem_with_object_name(name: str) -> str:
     """Why Bucardo cannot take this name for a database, dbgroup or relgroup, or ""."""
-    if not _SANE_NAME.match(name):
+    if not _SANE_NAME.fullmatch(name):
         return "must start with a letter and hold only letters, digits and underscores"
     if len(name) > IDENTIFIER_MAX:
         return f"is longer than {IDENTIFIER_MAX} characters"

@@ -1,0 +1,26 @@
+"""What a diff shows of Bucardo's login role."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._login_role import State
+
+GOOD = State(exists=True, superuser=True, login=True, password_fits=True, timed=())
+SHOWN = {"superuser": True, "login": True, "password": "as given", "timeouts": "none"}
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        (GOOD, SHOWN),
+        (State(False, False, False, False, ("lock_timeout",)), {}),
+        (State(True, False, True, True, ()), {**SHOWN, "superuser": False}),
+        (State(True, True, False, True, ()), {**SHOWN, "login": False}),
+        (State(True, True, True, False, ()), {**SHOWN, "password": "another"}),
+        (State(True, True, True, None, ()), SHOWN),
+        (State(True, True, True, True, ("lock_timeout",)), {**SHOWN, "timeouts": "some"}),
+    ],
+)
+def test_states(state, shown):
+    assert state.shown == shown
