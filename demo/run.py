@@ -127,7 +127,7 @@ def fingerprints(side: str, names: list[str]) -> dict[str, tuple[int, str]]:
     """Rows and an MD5 over all rows in order, for each table, in one snapshot."""
     statement = "BEGIN ISOLATION LEVEL REPEATABLE READ;\nSET TimeZone = 'UTC';\n" + "\n".join(
         f"SELECT $n${name}$n$, count(*), coalesce(md5(string_agg(md5(r::text), '' "
-        f'ORDER BY r::text COLLATE "C")), \'\') FROM {name} r;'
+        f"ORDER BY r::text COLLATE \"C\")), '') FROM {name} r;"
         for name in names
     )
     rows = query(side, statement + "\nCOMMIT;")

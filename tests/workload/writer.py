@@ -30,7 +30,11 @@ OPERATIONS = [
         'INSERT INTO "Order Items" SELECT id, %(line)s, %(new)s FROM orders WHERE id = %(order)s'
         " ON CONFLICT DO NOTHING",
     ),
-    (10, "insert measurement", "INSERT INTO measurements (region, value) VALUES (%(region)s, %(n)s)"),
+    (
+        10,
+        "insert measurement",
+        "INSERT INTO measurements (region, value) VALUES (%(region)s, %(n)s)",
+    ),
     (
         5,
         "insert document",
@@ -43,7 +47,11 @@ OPERATIONS = [
         "UPDATE customers SET attributes = attributes || jsonb_build_object('seen', %(n)s)"
         " WHERE id = %(customer)s",
     ),
-    (10, "update order", "UPDATE orders SET status = 'paid', total = total + 1 WHERE id = %(order)s"),
+    (
+        10,
+        "update order",
+        "UPDATE orders SET status = 'paid', total = total + 1 WHERE id = %(order)s",
+    ),
     (
         5,
         "update Größen",
@@ -53,8 +61,7 @@ OPERATIONS = [
     (
         3,
         "change key of item",
-        'UPDATE "Order Items" SET "Line No" = %(line)s WHERE "Order" = %(order)s'
-        ' AND "Line No" = 2',
+        'UPDATE "Order Items" SET "Line No" = %(line)s WHERE "Order" = %(order)s AND "Line No" = 2',
     ),
     (
         2,

@@ -20,4 +20,5 @@ def test_sync_is_good(there):
 
 
 def test_sequences_are_not_replicated(there):
-    assert there.value("SELECT count(*) FROM bucardo.goat WHERE reltype = 'sequence'", "bucardo") == "0"
+    query = "SELECT count(*) FROM bucardo.goat WHERE reltype = 'sequence'"
+    assert there.value(query, "bucardo") == "0"

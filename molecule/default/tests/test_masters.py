@@ -33,7 +33,7 @@ def test_all_rows_are_equal(writer, here, there):
             "{d}",
         ),
         (
-            "UPDATE customers SET attributes = '{{\"d\": \"{d}\"}}' WHERE id = 7",
+            'UPDATE customers SET attributes = \'{{"d": "{d}"}}\' WHERE id = 7',
             "SELECT attributes->>'d' FROM customers WHERE id = 7",
             "{d}",
         ),
@@ -94,9 +94,8 @@ def test_what_is_excluded_is_left_alone(here, there):
     assert here.value("SELECT count(*) FROM import_staging") == "100"
     assert there.value("SELECT count(*) FROM import_staging") == "0"
     for master in (here, there):
-        assert master.sql(
-            "SELECT tgname FROM pg_trigger WHERE tgrelid = 'import_staging'::regclass"
-        ) == []
+        query = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'import_staging'::regclass"
+        assert master.sql(query) == []
 
 
 def test_the_clone_is_complete(here, there):

@@ -34,4 +34,3 @@ def test_only_their_owner_reads_files_with_passwords(here, there, needle):
 
 def test_the_control_database_holds_no_password(there):
     assert there.value("SELECT count(*) FROM bucardo.db WHERE dbpass <> ''", "bucardo") == "0"
-

@@ -21,7 +21,7 @@ def test_only_the_selected_tables_take_part(here):
     members = control(here, "SELECT tablename FROM bucardo.goat ORDER BY 1")
     assert members == [
         [name]
-        for name in sorted(["Order Items", "counters", "customers", "documents", "orders", "scratch"])
+        for name in ("Order Items", "counters", "customers", "documents", "orders", "scratch")
     ]
 
 

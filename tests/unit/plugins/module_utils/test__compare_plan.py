@@ -72,14 +72,14 @@ def test_few_rows_are_read_at_once():
 
 
 def test_many_rows_in_few_buckets_are_split_first():
-    step = plan.next_step({bucket: 10_000 for bucket in range(100)}, 16)
+    step = plan.next_step(dict.fromkeys(range(100), 10000), 16)
     assert step.split_bits == 26
     assert len(step.buckets) << (step.split_bits - step.bits) <= plan.MAX_GROUPS
     assert step.complete
 
 
 def test_what_cannot_be_read_at_once_is_read_in_part_within_memory():
-    differing = {bucket: 3 for bucket in range(60_000)}
+    differing = dict.fromkeys(range(60000), 3)
     step = plan.next_step(differing, 16)
     assert not step.complete
     assert step.split_bits == 0

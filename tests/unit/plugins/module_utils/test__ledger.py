@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import (
     COPIED,
     SEEDED,
