@@ -422,18 +422,19 @@ def _database_name(ctx: Context) -> t.Iterator[Hit]:
     "Check login_host, login_port and login_db of both.",
 )
 def _same_database(ctx: Context) -> t.Iterator[Hit]:
-    seen: dict[tuple[str, str], str] = {}
+    for master, first in _twins(ctx):
+        said = f"masters {first.name} and {master.name} are the same database"
+        yield Hit(master.dbname, master.name, said)
+
+
+def _twins(ctx: Context) -> t.Iterator[tuple[Master, Master]]:
+    """Masters that are the same database as one before them, and that one."""
+    seen: dict[tuple[str, str], Master] = {}
     for master, server in ctx.servers():
-        if not server.identity:
-            continue
-        place = (server.identity, master.dbname)
-        if place in seen:
-            yield Hit(
-                master.dbname,
-                master.name,
-                f"masters {seen[place]} and {master.name} are the same database",
-            )
-        seen.setdefault(place, master.name)
+        if server.identity:
+            first = seen.setdefault((server.identity, master.dbname), master)
+            if first is not master:
+                yield master, first
 
 
 @check(
@@ -1559,8 +1560,10 @@ def _sequence_cycle(ctx: Context) -> t.Iterator[Hit]:
     "Empty the table on the target, or exclude it.",
 )
 def _target_not_empty(ctx: Context) -> t.Iterator[Hit]:
+    # Rows of the origin itself are reported as what they are.
+    twins = {twin.name for pair in _twins(ctx) for twin in pair}
     for master in ctx.targets:
-        if master.database:
+        if master.database and master.name not in twins:
             for table in sorted(master.database.filled & ctx.names):
                 yield Hit(str(table), master.name, "is not empty")
 

@@ -732,6 +732,13 @@ def test_a_sync_between_other_databases_is_not_taken_over() -> None:
     assert not [f for f in examine(enrolled).findings if f.check == "sync-taken"]
 
 
+def test_the_origin_given_twice_is_one_blocker() -> None:
+    twin = named(HERE, name="there", origin=False)
+    twin = _changed(twin, {"filled": frozenset({ORDERS})}, None)
+    report = examine(facts(masters=(HERE, twin)))
+    assert [finding.check for finding in report.of(BLOCKER)] == ["same-database"]
+
+
 def test_one_wrong_name_is_one_blocker() -> None:
     long = "s" * 64
     report = examine(facts(sync=long, dbgroup=long, relgroup=long))
