@@ -74,7 +74,9 @@ def read(session: Session, role: str, password: str | None) -> State:
         superuser=bool(row["superuser"]),
         login=bool(row["login"]),
         password_fits=None if password is None else fits(row["password"], role, password),
-        timed=tuple(name for name in TIMEOUTS if name in row["timeouts"] and f"{name}=0" not in off),
+        timed=tuple(
+            name for name in TIMEOUTS if name in row["timeouts"] and f"{name}=0" not in off
+        ),
     )
 
 
@@ -96,11 +98,11 @@ def ensure(
     if password and not state.password_fits:
         # Hashed here, so that the server's log never sees the password.
         hashed = session.hashed_password(role, password)
-        statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        template = sql.SQL("ALTER ROLE {} PASSWORD {}")
         statements.append(
             (
-                statement.format(name, sql.Literal(hashed)),
-                statement.format(name, sql.Literal(_MASKED)),
+                template.format(name, sql.Literal(hashed)),
+                template.format(name, sql.Literal(_MASKED)),
             )
         )
     for timeout in state.timed:
