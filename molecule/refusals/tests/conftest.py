@@ -17,16 +17,16 @@ import yaml
 # Seconds that a play may take.
 PLAY_TIMEOUT = 300
 
-# Everything that a play could change: all databases with roles and rows, packages, and files but for
-# those that a server at rest writes itself.
+# Everything that a play could change: all databases with roles and rows, packages, and files but
+# for those that a server at rest writes itself.
 _STATE = r"""
 set -e
 runuser -u postgres -- pg_dumpall | grep -v '^\\\(un\)\?restrict '
 dpkg-query --show
-find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run -o -path /var/tmp \
-    -o -path /var/log/postgresql -o -path /var/lib/postgresql -o -path /root/.ansible -o -name __pycache__ \) \
-    -prune -o -type f -printf '%p %s %u %m %T+\n' | sort
-find /var/lib/postgresql /run /tmp -maxdepth 1 -not -name '.s.PGSQL*' -not -path '/tmp/*ansible*' | sort
+find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
+    -o -path /var/tmp -o -path /var/log/postgresql -o -path /var/lib/postgresql \
+    -o -path /root/.ansible -o -name __pycache__ \) -prune -o -type f -printf '%p %s %u %m %T+\n' | sort
+find /var/lib/postgresql /run /tmp -maxdepth 1 -not -path '/tmp/*ansible*' | sort
 """
 
 
