@@ -97,6 +97,8 @@ def there(scenario: str, database: str) -> Master:
 @pytest.fixture(scope="session")
 def writer(here: Master) -> dict:
     """The figures of the writer that ran through it all; it is stopped first."""
-    here.host.run("pkill -TERM --full /opt/writer.json")
-    assert eventually(lambda: here.host.run("pgrep --full /opt/writer.json").rc == 1)
-    return dict(json.loads(here.host.file("/opt/writer.json").content_string))
+    # Brackets keep the pattern from finding the shell that looks for it.
+    pattern = "/opt/state/[w]riter.json"
+    here.host.run("pkill -TERM --full %s", pattern)
+    assert eventually(lambda: here.host.run("pgrep --full %s", pattern).rc == 1)
+    return dict(json.loads(here.host.file("/opt/state/writer.json").content_string))
