@@ -90,7 +90,7 @@ options:
   state:
     description:
       - V(absent) drops the role where nothing belongs to it. Where it owns something, for example
-        Bucardo's control database, it stays, with a warning.
+        Bucardo's control database, it stays, and RV(kept) says why.
     type: str
     choices: [present, absent]
     default: present
@@ -116,6 +116,11 @@ roles:
   returned: success
   type: dict
   sample: {here: {superuser: true, login: true, password: as given, timeouts: none}}
+kept:
+  description: By master, why the role could not be dropped.
+  returned: success
+  type: dict
+  sample: {}
 commands:
   description: What was executed, or in check mode would be; without the password.
   returned: when something changes
@@ -135,6 +140,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
     """One master after the other: there are few, and each costs a handful of round trips."""
     role, password = params["name"], params["password"]
     result = _module.Result(before={}, after={})
+    kept: dict[str, str] = {}
     for master in params["masters"]:
         conninfo = ConnInfo.from_options(master).database(master["maintenance_db"])
         with Session(conninfo) as session:
@@ -155,11 +161,11 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                 after = state.shown if reason else {}
                 result.changed = result.changed or not reason
                 if reason:
-                    result.warnings.append(f"Role {role} stays: {reason}")
+                    kept[master["name"]] = reason
             else:
                 after = {}
             result.after[master["name"]] = after
-    result.values["roles"] = result.after
+    result.values.update(roles=result.after, kept=kept)
     return result
 
 
