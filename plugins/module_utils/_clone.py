@@ -217,7 +217,8 @@ class _Clone:
         check_mode: bool,
         scratch: str,
     ) -> None:
-        assert source.database is not None
+        if source.database is None:
+            raise AssertionError
         self.tools = tools
         self.source = source
         self.target = target
@@ -479,7 +480,8 @@ class _Clone:
             self._restore(self.target.conninfo.database(scratch_name), todo, source, False)
             self._verify(self.target.conninfo.database(scratch_name), source)
             made = _database.read_database(server, scratch_name)
-            assert made is not None
+            if made is None:
+                raise AssertionError
             for statement in _database.property_statements(self.database, made):
                 server.execute(statement)
                 self._ran([statement])

@@ -48,7 +48,8 @@ def ensure(
         if absent:
             return _remove(control, kind, option, found)
         # Without a relation the search above has failed already.
-        assert goat is not None
+        if goat is None:
+            raise AssertionError
         _check_references(control, db, sync)
         wanted = Override(0, goat.db, goat.name, params[option], db, sync)
         changed = [row.value for row in found] != [wanted.value]

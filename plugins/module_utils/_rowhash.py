@@ -268,7 +268,8 @@ def agree(sessions: t.Sequence[_pg.Session]) -> Method:
             + _TEXT_SAMPLES
             + " AS samples"
         )
-        assert row is not None
+        if row is None:
+            raise AssertionError
         encodings.add(row["encoding"])
         texts.setdefault(row["samples"], session)
     if len(texts) > 1:

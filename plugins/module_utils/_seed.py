@@ -700,7 +700,8 @@ class _Round:
         _seed_worker.Worker(self._settings, channel, slot).run()
 
     def _hand_out(self) -> None:
-        assert self._pool is not None
+        if self._pool is None:
+            raise AssertionError
         for process in self._pool.idle():
             # Indexes first: their table is still in the server's memory.
             if self._builds:
@@ -709,7 +710,8 @@ class _Round:
                 self._pool.give(process, {"do": "copy", "jobs": self._copies.popleft()})
 
     def _handle(self, process: Process, message: Message | None) -> None:
-        assert self._pool is not None
+        if self._pool is None:
+            raise AssertionError
         task = process.task
         if message is None:
             if self._spawned < 2 * self._seeder._workers:
@@ -731,7 +733,8 @@ class _Round:
             self._release_if_read()
             return
         process.task = None
-        assert task is not None
+        if task is None:
+            raise AssertionError
         if message["event"] == "failed":
             self._failed(task, message)
         else:
@@ -823,7 +826,8 @@ class _Round:
             )
 
     def _measure(self, now: float) -> None:
-        assert self._pool is not None
+        if self._pool is None:
+            raise AssertionError
         progress = self._progress
         current = self._counters.current()
         done = self._seeder._done

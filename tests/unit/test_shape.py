@@ -321,6 +321,7 @@ def test_the_check_of_variables_knows_every_role():
 def test_tables_of_variables_in_readmes_are_current():
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools/role_readmes.py"), "--check"],
+        check=False,
         capture_output=True,
         text=True,
     )

@@ -80,8 +80,7 @@ def test_concurrent_inserts_do_not_collide(writer, here, there):
     )
     before = [int(n) for n in here.sql(count)[0]]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for _ in pool.map(lambda master: master.sql(insert), (here, there)):
-            pass
+        list(pool.map(lambda master: master.sql(insert), (here, there)))
     expected = [[str(n + 1000) for n in before]]
     assert eventually(lambda: here.sql(count) == expected == there.sql(count)), (
         here.sql(count),
