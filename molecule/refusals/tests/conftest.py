@@ -8,6 +8,7 @@ import dataclasses
 import os
 import pathlib
 import subprocess
+import time
 import typing as t
 
 import pytest
@@ -25,7 +26,8 @@ runuser -u postgres -- pg_dumpall | grep -v '^\\\(un\)\?restrict '
 dpkg-query --show
 find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
     -o -path /var/tmp -o -path /var/log/postgresql -o -path /var/lib/postgresql \
-    -o -path /root/.ansible -o -name __pycache__ \) -prune -o -type f -printf '%p %s %u %m %T+\n' | sort
+    -o -path /root/.ansible -o -name __pycache__ \) -prune \
+    -o -type f -printf '%p %s %u %m %T+\n' | sort
 find /var/lib/postgresql /run /tmp -maxdepth 1 -not -path '/tmp/*ansible*' | sort
 """
 
@@ -137,6 +139,15 @@ class States:
         with concurrent.futures.ThreadPoolExecutor() as pool:
             found = pool.map(Host.state, self._hosts)
         return dict(zip((host.name for host in self._hosts), found, strict=True))
+
+    def settled(self) -> dict[str, list[str]]:
+        """The state once nothing is at work any more."""
+        for _attempt in range(20):
+            before = self.now()
+            time.sleep(0.5)
+            if self.now() == before:
+                return before
+        raise AssertionError("something keeps changing the hosts")
 
     def update(self, state: dict[str, list[str]]) -> None:
         self._known = state

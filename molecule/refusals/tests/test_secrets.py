@@ -112,6 +112,7 @@ def test_no_output_holds_a_password(watched, needles):
     done, _seen = watched
     text = done.stdout + done.stderr
     assert len(text) > 100_000, "this was not -vvv"
+    assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in text, "nothing was masked"
     lines = [line for line in text.splitlines() if any(needle in line for needle in needles)]
     assert lines == []
 
