@@ -5,6 +5,12 @@ from __future__ import annotations
 from conftest import eventually
 
 
+def daemon(there):
+    """Process id of the daemon that serves, "" when there is none."""
+    file = there.host.file("/run/bucardo/bucardo.mcp.pid")
+    return file.content_string.split()[0] if file.exists else ""
+
+
 def test_the_daemon_runs_and_is_enabled(there):
     service = there.host.service("bucardo")
     assert eventually(lambda: service.is_running)
@@ -25,13 +31,55 @@ def test_both_directions(here, there):
     assert eventually(lambda: here.value(both) == there.value(both) == "2")
 
 
-def test_the_watchdog_restarts_a_daemon_that_hangs(there):
-    pid = int(there.host.file("/run/bucardo/bucardo.mcp.pid").content_string.split()[0])
-    assert there.host.run("kill -STOP %d", pid).rc == 0
+def watchdog(there):
+    """Run the watchdog at once, with little patience."""
+    return there.host.run("/usr/local/sbin/bucardo-watchdog 10")
+
+
+def test_the_watchdog_finds_nothing_to_do(there):
+    before = daemon(there)
+    done = watchdog(there)
+    assert (done.rc, done.stdout, done.stderr) == (0, "", "")
+    assert daemon(there) == before
+
+
+def test_the_watchdog_is_run(there):
     assert there.host.run("systemctl start bucardo-watchdog.service").rc == 0
-    ping = "runuser -u bucardo -- bucardo --bucardorc /etc/bucardorc ping 20"
-    assert eventually(lambda: there.host.run(ping).rc == 0)
-    assert int(there.host.file("/run/bucardo/bucardo.mcp.pid").content_string.split()[0]) != pid
+
+
+def test_the_watchdog_restarts_a_daemon_that_hangs(here, there):
+    hung = daemon(there)
+    assert there.host.run("kill -STOP %s", hung).rc == 0
+    assert "does not answer" in watchdog(there).stdout
+    assert daemon(there) != hung
+    here.sql("INSERT INTO counters VALUES ('after it hung', 1)")
+    assert eventually(
+        lambda: there.value("SELECT n FROM counters WHERE name = 'after it hung'") == "1"
+    )
+
+
+def test_systemd_restarts_a_daemon_that_was_killed(here, there):
+    killed = daemon(there)
+    assert there.host.run("kill -KILL %s", killed).rc == 0
+    assert eventually(lambda: daemon(there) not in ("", killed))
+    here.sql("INSERT INTO counters VALUES ('after it was killed', 1)")
+    assert eventually(
+        lambda: there.value("SELECT n FROM counters WHERE name = 'after it was killed'") == "1"
+    )
+
+
+def test_the_watchdog_goes_on_after_a_master_was_down_at_the_start(here, there):
+    there.host.run("systemctl stop bucardo-watchdog.timer")
+    assert here.host.run("systemctl stop postgresql").rc == 0
+    assert there.host.run("systemctl restart bucardo").rc == 0
+    there.sql("INSERT INTO counters VALUES ('while here was down', 1)")
+    assert "left out: multimaster" in watchdog(there).stdout
+    assert here.host.run("systemctl start postgresql").rc == 0
+    arrived = "SELECT n FROM counters WHERE name = 'while here was down'"
+    assert here.value(arrived) == ""
+    watchdog(there)
+    assert eventually(lambda: here.value(arrived) == "1")
+    assert watchdog(there).stdout == ""
 
 
 def test_logs_rotate(there):
