@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -56,10 +57,26 @@ def start_containers(image: str) -> None:
         )
 
 
-def play(*args: str) -> None:
+def play(*args: str) -> dict[str, float]:
+    """Run a playbook, show its output as it comes, and return the seconds that its steps took."""
     command = ["ansible-playbook", "-i", str(DEMO / "inventory.yml"), *args]
-    if subprocess.run(command, check=False, cwd=ROOT).returncode:
+    steps: dict[str, float] = {}
+    began = time.monotonic()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        step = ""
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            # The tasks of bootstrap.yml that start a step are called "1 Preflight" and so on.
+            found = re.search(r"^(?:\x1b\[[0-9;]*m)*TASK \[(\d .+?)\] \*", line)
+            if found or line.startswith("PLAY RECAP"):
+                now = time.monotonic()
+                if step:
+                    steps[step] = now - began
+                step, began = found.group(1) if found else "", now
+    if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed; `make demo-clean` removes the containers")
+    return steps
 
 
 def query(side: str, statement: str) -> list[list[str]]:
@@ -164,8 +181,9 @@ def main() -> int:
         return 0
 
     began = time.monotonic()
-    os.environ["ANSIBLE_CALLBACKS_ENABLED"] = "ansible.posix.profile_tasks"
     os.environ.setdefault("ANSIBLE_LOCALHOST_WARNING", "False")
+    if sys.stdout.isatty():
+        os.environ.setdefault("ANSIBLE_FORCE_COLOR", "1")
     say("Two servers: here (live) and there (new)")
     start_containers(args.image)
     play(str(DEMO / "servers.yml"), "-e", f"workload_scale={args.scale}")
@@ -179,7 +197,8 @@ def main() -> int:
 
         say("ansible-playbook multimaster.bucardo.bootstrap")
         step = time.monotonic()
-        play("multimaster.bucardo.bootstrap", *(["-" + "v" * args.verbose] if args.verbose else []))
+        verbosity = ["-" + "v" * args.verbose] if args.verbose else []
+        steps = play("multimaster.bucardo.bootstrap", *verbosity)
         bootstrap_seconds = time.monotonic() - step
         during = here.figures()
 
@@ -199,6 +218,8 @@ def main() -> int:
     print(f"\nWrites during the bootstrap   {during['writes'] - before:>8}")
     print(f"Longest single write          {during['longest_ms']:>8.1f} ms")
     print(f"Bootstrap                     {bootstrap_seconds:>8.1f} s")
+    for name, seconds in steps.items():
+        print(f"  {name:<28}{seconds:>8.1f} s")
     for figure in figures:
         print(
             f"Writer on {figure['label']:<20}{figure['writes']:>8} writes, longest"
