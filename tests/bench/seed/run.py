@@ -1,68 +1,95 @@
-#!/usr/bin/env python
+#!/usr/bin/env python3
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long it takes to copy a database into a clone of its schema: other ways, and ours.
+"""How long it takes to copy a database: other ways, ours, and what the hardware needs at least.
 
-Needs Docker and an image with Debian's postgresql, pgbench and python3-psycopg2 (pgcopydb is
-measured where the image has it). Makes two containers of its own and removes them at the end.
 All ways end with the same rows and the same valid indexes, which is checked after each. The order
-turns from round to round; what counts are the ratios of the medians.
+turns from round to round; what counts are the ratios of the medians. Three databases: "mixed"
+(pgbench, a table of events, wide documents, many small tables), "dominating" (one table with ten
+times the rest) and "small" (small tables only).
 
-    tests/bench/seed/run.py --image IMAGE [--rounds 3] [--scale 30] [--small-tables 1000] [--tuned]
+    tests/bench/seed/run.py [--rounds 3] [--scale 30] [--small-tables 1000]
+                            [--cases default-mixed tuned-mixed default-dominating default-small]
+
+pgcopydb, a tool that does the same, is installed into the container where a mirror answers; it
+makes the schema too, so that its own figure for data and indexes is shown as well.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import pathlib
+import re
 import statistics
-import subprocess
+import sys
 import time
+import typing as t
 
 HERE = pathlib.Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[2]
+sys.path.insert(0, str(HERE.parent))
+
+import servers
+
 SOURCE, TARGET = "here", "there"
 TUNED = ("shared_buffers = 1GB", "max_wal_size = 8GB", "maintenance_work_mem = 256MB")
-WORK = "cd /tmp && export PGUSER=postgres"
+CASES = ("default-mixed", "tuned-mixed", "default-dominating", "default-small")
+# Megabytes that the processes of a seed may take together.
+MEMORY = 100.0
+
+WORK = "cd /tmp && export PGUSER=postgres PYTHONPATH=/bench"
 REPLICA = "PGOPTIONS='-c session_replication_role=replica'"
 PARTS = "--data-only -N bucardo -N multimaster -d 'host=here dbname=app'"
-WAYS = {
-    "pg_dump | psql": f"pg_dump {PARTS} | {REPLICA} psql -q -X -v ON_ERROR_STOP=1"
+PLAIN, PARALLEL, PGCOPYDB = "pg_dump | psql", "pg_dump -j2, pg_restore -j2", "pgcopydb clone"
+OURS, UNPROVEN, BOUND = "ours", "ours, without proof", "bound"
+SCRIPTS = {
+    PLAIN: f"pg_dump {PARTS} | {REPLICA} psql -q -X -v ON_ERROR_STOP=1"
     " -d 'host=there dbname=app' >/dev/null",
-    "pg_dump -Fd -j2, pg_restore -j2": f"rm -rf d; pg_dump {PARTS} -Fd -j2 -f d && pg_restore"
+    PARALLEL: f"rm -rf d; pg_dump {PARTS} -Fd -j2 -f d && pg_restore"
     " --data-only --disable-triggers --exit-on-error -j2 -d 'host=there dbname=app' d",
-    "ours, without proof": """python3 /bench/seed.py '{"proof": false}'""",
-    "ours": "python3 /bench/seed.py '{}'",
+    PGCOPYDB: "rm -rf p; pgcopydb clone --dir p --table-jobs 2 --index-jobs 2"
+    " --source 'host=here dbname=app' --target 'host=there dbname=app' 2>&1",
+    OURS: """python3 /bench/seed.py '{}'""",
+    UNPROVEN: """python3 /bench/seed.py '{"proof": false}'""",
+    BOUND: "python3 /bench/bound.py load",
 }
-PGCOPYDB = f"rm -rf p; {REPLICA} pgcopydb copy table-data --dir p --table-jobs 2 --index-jobs 2"
-PGCOPYDB += " --source 'host=here dbname=app' --target 'host=there dbname=app'"
-SCHEMA = """
+WAYS = {
+    "mixed": (PLAIN, PARALLEL, PGCOPYDB, OURS, UNPROVEN, BOUND),
+    "dominating": (PLAIN, OURS, BOUND),
+    "small": (PLAIN, PGCOPYDB, OURS),
+}
+
+ACCOUNTS = """
+CREATE INDEX ON pgbench_accounts (bid);
+CREATE INDEX ON pgbench_accounts (abalance);
+"""
+EVENTS = """
 CREATE TABLE events (id bigserial PRIMARY KEY, account int, token uuid UNIQUE, amount numeric,
                      ratio float8, at timestamptz, tags int[]);
 CREATE INDEX ON events (at);
 CREATE INDEX ON events (account);
-CREATE TABLE docs (id int PRIMARY KEY, title text, body text, data jsonb);
-CREATE INDEX ON docs (title);
-CREATE INDEX ON docs USING gin (data jsonb_path_ops);
-SELECT format('CREATE TABLE small_%1$s (id int PRIMARY KEY, name text, number int);
-               CREATE INDEX ON small_%1$s (number)', i) FROM generate_series(1, {small}) i
-\\gexec
-"""
-DATA = """
+ALTER TABLE events ADD FOREIGN KEY (account) REFERENCES pgbench_accounts NOT VALID;
 INSERT INTO events (account, token, amount, ratio, at, tags)
 SELECT 1 + i % 1000, md5(i::text)::uuid, i / 7.0, i / 3.0, now() - i * interval '1 second',
        ARRAY[i, i + 1] FROM generate_series(1, {events}) i;
+"""
+DOCS = """
+CREATE TABLE docs (id int PRIMARY KEY, title text, body text, data jsonb);
+CREATE INDEX ON docs (title);
+CREATE INDEX ON docs USING gin (data jsonb_path_ops);
 INSERT INTO docs SELECT i, md5(i::text), repeat(md5(i::text), 20 + i % 100),
        jsonb_build_object('id', i, 'text', repeat(md5((i * 7)::text), 20))
   FROM generate_series(1, {docs}) i;
-SELECT format('INSERT INTO small_%s SELECT g, md5(g::text), g %% 7 FROM generate_series(1, %s) g',
-              i, 20 + i % 180) FROM generate_series(1, {small}) i
+"""
+SMALL = """
+SELECT format('CREATE TABLE small_%1$s (id int PRIMARY KEY, name text, number int);
+               CREATE INDEX ON small_%1$s (number);
+               INSERT INTO small_%1$s
+               SELECT g, md5(g::text), g %% 7 FROM generate_series(1, %2$s) g', i, 20 + i % 180)
+  FROM generate_series(1, {small}) i
 \\gexec
-VACUUM ANALYZE;
 """
 CHECK = """
 SELECT count(*) FILTER (WHERE NOT (indisvalid AND indisready)), count(*)
@@ -73,134 +100,156 @@ SELECT format('SELECT %L, count(*), sum(hashtextextended(t::text, 0)) FROM %s t'
   FROM pg_class c WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY relname
 \\gexec
 """
+# What pgcopydb calls the part that is neither schema nor its own catalogs.
+PGCOPYDB_PART = re.compile(r"COPY, INDEX, CONSTRAINTS, VACUUM \(wall clock\)\s.*?([\d][\dhms]*)\s")
 
 
-def docker(*args: str, text: str | None = None) -> str:
-    """Run docker and return its output."""
-    return subprocess.run(
-        ["docker", *args], input=text, text=True, check=True, stdout=subprocess.PIPE
-    ).stdout
+class Bench(servers.Servers):
+    """The live server and the empty one."""
 
-
-class Bench:
-    """Two containers on a network of their own."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.prefix = f"bench-seed-{os.getpid()}"
-
-    def __enter__(self) -> Bench:
-        try:
-            self.start()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+    def __init__(self, image: str) -> None:
+        super().__init__("seed", image, (SOURCE, TARGET))
+        self.expected = ""
+        self.pgcopydb = False
 
     def start(self) -> None:
-        """Make the containers and what is in them."""
-        docker("network", "create", self.prefix)
-        lines = ["listen_addresses = '*'", *(TUNED if self.options.tuned else ())]
-        for name in (SOURCE, TARGET):
-            docker(
-                *("run", "-d", "--init", "--name", f"{self.prefix}-{name}"),
-                *("--network", self.prefix, "--network-alias", name, "--shm-size", "1g"),
-                *(self.options.image, "sleep", "infinity"),
-            )
-            self.run(
-                name,
-                "set -e; v=$(pg_lsclusters -h | cut -d' ' -f1 | head -1);"
-                " d=/etc/postgresql/$v/main;"
-                f' echo "{chr(10).join(lines)}" > $d/conf.d/bench.conf;'
-                " printf 'local all all trust\\nhost all all all trust\\n' > $d/pg_hba.conf;"
-                " pg_ctlcluster $v main start",
-            )
-        place = "/bench/ansible_collections/multimaster/bucardo"
-        self.run(TARGET, f"mkdir -p {place}")
-        docker("cp", str(REPOSITORY / "plugins"), f"{self.prefix}-{TARGET}:{place}/plugins")
-        docker("cp", str(HERE / "seed.py"), f"{self.prefix}-{TARGET}:/bench/seed.py")
-        self.prepare()
+        """The containers, and on the target what runs there."""
+        super().start()
+        self.copy_collection(TARGET, "/bench")
+        for script in ("seed.py", "bound.py"):
+            self.copy(TARGET, HERE / script, f"/bench/{script}")
+        self.run(SOURCE, "install -d -o postgres /var/tmp/bound")
+        self.run(TARGET, "install -d -o postgres /var/tmp/bound")
 
-    def __exit__(self, *exc: object) -> None:
-        for name in (SOURCE, TARGET):
-            docker("rm", "-f", "-v", f"{self.prefix}-{name}")
-        docker("network", "rm", self.prefix)
-
-    def run(self, name: str, script: str) -> str:
-        """Run a shell script in a container."""
-        return docker("exec", f"{self.prefix}-{name}", "bash", "-o", "pipefail", "-c", script)
-
-    def sql(self, name: str, dbname: str, text: str) -> str:
-        """Run SQL as postgres."""
-        psql = ("psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", dbname)
-        return docker("exec", "-i", f"{self.prefix}-{name}", *psql, text=text)
-
-    def prepare(self) -> None:
-        """The source with its rows, and a template with its schema on the target."""
-        options = self.options
-        sizes = {
-            "small": options.small_tables,
-            "events": options.scale * 30_000,
-            "docs": options.scale * 2_000,
-        }
-        self.sql(SOURCE, "postgres", "CREATE DATABASE app")
-        self.run(SOURCE, f"pgbench -q -U postgres -i -s {options.scale} app 2>/dev/null")
-        self.sql(
-            SOURCE,
-            "app",
-            SCHEMA.format(**sizes)
-            + "CREATE INDEX ON pgbench_accounts (bid); CREATE INDEX ON pgbench_accounts (abalance);"
-            "ALTER TABLE events ADD FOREIGN KEY (account) REFERENCES pgbench_accounts NOT VALID;"
-            + DATA.format(**sizes),
-        )
-        self.sql(TARGET, "postgres", "CREATE DATABASE blank")
+    def prepare(self, settings: str, data: str, scale: int, small: int) -> str:
+        """The source with its rows, a template with its schema on the target; returns the size."""
+        for host in self.hosts:
+            self.configure(host, TUNED if settings == "tuned" else ())
+            drop = "SET client_min_messages = warning; DROP DATABASE IF EXISTS"
+            for name in ("app", "blank"):
+                self.sql(host, f"{drop} {name} WITH (FORCE)", "postgres")
+        self.sql(SOURCE, "CREATE DATABASE app", "postgres")
+        text = ""
+        if data != "small":
+            self.run(SOURCE, f"pgbench -q -U postgres -i -s {scale} app 2>/dev/null")
+            text += ACCOUNTS + EVENTS
+        if data == "mixed":
+            text += DOCS
+        if data != "dominating":
+            text += SMALL
+        # An account takes about 190 bytes with its indexes, an event about 230.
+        events = scale * (10_000 if data == "mixed" else 8_000)
+        self.sql(SOURCE, text.format(events=events, docs=scale * 1_000, small=small))
+        self.sql(SOURCE, "VACUUM ANALYZE")
+        self.sql(TARGET, "CREATE DATABASE blank", "postgres")
         self.run(
             TARGET,
             f"{WORK}; pg_dump -s -d 'host=here dbname=app' | psql -q -X -v ON_ERROR_STOP=1 -d blank"
             " >/dev/null",
         )
-        self.expected = self.sql(SOURCE, "app", CHECK)
-        size = self.sql(SOURCE, "app", "SELECT pg_size_pretty(pg_database_size('app'))").strip()
-        print(f"{size}, {options.small_tables} small tables, {os.cpu_count()} processors")
+        self.expected = self.sql(SOURCE, CHECK)
+        return self.sql(SOURCE, "SELECT pg_size_pretty(pg_database_size('app'))").strip()
 
-    def measure(self, script: str) -> float:
-        """Seconds of one way, checked."""
+    def measure(self, way: str) -> tuple[float, str]:
+        """Seconds of one way, checked, and what it printed."""
+        template = "template0" if way == PGCOPYDB else "blank"
         drop = "SET client_min_messages = warning;\nDROP DATABASE IF EXISTS app WITH (FORCE);"
-        self.sql(TARGET, "postgres", f"{drop}\nCREATE DATABASE app TEMPLATE blank;\nCHECKPOINT;")
+        self.sql(TARGET, f"{drop}\nCREATE DATABASE app TEMPLATE {template};", "postgres")
+        for host in self.hosts:
+            self.sql(host, "CHECKPOINT", "postgres")
         begun = time.monotonic()
-        self.run(TARGET, f"{WORK} PYTHONPATH=/bench; {script}")
+        said = self.run(TARGET, f"{WORK}; {SCRIPTS[way]}")
         seconds = time.monotonic() - begun
-        if self.sql(TARGET, "app", CHECK) != self.expected:
-            raise SystemExit(f"not the same rows and indexes after: {script}")
-        return seconds
+        if self.sql(TARGET, CHECK) != self.expected:
+            raise RuntimeError(f"not the same rows and indexes after {way}: {said[-1000:]}")
+        return seconds, said
+
+    def case(self, name: str, options: t.Any) -> dict[str, t.Any]:
+        """All ways of one case; medians are the caller's."""
+        settings, _dash, data = name.partition("-")
+        size = self.prepare(settings, data, options.scale, options.small_tables)
+        print(f"{name}: {size}, {os.cpu_count()} processors", flush=True)
+        ways = [way for way in WAYS[data] if way != PGCOPYDB or self.pgcopydb]
+        found: dict[str, t.Any] = {"size": size, "seconds": {way: [] for way in ways}}
+        found.update(pgcopydb_part=[], memory=0.0)
+        if BOUND in ways:
+            # Untimed: the files that the bound is loaded from.
+            self.measure(UNPROVEN)
+            self.run(TARGET, f"{WORK}; python3 /bench/bound.py unload")
+        for number in range(options.rounds):
+            for way in ways if number % 2 == 0 else list(reversed(ways)):
+                seconds, said = self.measure(way)
+                found["seconds"][way].append(round(seconds, 2))
+                print(f"  round {number + 1}: {way}: {seconds:.2f} s", flush=True)
+                if way == PGCOPYDB:
+                    part = PGCOPYDB_PART.search(said)
+                    if part:
+                        found["pgcopydb_part"].append(duration(part[1]))
+                if way in (OURS, UNPROVEN):
+                    memory = json.loads(said.strip().splitlines()[-1])["megabytes"]
+                    found["memory"] = max(found["memory"], memory)
+        return found
 
 
-def main() -> None:
+def duration(text: str) -> float:
+    """Seconds of pgcopydb's "1m02s", "8s123" or "870ms"."""
+    if text.endswith("ms"):
+        return int(text[:-2]) / 1000
+    minutes, _m, rest = text.rpartition("m")
+    seconds, _s, milliseconds = rest.partition("s")
+    return int(minutes or 0) * 60 + int(seconds or 0) + int(milliseconds or 0) / 1000
+
+
+def figures_of(name: str, found: dict[str, t.Any]) -> list[servers.Figure]:
+    """The lines of the table for one case."""
+    median = {way: statistics.median(taken) for way, taken in found["seconds"].items()}
+    lines = []
+
+    def line(way: str, seconds: float, limit: float | None, ours: str = OURS) -> None:
+        what = f"{name}: {way}" + (f" ({ours})" if ours != OURS else "")
+        ratio = median[ours] / seconds
+        lines.append(servers.Figure("seed", what, seconds, median[ours], "s", ratio, limit))
+
+    line(PLAIN, median[PLAIN], 0.40 if name.endswith("small") else 0.35)
+    if PARALLEL in median:
+        line(PARALLEL, median[PARALLEL], None)
+    if PGCOPYDB in median:
+        line(PGCOPYDB, median[PGCOPYDB], 0.40)
+        if found["pgcopydb_part"]:
+            part = statistics.median(found["pgcopydb_part"])
+            line(f"{PGCOPYDB}, data and indexes", part, 0.50)
+    if BOUND in median:
+        line(BOUND, median[BOUND], 1.25)
+    if UNPROVEN in median:
+        line(PLAIN, median[PLAIN], None, UNPROVEN)
+        line(BOUND, median[BOUND], None, UNPROVEN)
+    memory = found["memory"]
+    lines.append(servers.Figure("seed", f"{name}: memory", None, memory, "MB", None, MEMORY))
+    return lines
+
+
+def main() -> int:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--image", required=True)
+    parser = servers.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=int, default=30, help="100,000 accounts each")
     parser.add_argument("--small-tables", type=int, default=1000)
-    parser.add_argument("--tuned", action="store_true", help="not with Debian's default settings")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
-    ways = dict(WAYS)
-    with Bench(options) as bench:
-        if bench.run(TARGET, "command -v pgcopydb || true").strip():
-            ways["pgcopydb copy table-data"] = PGCOPYDB
-        taken: dict[str, list[float]] = {way: [] for way in ways}
-        for number in range(options.rounds):
-            order = list(ways) if number % 2 == 0 else list(reversed(ways))
-            for way in order:
-                taken[way].append(bench.measure(ways[way]))
-                print(f"  round {number + 1}: {way}: {taken[way][-1]:.2f} s", flush=True)
-    base = statistics.median(taken["pg_dump | psql"])
-    print(f"\n{'way':34} {'median':>8} {'min':>8} {'ratio':>6}")
-    for way, seconds in taken.items():
-        median = statistics.median(seconds)
-        print(f"{way:34} {median:7.2f}s {min(seconds):7.2f}s {median / base:6.2f}")
-    print(json.dumps({way: [round(s, 2) for s in seconds] for way, seconds in taken.items()}))
+    if options.small:
+        options.rounds, options.scale, options.small_tables = 1, 1, 20
+        options.cases = ["default-mixed", "default-small"]
+    figures: list[servers.Figure] = []
+    details: dict[str, t.Any] = {}
+    with Bench(options.image) as bench:
+        # It comes from a mirror, on which tests must not depend.
+        bench.pgcopydb = not options.small and bench.install(TARGET, "pgcopydb")
+        for name in options.cases:
+            details[name] = bench.case(name, options)
+            figures += figures_of(name, details[name])
+            servers.hand_on(options.json, figures, details)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

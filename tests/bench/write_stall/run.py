@@ -4,20 +4,17 @@
 
 """How long the writers of the origin wait while a sync is created: Bucardo's way, and ours.
 
-Needs Docker and an image with Debian's postgresql, postgresql-plperl, bucardo and
-python3-psycopg2. Makes three containers of its own (the Bucardo host and two masters), and removes
+Makes three containers of its own (the Bucardo host and two masters), and removes
 them at the end. Cases: a: nothing special; b: one transaction holds one table; c: the masters are
 10 ms away.
 
-    python3 run.py --image IMAGE [--tables 600 1000] [--cases a b c] [--small]
+    tests/bench/write_stall/run.py [--tables 600 1000] [--cases a b c] [--small]
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -25,83 +22,45 @@ import time
 import typing as t
 
 HERE = pathlib.Path(__file__).resolve().parent
-REPOSITORY = HERE.parents[2]
+sys.path.insert(0, str(HERE.parent))
+
+import servers
+
 BUCARDO_HOST, ORIGIN, COPY = "hub", "here", "there"
 # Seconds that the writers run alone, before and after.
 CALM = 2.0
 # Fewer in all that time mean that nobody was writing.
 MIN_WRITES = 50
+LOCK_TIMEOUT_MS = 200
+# Each takes the plain procedure half a second there.
+FAR_TABLES = 200
+# The goals.
+LONGEST_MS = {"a": 250, "b": LOCK_TIMEOUT_MS + 250, "c": 500}
 
 
-class Bench:
+class Bench(servers.Servers):
     """Three containers on a network of their own."""
 
     def __init__(self, image: str) -> None:
-        self.image = image
-        self.prefix = f"write-stall-{os.getpid()}"
+        super().__init__("write-stall", image, (BUCARDO_HOST, ORIGIN, COPY))
 
-    def __enter__(self) -> Bench:
-        docker("network", "create", self.prefix)
-        for name in (BUCARDO_HOST, ORIGIN, COPY):
-            docker(
-                *("run", "-d", "--init", "--name", self.container(name), "--hostname", name),
-                *("--network", self.prefix, "--network-alias", name, "--cap-add", "NET_ADMIN"),
-                *(self.image, "sleep", "infinity"),
-            )
-            self.start_server(name)
-        self.run(
-            BUCARDO_HOST, "mkdir -p /bench/collections/ansible_collections/multimaster/bucardo"
-        )
-        target = f"{self.container(BUCARDO_HOST)}:/bench"
-        collection = "collections/ansible_collections/multimaster/bucardo"
-        docker("cp", str(REPOSITORY / "plugins"), f"{target}/{collection}/plugins")
+    def start(self) -> None:
+        """The containers; on the Bucardo host the control database and what runs there."""
+        super().start()
+        if not self.install(BUCARDO_HOST, "bucardo"):
+            raise RuntimeError("the package bucardo cannot be installed")
+        for name in self.hosts:
+            self.sql(name, "CREATE ROLE bucardo SUPERUSER LOGIN", "postgres")
+        self.copy_collection(BUCARDO_HOST, "/bench/collections")
         for script in ("enrol.py", "delay_proxy.py"):
-            docker("cp", str(HERE / script), f"{target}/{script}")
-        docker("cp", str(HERE / "writer.py"), f"{self.container(ORIGIN)}:/writer.py")
+            self.copy(BUCARDO_HOST, HERE / script, f"/bench/{script}")
+        self.copy(ORIGIN, HERE / "writer.py", "/writer.py")
         self.sql(BUCARDO_HOST, "CREATE DATABASE bucardo OWNER bucardo", "postgres")
         self.run(
             BUCARDO_HOST,
             "psql -X -q -d bucardo -f /usr/share/bucardo/bucardo.schema >/dev/null 2>&1",
             user="postgres",
         )
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for name in (BUCARDO_HOST, ORIGIN, COPY):
-            docker("rm", "-f", "-v", self.container(name), check=False)
-        docker("network", "rm", self.prefix, check=False)
-
-    def container(self, name: str) -> str:
-        """Docker's name of one of ours."""
-        return f"{self.prefix}-{name}"
-
-    def start_server(self, name: str) -> None:
-        """A cluster with Debian's defaults that trusts the network of the containers."""
-        self.run(
-            name,
-            "set -e; v=$(pg_lsclusters -h | cut -d' ' -f1 | head -1); d=/etc/postgresql/$v/main;"
-            " echo \"listen_addresses = '*'\" > $d/conf.d/bench.conf;"
-            " printf 'local all all trust\\nhost all all all trust\\n' > $d/pg_hba.conf;"
-            " pg_ctlcluster $v main start",
-        )
-        self.sql(name, "CREATE ROLE bucardo SUPERUSER LOGIN", "postgres")
-
-    def run(self, name: str, script: str, user: str = "root", check: bool = True) -> str:
-        """Run a shell script in a container and return its output."""
-        return docker("exec", "-u", user, self.container(name), "sh", "-c", script, check=check)
-
-    def sql(self, name: str, text: str, dbname: str = "app") -> str:
-        """Run SQL as postgres."""
-        return subprocess.run(
-            [
-                *("docker", "exec", "-i", "-u", "postgres", self.container(name)),
-                *("psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-d", dbname),
-            ],
-            input=text,
-            text=True,
-            check=True,
-            stdout=subprocess.PIPE,
-        ).stdout
 
     def prepare(self, tables: int) -> None:
         """Fresh databases with so many tables, and a relgroup that holds them all."""
@@ -145,7 +104,7 @@ class Bench:
         netem = f"tc qdisc add dev eth0 root netem delay {seconds * 1000:g}ms"
         try:
             self.run(BUCARDO_HOST, f"{netem} 2>/dev/null")
-        except subprocess.CalledProcessError:
+        except RuntimeError:
             pass
         else:
             try:
@@ -235,7 +194,11 @@ class Bench:
 
     def ours(self) -> dict[str, t.Any]:
         """This collection's code."""
-        said = self.run(BUCARDO_HOST, "python3 /bench/enrol.py", user="bucardo")
+        said = self.run(
+            BUCARDO_HOST,
+            f"python3 /bench/enrol.py --lock-timeout {LOCK_TIMEOUT_MS}",
+            user="bucardo",
+        )
         found: dict[str, t.Any] = json.loads(said.strip().splitlines()[-1])
         return found
 
@@ -271,44 +234,63 @@ class Bench:
                         self.plain()
                     else:
                         figures["detail"] = self.ours()
-                except subprocess.CalledProcessError as error:
-                    figures["failed"] = " ".join((error.stderr or error.stdout).split())[-300:]
+                except RuntimeError as error:
+                    figures["failed"] = " ".join(str(error).split())[-300:]
                 figures["seconds"] = round(time.monotonic() - begun, 1)
         figures["missing_triggers"] = self.missing()
         return figures
 
 
-def docker(*words: str, check: bool = True) -> str:
-    """Run docker and return its output."""
-    process = subprocess.run(["docker", *words], text=True, capture_output=True, check=False)
-    if check and process.returncode:
-        raise subprocess.CalledProcessError(
-            process.returncode, list(words), process.stdout, process.stderr
+def figures_of(results: list[dict[str, t.Any]]) -> list[servers.Figure]:
+    """The lines of the table."""
+    plain = {(one["case"], one["tables"]): one for one in results if one["method"] == "plain"}
+    lines = []
+    for ours in (one for one in results if one["method"] == "ours"):
+        case, tables = ours["case"], ours["tables"]
+        other = plain.get((case, tables))
+        words = {"a": "", "b": ", one held", "c": ", 10 ms away"}[case]
+        lines.append(
+            servers.Figure(
+                "write_stall",
+                f"{case}: longest write, {tables} tables{words}",
+                other and other["longest_ms"],
+                ours["longest_ms"],
+                "ms",
+                None,
+                LONGEST_MS[case],
+            )
         )
-    return process.stdout
+        if case == "a" and other:
+            ratio = ours["seconds"] / other["seconds"]
+            lines.append(
+                servers.Figure(
+                    *("write_stall", f"a: enrolling {tables} tables"),
+                    *(other["seconds"], ours["seconds"], "s", ratio, 2.0),
+                )
+            )
+    return lines
 
 
 def main() -> int:
     """Measure, print a table and JSON lines; non-zero when our way left anything out."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--image", required=True)
+    parser = servers.parser(__doc__)
     parser.add_argument("--tables", type=int, nargs="+", default=[600, 1000])
     parser.add_argument("--cases", nargs="+", choices=["a", "b", "c"], default=["a", "b", "c"])
     parser.add_argument(
         "--methods", nargs="+", choices=["plain", "ours"], default=["plain", "ours"]
     )
     parser.add_argument("--hold", type=float, default=60.0, help="case b: seconds")
-    parser.add_argument("--small", action="store_true", help="30 tables, for correctness only")
     options = parser.parse_args()
     sizes, hold = ([30], 4.0) if options.small else (options.tables, options.hold)
     results = []
     with Bench(options.image) as bench:
         for case in options.cases:
-            for tables in sizes if case == "a" else sizes[:1]:
+            for tables in {"a": sizes, "b": sizes[:1], "c": [min(FAR_TABLES, sizes[0])]}[case]:
                 for method in options.methods:
                     figures = bench.measure(method, case, tables, hold)
                     results.append(figures)
                     print(json.dumps(figures), flush=True)
+                    servers.hand_on(options.json, figures_of(results), results)
     print(f"\n{'case':4} {'tables':>6} {'method':6} {'seconds':>8} {'longest write':>14}  alone")
     for figures in results:
         print(

@@ -10,6 +10,7 @@ Runs on the origin itself, so that no network is in the figures. Prints one line
 from __future__ import annotations
 
 import argparse
+import collections
 import json
 import random
 import signal
@@ -18,6 +19,14 @@ import threading
 import time
 
 import psycopg2
+
+# Seconds between two looks.
+INTERVAL = 0.05
+WAITS = """
+SELECT COALESCE(wait_event_type || ':' || wait_event, 'processor') FROM pg_stat_activity
+ WHERE application_name = 'write_stall writer' AND state = 'active'
+   AND clock_timestamp() - query_start > interval '100 ms'
+"""
 
 ended = threading.Event()
 failures: list[str] = []
@@ -51,6 +60,16 @@ def _write(tables: int, seed: int, out: list[tuple[float, float]]) -> None:
             out.append((begun, time.monotonic() - begun))
 
 
+def watch(waits: collections.Counter[str]) -> None:
+    """Note what writes that take long are waiting for."""
+    connection = psycopg2.connect(dbname="app", application_name="write_stall watcher")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        while not ended.wait(INTERVAL):
+            cursor.execute(WAITS)
+            waits.update(row[0] for row in cursor.fetchall())
+
+
 def main() -> int:
     """Write from several connections; non-zero when one of them failed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -63,6 +82,8 @@ def main() -> int:
         threading.Thread(target=write, args=(options.tables, number + 1, figures[number]))
         for number in range(options.writers)
     ]
+    waits: collections.Counter[str] = collections.Counter()
+    threads.append(threading.Thread(target=watch, args=(waits,)))
     for thread in threads:
         thread.start()
     print("writing", flush=True)
@@ -81,6 +102,7 @@ def main() -> int:
                 "longest_ms": round(everything[-1] * 1000),
                 "p99_ms": round(everything[int(len(everything) * 0.99)] * 1000, 1),
                 "over_250_ms": sum(took > 0.25 for took in everything),
+                "slow_waits": dict(waits.most_common()),
             }
         )
     )
