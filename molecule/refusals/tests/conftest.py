@@ -8,6 +8,7 @@ import dataclasses
 import os
 import pathlib
 import subprocess
+import tempfile
 import time
 import typing as t
 
@@ -103,9 +104,11 @@ def inventory() -> dict[str, t.Any]:
 @pytest.fixture(scope="session")
 def play(tmp_path_factory):
     """Run a playbook of the collection on an inventory."""
+    # Made here once: the plays run in threads, and the factory is not made for those.
+    directory = tmp_path_factory.mktemp("plays")
 
     def run(name: str, inventory: dict[str, t.Any], *options: str) -> subprocess.CompletedProcess:
-        tmp_path = tmp_path_factory.mktemp("play")
+        tmp_path = pathlib.Path(tempfile.mkdtemp(dir=directory))
         path = tmp_path / "inventory.yml"
         path.write_text(yaml.safe_dump(dict(inventory), allow_unicode=True), "utf-8")
         # As on a user's terminal: none of what the test tool has set.
