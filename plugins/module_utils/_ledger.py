@@ -156,6 +156,14 @@ def entries(session: _pg.Session) -> dict[TableName, Entry]:
     return found
 
 
+def forget(session: _pg.Session, oids: t.Sequence[int]) -> None:
+    """No longer vouch for these tables: their changes are not recorded any more."""
+    if oids and exists(session):
+        session.execute(
+            "DELETE FROM multimaster.seed WHERE table_oid = ANY(%s::oid[])", (list(oids),)
+        )
+
+
 def vouches(found: t.Mapping[TableName, Entry], names: t.Collection[TableName]) -> bool:
     """Whether each of the tables, and at least one, is seeded to the end (pure)."""
     return bool(names) and all(name in found and found[name].state == SEEDED for name in names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _locks, _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _ledger, _locks, _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
@@ -184,6 +184,10 @@ def leave_sync(
     """
     sql = _pg.sql
     dropped = to_drop(traces, sync, keep)
+    # First: a copy is worth nothing once a change of the origin can be missed.
+    _ledger.forget(
+        session, [table.oid for table, names in dropped.items() if plan.DELTA_TRIGGER in names]
+    )
     report = drop_triggers(session, dropped, policy)
     if BUCARDO_SCHEMA not in traces.schemas:
         return report
