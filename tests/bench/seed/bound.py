@@ -94,7 +94,7 @@ def main() -> None:
         queue.put(batch)
     for _worker in range(WORKERS):
         queue.put(None)
-    workers = [multiprocessing.Process(target=work, args=(queue,)) for _ in range(WORKERS)]
+    workers = [multiprocessing.Process(target=work, args=(queue,)) for _worker in range(WORKERS)]
     for worker in workers:
         worker.start()
     for worker in workers:
