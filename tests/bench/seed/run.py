@@ -164,13 +164,13 @@ class Bench(servers.Servers):
             raise RuntimeError(f"not the same rows and indexes after {way}: {said[-1000:]}")
         return seconds, said
 
-    def case(self, name: str, options: t.Any) -> dict[str, t.Any]:
-        """All ways of one case; medians are the caller's."""
+    def case(self, name: str, options: t.Any, found: dict[str, t.Any]) -> None:
+        """All ways of one case, round by round; medians are the caller's."""
         settings, _dash, data = name.partition("-")
         size = self.prepare(settings, data, options.scale, options.small_tables)
         print(f"{name}: {size}, {os.cpu_count()} processors", flush=True)
         ways = [way for way in WAYS[data] if way != PGCOPYDB or self.pgcopydb]
-        found: dict[str, t.Any] = {"size": size, "seconds": {way: [] for way in ways}}
+        found.update(size=size, seconds={way: [] for way in ways})
         found.update(pgcopydb_part=[], memory=0.0)
         if BOUND in ways:
             # Untimed: the files that the bound is loaded from.
@@ -188,7 +188,6 @@ class Bench(servers.Servers):
                 if way in (OURS, UNPROVEN):
                     memory = json.loads(said.strip().splitlines()[-1])["megabytes"]
                     found["memory"] = max(found["memory"], memory)
-        return found
 
 
 def duration(text: str) -> float:
@@ -202,8 +201,10 @@ def duration(text: str) -> float:
 
 def figures_of(name: str, found: dict[str, t.Any]) -> list[servers.Figure]:
     """The lines of the table for one case."""
-    median = {way: statistics.median(taken) for way, taken in found["seconds"].items()}
-    lines = []
+    median = {way: statistics.median(taken) for way, taken in found["seconds"].items() if taken}
+    lines: list[servers.Figure] = []
+    if not {PLAIN, OURS} <= median.keys():
+        return lines
 
     def line(way: str, seconds: float, limit: float | None, ours: str = OURS) -> None:
         what = f"{name}: {way}" + (f" ({ours})" if ours != OURS else "")
@@ -245,9 +246,14 @@ def main() -> int:
         # It comes from a mirror, on which tests must not depend.
         bench.pgcopydb = not options.small and bench.install(TARGET, "pgcopydb")
         for name in options.cases:
-            details[name] = bench.case(name, options)
-            figures += figures_of(name, details[name])
-            servers.hand_on(options.json, figures, details)
+            details[name] = {}
+            try:
+                bench.case(name, options, details[name])
+            finally:
+                # Rounds that ended count, also when the next one is interrupted.
+                if details[name].get("seconds"):
+                    figures += figures_of(name, details[name])
+                servers.hand_on(options.json, figures, details)
     return 0
 
 
