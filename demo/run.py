@@ -104,7 +104,6 @@ class Writer:
                 *["--side", str(SIDES.index(side)), "--scale", str(scale), "--rate", str(rate)],
                 *["--seconds", "3000", "--report", self.report_file],
             ]
-            + (["--no-truncate"] if side != SIDES[0] else []),
         )
 
     def figures(self) -> dict[str, t.Any]:
