@@ -12,7 +12,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _login_role, _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._cli import (
     Bucardo,
     libpq_environment,
@@ -29,16 +29,10 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import
     Refused,
     StatementFailed,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._password import fits
 
 # Hard-coded in bucardo.schema.
 ROLE = "bucardo"
 
-_ROLE = """
-SELECT r.rolsuper AS superuser, r.rolcanlogin AS login, a.rolpassword AS password
-  FROM pg_catalog.pg_roles r LEFT JOIN pg_catalog.pg_authid a ON a.oid = r.oid
- WHERE r.rolname = %s
-"""
 _DATABASE = """
 SELECT pg_catalog.pg_get_userbyid(datdba) AS owner,
        pg_catalog.pg_encoding_to_char(encoding) AS encoding
@@ -52,15 +46,12 @@ class State:
 
     :param status: "absent", "partial" (something is there, the schema is not), "current",
         "needs_upgrade" or "newer" (than the program).
+    :param role: Bucardo's role on the control server.
     :param schema_version: "" without a schema.
-    :param password_fits: None when none was asked for.
     """
 
     status: str
-    role: bool = False
-    superuser: bool = False
-    login: bool = False
-    password_fits: t.Optional[bool] = None
+    role: _login_role.State
     database: bool = False
     owner: str = ""
     schema_version: str = ""
@@ -111,7 +102,7 @@ class Installer:
                 raise
             program = ""
         with _pg.Session(self.conninfo) as session:
-            role = session.row(_ROLE, (ROLE,))
+            role = _login_role.read(session, ROLE, self.password)
             database = session.row(_DATABASE, (CONTROL_DB,))
         version = ""
         if database is not None:
@@ -121,16 +112,10 @@ class Installer:
         if version and program:
             status = compare_versions(version, program)
         else:
-            status = "partial" if role is not None or database is not None else "absent"
-        fitting = None
-        if self.password is not None:
-            fitting = role is not None and fits(role["password"], ROLE, self.password)
+            status = "partial" if role.exists or database is not None else "absent"
         return State(
             status=status,
-            role=role is not None,
-            superuser=bool(role and role["superuser"]),
-            login=bool(role and role["login"]),
-            password_fits=fitting,
+            role=role,
             database=database is not None,
             owner=database["owner"] if database else "",
             schema_version=version,
@@ -140,24 +125,7 @@ class Installer:
     def make_role(self, state: State) -> None:
         """Create the role, or give it what it lacks."""
         with _pg.Session(self.conninfo) as session:
-            role = _pg.sql.Identifier(ROLE)
-            if not state.role:
-                query = "CREATE ROLE {} SUPERUSER LOGIN"
-            elif state.superuser and state.login:
-                query = ""
-            else:
-                query = "ALTER ROLE {} SUPERUSER LOGIN"
-            if query:
-                self._execute(session, _pg.sql.SQL(query).format(role))
-            if state.password_fits is False and self.password:
-                # Hashed here, so that the server's log never sees the password.
-                hashed = session.hashed_password(ROLE, self.password)
-                statement = _pg.sql.SQL("ALTER ROLE {} PASSWORD {}")
-                self.commands.append(
-                    session.as_text(statement.format(role, _pg.sql.Literal("***")))
-                )
-                if not self.dry:
-                    session.execute(statement.format(role, _pg.sql.Literal(hashed)))
+            self.commands += _login_role.ensure(session, ROLE, state.role, self.password, self.dry)
 
     def make_database(self, state: State) -> None:
         """Create the database, or set its owner."""

@@ -25,6 +25,8 @@ TIMEOUTS = (
     "transaction_timeout",
 )
 _MASKED = "********"
+# C(State.shown) of a role that Bucardo can work with.
+READY = {"superuser": True, "login": True, "password": "as given", "timeouts": "none"}
 _DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
 
 _ROLE = """

@@ -66,7 +66,6 @@ _FRAGILE_KEY_TYPES = {
     "jsonb": "has several spellings of the same value",
     "xml": "has no equality",
     "money": "depends on lc_monetary",
-    "citext": "takes different spellings for the same value",
     "interval": "depends on IntervalStyle",
 }
 _TEXT_TYPES = ("text", "character varying", "character", "name", "citext", '"char"')
@@ -1126,6 +1125,21 @@ def _key_type(ctx: Context) -> t.Iterator[Hit]:
                     ctx.origin_name,
                     f"key column {column.name}: {column.type} {_FRAGILE_KEY_TYPES[base]}",
                 )
+
+
+@check(
+    "key-citext",
+    BLOCKER,
+    "A citext key that changes only in upper and lower case is the same key for the trigger, but"
+    " another one for Bucardo: a row was seen to be lost that way.",
+    "Exclude the table, or give it a primary key of another type.",
+)
+def _key_citext(ctx: Context) -> t.Iterator[Hit]:
+    for table in ctx.selected:
+        key = bucardo_key(ctx.keys(table))
+        for column in table.columns:
+            if key and column.name in key.columns and _base(column.type) == "citext":
+                yield Hit(str(table.name), ctx.origin_name, f"key column {column.name}: citext")
 
 
 @check(

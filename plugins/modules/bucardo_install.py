@@ -92,7 +92,9 @@ commands:
   elements: str
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _login_role, _module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
@@ -139,8 +141,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         changed=changed,
         before=_described(state),
         after={
-            "role": "superuser with login",
-            "password": "as given" if params["bucardo_password"] else "",
+            "role": _login_role.READY,
             "database": "owned by bucardo",
             "schema": version,
         },
@@ -161,9 +162,9 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
 
 def _check(state: State, wanted: str) -> None:
     complete = (
-        state.superuser
-        and state.login
-        and state.password_fits is not False
+        state.role.superuser
+        and state.role.login
+        and state.role.password_fits is not False
         and state.database
         and state.schema_version
         and (state.status == "current" or wanted == "present")
@@ -172,21 +173,9 @@ def _check(state: State, wanted: str) -> None:
         raise CommandFailed(f"Bucardo's installation is incomplete: {state}")
 
 
-def _described(state: State) -> dict[str, str]:
-    role = "absent"
-    if state.role:
-        role = " ".join(
-            word
-            for word in (
-                "superuser" if state.superuser else "",
-                "with login" if state.login else "without login",
-            )
-            if word
-        )
-    passwords = {None: "", True: "as given", False: "another one or none"}
+def _described(state: State) -> dict[str, t.Any]:
     return {
-        "role": role,
-        "password": passwords[state.password_fits],
+        "role": state.role.shown,
         "database": f"owned by {state.owner}" if state.database else "absent",
         "schema": state.schema_version or "absent",
     }

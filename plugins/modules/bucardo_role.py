@@ -150,12 +150,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                 commands = _login_role.ensure(session, role, state, password, check_mode)
                 result.commands += [f"{master['name']}: {command}" for command in commands]
                 result.changed = result.changed or bool(commands)
-                after = {
-                    "superuser": True,
-                    "login": True,
-                    "password": "as given",
-                    "timeouts": "none",
-                }
+                after = _login_role.READY
             elif state.exists:
                 reason = _login_role.drop(session, role, check_mode)
                 after = state.shown if reason else {}

@@ -376,6 +376,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "public.orders",
         "not exact",
     ),
+    "key-citext": (
+        with_key(primary(), columns=(Column("id", "citext", True),)),
+        "public.orders",
+        "citext",
+    ),
     "key-backslash": (
         with_key(
             primary(columns=("id", "code")),
