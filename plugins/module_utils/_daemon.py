@@ -14,11 +14,17 @@ import re
 import time
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _daemon_messages, _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._cli import Bucardo, shown
 from ansible_collections.multimaster.bucardo.plugins.module_utils._cli_output import (
     Transcript,
     reason,
     verdict,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
+    CONTROL_DB,
+    THE_CONTROL_DB,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
     CommandFailed,
@@ -78,6 +84,21 @@ def parse_show(text: str) -> dict[str, str]:
     """The settings that "bucardo show" printed (pure)."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line)
     return {name.strip(): value.strip() for name, _separator, value in pairs}
+
+
+def control_conninfo(rc: t.Mapping[str, str]) -> ConnInfo:
+    """How the program logs in to the control database with these settings (pure)."""
+    found = {
+        keyword: rc[name]
+        for name, keyword in (
+            ("dbhost", "host"),
+            ("dbport", "port"),
+            ("dbpass", "password"),
+        )
+        if rc.get(name)
+    }
+    found.update(dbname=rc.get("dbname", CONTROL_DB), user=rc.get("dbuser", "bucardo"))
+    return ConnInfo(THE_CONTROL_DB, found)
 
 
 def last_error(log: str) -> str:
@@ -144,14 +165,13 @@ class Daemon:
         return Process(stale_pid=pid)
 
     def answers(self, timeout: float) -> bool:
-        """Whether it answers a ping within C(timeout) seconds (at least one)."""
-        whole = max(1, int(timeout))
-        transcript = self.cli.run("ping", str(whole), timeout=whole + 30, check=False)
-        if transcript.rc == 0 and "OK" in transcript.stdout:
-            return True
-        if "no ping response" in transcript.stdout:
-            return False
-        raise CommandFailed(f"bucardo ping: {reason(transcript)}")
+        """Whether it answers within C(timeout) seconds.
+
+        Not asked by "bucardo ping", which takes any process's message for the answer: it says OK
+        while the daemon is stopped.
+        """
+        with _pg.Session(control_conninfo(self.rc)) as session:
+            return _daemon_messages.Daemon(session).answers(timeout)
 
     def start(self, timeout: float) -> int:
         """Start it, wait until it answers, and return its PID.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 from conftest import eventually
 
 
@@ -47,9 +50,25 @@ def test_the_watchdog_is_run(there):
     assert there.host.run("systemctl start bucardo-watchdog.service").rc == 0
 
 
-def test_the_watchdog_restarts_a_daemon_that_hangs(here, there):
+def pinged(scenario) -> subprocess.CompletedProcess[str]:
+    """What the module says of the daemon."""
+    return subprocess.run(
+        ["ansible", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"], f"{scenario}-there"]
+        + ["--become", "--become-user", "bucardo"]
+        + ["--module-name", "multimaster.bucardo.bucardo_daemon"]
+        + ["--args", "state=pinged timeout=5"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_watchdog_restarts_a_daemon_that_hangs(here, there, scenario):
     hung = daemon(there)
+    done = pinged(scenario)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert there.host.run("kill -STOP %s", hung).rc == 0
+    assert "did not answer within 5 s. It hangs" in pinged(scenario).stdout
     assert "does not answer" in watchdog(there).stdout
     assert daemon(there) != hung
     here.sql("INSERT INTO counters VALUES ('after it hung', 1)")

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon import (
     Daemon,
     Process,
+    control_conninfo,
     is_daemon,
     last_error,
     parse_rc,
@@ -29,6 +30,18 @@ def test_parse_rc_as_the_program_does():
         "# dbname = no\ndbname = bucardo\n piddir: /run/bucardo \nnonsense\ndbname=x\nlogdest=a,b"
     )
     assert parse_rc(text) == {"dbname": "x", "piddir": "/run/bucardo", "logdest": "a,b"}
+
+
+def test_the_control_database_is_the_one_of_the_rc_file():
+    found = control_conninfo({"dbhost": "db1", "dbport": "5433", "dbname": "b2", "dbpass": "x"})
+    assert found.params == {
+        "host": "db1",
+        "port": "5433",
+        "password": "x",
+        "dbname": "b2",
+        "user": "bucardo",
+    }
+    assert control_conninfo({}).params == {"dbname": "bucardo", "user": "bucardo"}
 
 
 def test_parse_show():
