@@ -22,6 +22,7 @@ description:
   - Does nothing when nothing waits.
 extends_documentation_fragment:
   - multimaster.bucardo.connection
+  - multimaster.bucardo.masters
 attributes:
   check_mode:
     support: full
@@ -57,60 +58,7 @@ options:
     description:
       - How to log in to the masters. For those left out, what
         M(multimaster.bucardo.bucardo_db) holds is used.
-    type: list
-    elements: dict
-    suboptions:
-      name:
-        description: Name of the master, as Bucardo calls the database.
-        type: str
-        required: true
-      origin:
-        description: Whether the others were seeded from this one; not used here.
-        type: bool
-        default: false
-      maintenance_db:
-        description: Database to connect to when O(masters[].login_db) may not exist; not used here.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as, a superuser.
-        type: str
-      login_password:
-        description: Password of O(masters[].login_user). It is never passed on a command line.
-        type: str
-      login_db:
-        description: Database to connect to.
-        type: str
-      login_unix_socket:
-        description:
-          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
-            C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
+    required: false
 notes:
   - The O(login_host) and its companions name the control database; O(login_db) defaults to
     V(bucardo). Log in as the role C(bucardo), which is a superuser there.

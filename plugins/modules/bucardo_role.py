@@ -27,62 +27,7 @@ attributes:
     description: Shows the role's attributes per master, without the password.
 options:
   masters:
-    description: The servers on which the role is managed.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the master, for messages.
-        type: str
-        required: true
-      origin:
-        description: Whether the others were seeded from this one; not used here.
-        type: bool
-        default: false
-      maintenance_db:
-        description: Database to connect to, as O(masters[].login_db) may not exist yet.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as, a superuser.
-        type: str
-      login_password:
-        description: Password of O(masters[].login_user). It is never passed on a command line.
-        type: str
-      login_db:
-        description: The replicated database; not used here.
-        type: str
-      login_unix_socket:
-        description:
-          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
-            C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
+    description: The servers on which the role is managed, through O(masters[].maintenance_db).
   name:
     description: Name of the role.
     type: str
@@ -97,8 +42,8 @@ options:
   password:
     description: The role's password. Left out, it stays as it is; a new role gets none.
     type: str
-requirements:
-  - psycopg2 >= 2.8
+extends_documentation_fragment:
+  - multimaster.bucardo.masters
 """
 
 EXAMPLES = r"""

@@ -28,66 +28,11 @@ author:
 options:
   source:
     description: The master to copy from. Its login role must be able to read all selected tables.
-    type: dict
-    required: true
-    suboptions: &master
-      name:
-        description: Name of the master, as messages call it.
-        type: str
-        required: true
-      origin:
-        description: Whether the topology was started from this master. Not used here.
-        type: bool
-        default: false
-      maintenance_db:
-        description: A database of this server that exists in any case.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as.
-        type: str
-      login_password:
-        description: Password of the role. It is never passed on a command line.
-        type: str
-      login_db:
-        description: Database to connect to.
-        type: str
-      login_unix_socket:
-        description: Directory of the Unix socket, used when the host is empty or C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
   target:
     description:
       - The master to copy to. Its tables must exist, with the same columns, and be empty.
       - Its login role must be a superuser, or own the tables and be allowed to set
         C(session_replication_role).
-    type: dict
-    required: true
-    suboptions: *master
   tables:
     description:
       - Tables that take part, as C(schema.table) or as shell-like patterns.
@@ -179,8 +124,8 @@ attributes:
 notes:
   - While it runs, one line every few seconds tells how far it is. The same can be read from
     C(multimaster.seed_run) on the target.
-requirements:
-  - psycopg2 >= 2.8
+extends_documentation_fragment:
+  - multimaster.bucardo.masters.source_and_target
 """
 
 EXAMPLES = r"""

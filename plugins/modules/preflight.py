@@ -28,61 +28,6 @@ attributes:
 options:
   masters:
     description: All masters of the topology, exactly one of them with O(masters[].origin) set.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Bucardo's name of the database, letters, digits and underscores.
-        type: str
-        required: true
-      origin:
-        description: Whether this is the live database that the others are copied from.
-        type: bool
-        default: false
-      maintenance_db:
-        description: Database to connect to where O(masters[].login_db) does not exist yet.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as, a superuser.
-        type: str
-      login_password:
-        description: Password of O(masters[].login_user). It is never passed on a command line.
-        type: str
-      login_db:
-        description: Database to connect to. On a target it need not exist.
-        type: str
-      login_unix_socket:
-        description:
-          - Directory of the Unix socket, used when O(masters[].login_host) is empty or
-            C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
   tables:
     description:
       - Which tables take part. Shell-like patterns match C(schema.table) without quotes; a name
@@ -198,8 +143,8 @@ options:
     description: Whether to fail when there are blockers. The message lists all of them.
     type: bool
     default: true
-requirements:
-  - psycopg2 >= 2.8
+extends_documentation_fragment:
+  - multimaster.bucardo.masters
 seealso:
   - module: multimaster.bucardo.table_info
 """

@@ -32,65 +32,10 @@ options:
     description:
       - The master to clone from. It is only read.
       - Needs to be a superuser, or roles are created without passwords.
-    type: dict
-    required: true
-    suboptions: &master
-      name:
-        description: Name of the master, for messages.
-        type: str
-        required: true
-      origin:
-        description: Not used by this module.
-        type: bool
-        default: false
-      maintenance_db:
-        description: Database of the target to connect to for creating roles and the database.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as.
-        type: str
-      login_password:
-        description: Password of the role. It is never passed on a command line.
-        type: str
-      login_db:
-        description:
-          - The database to clone, or to clone to.
-          - The target's defaults to the source's name.
-        type: str
-      login_unix_socket:
-        description: Directory of the Unix socket, used when there is no host or it is V(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
   target:
-    description: The master to clone to. Its role must be a superuser.
-    type: dict
-    required: true
-    suboptions: *master
+    description:
+      - The master to clone to. Its role must be a superuser.
+      - O(target.login_db) defaults to the source's.
   roles:
     description:
       - Which roles of the source the target must have.
@@ -168,8 +113,9 @@ attributes:
     support: full
     description: Shows roles and properties of the database, without password hashes, and the number
       of objects.
+extends_documentation_fragment:
+  - multimaster.bucardo.masters.source_and_target
 requirements:
-  - psycopg2 >= 2.8
   - pg_dump and pg_restore, not older than any of the servers
 notes:
   - Host, user and database show in the list of processes while C(pg_dump) runs; passwords never do.

@@ -27,119 +27,11 @@ attributes:
 options:
   source:
     description: The master to read, as a rule the origin.
-    type: dict
-    required: true
-    suboptions:
-      name:
-        description: Bucardo's name of the database, letters, digits and underscores.
-        type: str
-        required: true
-      origin:
-        description: Not used here; allowed so that an item of a list of masters fits.
-        type: bool
-        default: false
-      maintenance_db:
-        description: Not used here.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as.
-        type: str
-      login_password:
-        description: Password of O(source.login_user). It is never passed on a command line.
-        type: str
-      login_db:
-        description: Database to connect to.
-        type: str
-      login_unix_socket:
-        description:
-          - Directory of the Unix socket, used when O(source.login_host) is empty or
-            C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
   targets:
     description:
       - Masters to look at as well. Those for which the ledger of M(multimaster.bucardo.data_seed)
         does not vouch for every selected table are returned as RV(unseeded).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: Bucardo's name of the database, letters, digits and underscores.
-        type: str
-        required: true
-      origin:
-        description: Not used here.
-        type: bool
-        default: false
-      maintenance_db:
-        description: Database to connect to when O(targets[].login_db) may not exist.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as.
-        type: str
-      login_password:
-        description: Password of O(targets[].login_user). It is never passed on a command line.
-        type: str
-      login_db:
-        description: Database to connect to.
-        type: str
-      login_unix_socket:
-        description:
-          - Directory of the Unix socket, used when O(targets[].login_host) is empty or
-            C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
+    required: false
   tables:
     description:
       - Which tables take part. Shell-like patterns match C(schema.table) without quotes; a name
@@ -155,8 +47,8 @@ options:
     type: list
     elements: str
     default: []
-requirements:
-  - psycopg2 >= 2.8
+extends_documentation_fragment:
+  - multimaster.bucardo.masters.source_and_targets
 seealso:
   - module: multimaster.bucardo.preflight
 """
