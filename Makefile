@@ -14,6 +14,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Ansible wants UTF-8; this locale exists on every Debian.
 export LC_ALL := C.UTF-8
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
+# Molecule keeps its state there, by no more than the checkout's name: two must not share it.
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 export MOLECULE_GLOB := molecule/*/molecule.yml
 
 help: ## Show this list
