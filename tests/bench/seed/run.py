@@ -70,25 +70,33 @@ CREATE TABLE events (id bigserial PRIMARY KEY, account int, token uuid UNIQUE, a
                      ratio float8, at timestamptz, tags int[]);
 CREATE INDEX ON events (at);
 CREATE INDEX ON events (account);
-ALTER TABLE events ADD FOREIGN KEY (account) REFERENCES pgbench_accounts NOT VALID;
+ALTER TABLE events ADD FOREIGN KEY (account) REFERENCES pgbench_accounts;
 INSERT INTO events (account, token, amount, ratio, at, tags)
-SELECT 1 + i % 1000, md5(i::text)::uuid, i / 7.0, i / 3.0, now() - i * interval '1 second',
+SELECT 1 + i % 100000, md5(i::text)::uuid, i / 7.0, i / 3.0, now() - i * interval '1 second',
        ARRAY[i, i + 1] FROM generate_series(1, {events}) i;
 """
 DOCS = """
 CREATE TABLE docs (id int PRIMARY KEY, title text, body text, data jsonb);
 CREATE INDEX ON docs (title);
+CREATE INDEX ON docs ((data ->> 'id'));
 CREATE INDEX ON docs USING gin (data jsonb_path_ops);
-INSERT INTO docs SELECT i, md5(i::text), repeat(md5(i::text), 20 + i % 100),
-       jsonb_build_object('id', i, 'text', repeat(md5((i * 7)::text), 20))
+INSERT INTO docs SELECT i, md5(i::text),
+       (SELECT string_agg(md5((i * g)::text), ' ') FROM generate_series(1, 15 + i % 105) g),
+       jsonb_build_object('id', i, 'text',
+         (SELECT string_agg(md5((i + g)::text), '') FROM generate_series(1, 30) g))
   FROM generate_series(1, {docs}) i;
 """
+# Every table has at least 20 rows, so that there always is a parent.
 SMALL = """
-SELECT format('CREATE TABLE small_%1$s (id int PRIMARY KEY, name text, number int);
+SELECT format('CREATE TABLE small_%1$s (id int PRIMARY KEY, name text, number int, parent int);
                CREATE INDEX ON small_%1$s (number);
                INSERT INTO small_%1$s
-               SELECT g, md5(g::text), g %% 7 FROM generate_series(1, %2$s) g', i, 20 + i % 180)
+               SELECT g, md5(g::text), g %% 7, 1 + g %% 20 FROM generate_series(1, %2$s) g',
+              i, 20 + i % 180)
   FROM generate_series(1, {small}) i
+\\gexec
+SELECT format('ALTER TABLE small_%s ADD FOREIGN KEY (parent) REFERENCES small_%s', i, i - 1)
+  FROM generate_series(2, {small}) i WHERE i % 5 <> 0
 \\gexec
 """
 CHECK = """
@@ -137,9 +145,9 @@ class Bench(servers.Servers):
             text += DOCS
         if data != "dominating":
             text += SMALL
-        # An account takes about 190 bytes with its indexes, an event about 230.
-        events = scale * (10_000 if data == "mixed" else 8_000)
-        self.sql(SOURCE, text.format(events=events, docs=scale * 1_000, small=small))
+        # The accounts are to take ten times as much as the rest where they dominate.
+        events = scale * (33_333 if data == "mixed" else 8_000)
+        self.sql(SOURCE, text.format(events=events, docs=scale * 2_000, small=small))
         self.sql(SOURCE, "VACUUM ANALYZE")
         self.sql(TARGET, "CREATE DATABASE blank", "postgres")
         self.run(
