@@ -10,11 +10,15 @@ from __future__ import annotations
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
+    BUCARDO_SCHEMA,
+    OWN_SCHEMA,
     Column,
     Index,
     Table,
 )
 
+# Bucardo keeps three tables for each one that it replicates; nobody here asks for them.
+_LEFT_OUT = ["information_schema", BUCARDO_SCHEMA, OWN_SCHEMA]
 # Whole catalogs in three round trips, whatever the number of tables.
 _RELATIONS = """
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
@@ -31,7 +35,7 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind A
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'm', 'f')
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND n.nspname !~ '^pg_' AND n.nspname <> ALL (%(left_out)s)
 """
 _COLUMNS = """
 SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnotnull AS not_null,
@@ -43,7 +47,7 @@ SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnotnull AS not_null,
   JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'm', 'f')
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND n.nspname !~ '^pg_' AND n.nspname <> ALL (%(left_out)s)
  ORDER BY a.attrelid, a.attnum
 """
 _INDEXES = """
@@ -64,7 +68,7 @@ SELECT i.indrelid::bigint AS oid, x.relname AS name, i.indisunique AS is_unique,
   JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind IN ('r', 'p', 'm')
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+   AND n.nspname !~ '^pg_' AND n.nspname <> ALL (%(left_out)s)
  ORDER BY i.indrelid, x.relname
 """
 
@@ -72,17 +76,17 @@ SELECT i.indrelid::bigint AS oid, x.relname AS name, i.indisunique AS is_unique,
 def read_tables(session: Session, sizes: bool = True) -> list[Table]:
     """All relations of the database that hold users' rows, sorted by name.
 
-    Temporary tables of other sessions are left out, as are the system's schemas; Bucardo's and
-    this collection's own schemas are included (C(_tables.select) drops them).
+    Temporary tables of other sessions are left out, as are the schemas of the system, Bucardo and
+    this collection.
 
     :param sizes: also read sizes in bytes, which costs some file-system calls per table.
     """
     columns: dict[int, list[Column]] = {}
-    for row in session.rows(_COLUMNS):
+    for row in session.rows(_COLUMNS, {"left_out": _LEFT_OUT}):
         oid = row.pop("oid")
         columns.setdefault(oid, []).append(Column(**row))
     indexes: dict[int, list[Index]] = {}
-    for row in session.rows(_INDEXES):
+    for row in session.rows(_INDEXES, {"left_out": _LEFT_OUT}):
         indexes.setdefault(row["oid"], []).append(
             Index(
                 name=row["name"],
@@ -110,6 +114,6 @@ def read_tables(session: Session, sizes: bool = True) -> list[Table]:
             has_row_security=row["row_security"],
             replica_identity=row["replica_identity"],
         )
-        for row in session.rows(_RELATIONS, {"sizes": sizes})
+        for row in session.rows(_RELATIONS, {"left_out": _LEFT_OUT, "sizes": sizes})
     ]
     return sorted(tables, key=lambda table: table.name)

@@ -21,7 +21,6 @@ IMPORT_ERROR: t.Optional[str] = None
 try:
     import psycopg2
     import psycopg2.extensions
-    import psycopg2.extras
     from psycopg2 import sql
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
@@ -92,7 +91,8 @@ class Session:
         """Run a query and return its rows as dictionaries."""
         with self._cursor() as cursor:
             self._run(cursor, query, params)
-            return [dict(row) for row in cursor.fetchall()]
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row)) for row in cursor.fetchall()]
 
     def row(self, query: Query, params: t.Any = None) -> Row | None:
         """The first row, or None."""
@@ -177,7 +177,7 @@ class Session:
 
     def _cursor(self) -> t.Any:
         try:
-            return self.connection.cursor(cursor_factory=psycopg2.extras.RealDictCursor)
+            return self.connection.cursor()
         except psycopg2.InterfaceError as error:
             # An earlier statement has already seen the end of the connection.
             raise self.failure(error) from error
