@@ -55,6 +55,9 @@ class LiveAction(ActionBase):
     _supports_check_mode = True
     # Default of the module's option progress_interval.
     interval = 5
+    # Ask the module in check mode first whether there is anything to do: one step, where work in
+    # the background costs many. Only for modules whose check is as thorough as their run.
+    looks_first = False
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line of plain text for the module's state, "" for nothing to say."""
@@ -70,6 +73,10 @@ class LiveAction(ActionBase):
         task_vars = task_vars or {}
         interval = self._interval()
         quiet = interval <= 0 or self._task.check_mode or self._task.async_val
+        if self.looks_first and not quiet:
+            seen = self._look(task_vars)
+            if not seen.get("failed") and not seen.get("changed"):
+                return merge_hash(result, seen)
         directory = None if quiet or self._task.args.get("progress_dir") else self._directory()
         if directory is None:
             return merge_hash(
@@ -83,6 +90,15 @@ class LiveAction(ActionBase):
             # What would have happened without us: the end of this process.
             os.kill(os.getpid(), interrupted.signum)
             raise
+
+    def _look(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the module would do."""
+        self._task.check_mode = True
+        try:
+            found = self._execute_module(task_vars=task_vars)
+        finally:
+            self._task.check_mode = False
+        return t.cast("dict[str, t.Any]", found)
 
     def _interval(self) -> float:
         try:
