@@ -55,10 +55,11 @@ SELECT g.name, m.db, m.role
 """
 _GOATS = """
 SELECT g.id, g.db, g.schemaname, g.tablename, g.reltype, g.pkey, g.qpkey, g.pkeytype,
-       g.autokick, g.strict_checking,
-       ARRAY(SELECT h.herd FROM bucardo.herdmap h WHERE h.goat = g.id ORDER BY h.herd)
-         AS relgroups
+       g.autokick, g.strict_checking, COALESCE(h.relgroups, '{}') AS relgroups
   FROM bucardo.goat g
+  -- No index of herdmap begins with goat: one pass, not one per relation.
+  LEFT JOIN (SELECT goat, array_agg(herd ORDER BY herd) AS relgroups
+               FROM bucardo.herdmap GROUP BY goat) AS h ON h.goat = g.id
  WHERE %(relgroup)s::text IS NULL
     OR g.id IN (SELECT goat FROM bucardo.herdmap WHERE herd = %(relgroup)s)
  ORDER BY g.db, g.schemaname, g.tablename, g.id

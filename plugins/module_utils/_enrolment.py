@@ -253,12 +253,12 @@ class Enrolment:
     autokick: bool
     policy: _locks.Policy = dataclasses.field(default_factory=_locks.Policy)
 
-    def look(self) -> dict[str, plan.MasterState]:
+    def look(self, goats: t.Sequence[Goat]) -> dict[str, plan.MasterState]:
         """Read all masters.
 
+        :param goats: the tables of the relgroup.
         :raises Refused: when a member of the relgroup cannot be replicated, naming all such.
         """
-        goats = self.tables()
         states = _side_by_side(
             {
                 name: lambda master=master: master.read(goats, self.sync, self.dbgroup)  # type: ignore[misc]
@@ -279,10 +279,11 @@ class Enrolment:
         """The tables of the relgroup."""
         return [goat for goat in self.control.goats(self.relgroup) if goat.reltype == "table"]
 
-    def needs(self) -> dict[str, plan.Needs]:
-        """What is missing, by master."""
+    def needs(self, goats: t.Sequence[Goat]) -> dict[str, plan.Needs]:
+        """What these tables of the relgroup lack, by master."""
         return {
-            name: plan.needs(state, self.sync, self.autokick) for name, state in self.look().items()
+            name: plan.needs(state, self.sync, self.autokick)
+            for name, state in self.look(goats).items()
         }
 
     def enrol(self, needed: t.Mapping[str, plan.Needs]) -> dict[str, _locks.Report]:
@@ -366,7 +367,7 @@ class Enrolment:
 
         :raises Refused: naming what is missing.
         """
-        for name, need in self.needs().items():
+        for name, need in self.needs(self.tables()).items():
             if need.globals or need.tables:
                 what = ", ".join(str(lack.table.name) for lack in need.tables[:3])
                 raise Refused(

@@ -170,7 +170,7 @@ class SyncKeeper:
                     f"relgroup {desired.relgroup} of sync {desired.name} has no tables",
                     "Add tables with bucardo_relgroup first.",
                 )
-            needed = enrolment.needs() if members else {}
+            needed = enrolment.needs(members) if members else {}
             keep = {goat.name for goat in members}
             surplus = self._surplus(masters, desired.name, keep, autokick)
             enrolled = {name: len(members) - len(need.to_lock) for name, need in needed.items()}
