@@ -13,7 +13,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon import
     is_daemon,
     last_error,
     parse_rc,
-    parse_show,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 
@@ -42,13 +41,6 @@ def test_the_control_database_is_the_one_of_the_rc_file():
         "user": "bucardo",
     }
     assert control_conninfo({}).params == {"dbname": "bucardo", "user": "bucardo"}
-
-
-def test_parse_show():
-    assert parse_show("piddir      = /run/b\nreason_file = /var/log/a=b\n") == {
-        "piddir": "/run/b",
-        "reason_file": "/var/log/a=b",
-    }
 
 
 def test_last_error():
