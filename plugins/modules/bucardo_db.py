@@ -18,6 +18,7 @@ description:
   - What is left out stays as it is; for a new database it is empty, and libpq decides.
 extends_documentation_fragment:
   - multimaster.bucardo.connection
+  - multimaster.bucardo.masters
 attributes:
   check_mode:
     support: full
@@ -29,8 +30,15 @@ options:
   name:
     description:
       - Bucardo's name of the database; a letter, then letters, digits and underscores.
+      - One of O(name) and O(masters) is required.
     type: str
-    required: true
+  masters:
+    description:
+      - All masters at once, instead of O(name), O(host), O(port), O(dbname), O(service) and
+        O(conn), which follow from how the masters are reached. The role to log in as, its password
+        and its certificate do not, see O(user) and O(password).
+    type: list
+    elements: dict
   state:
     description:
       - V(absent) is refused while a sync uses a group that holds the database, and while Bucardo
@@ -104,6 +112,14 @@ EXAMPLES = r"""
   become: true
   become_user: bucardo
 
+- name: Make all masters known
+  multimaster.bucardo.bucardo_db:
+    masters:
+      - {name: here, login_host: db1.example.com, login_db: shop}
+      - {name: there, login_host: db2.example.com, login_db: shop}
+  become: true
+  become_user: bucardo
+
 - name: Take a database out
   multimaster.bucardo.bucardo_db:
     name: here
@@ -115,7 +131,7 @@ EXAMPLES = r"""
 RETURN = r"""
 database:
   description: The database as it is now, or would be; null when absent. Never holds the password.
-  returned: success
+  returned: success, with O(name)
   type: dict
   sample:
     name: here
@@ -128,6 +144,10 @@ database:
     has_password: false
     status: active
     server_side_prepares: true
+databases:
+  description: The same by name, for all of O(masters).
+  returned: success, with O(masters)
+  type: dict
 restart_required:
   description: Whether a running daemon must be restarted to use the new connection parameters.
   returned: success
@@ -141,13 +161,17 @@ commands:
 
 import dataclasses
 import getpass
+import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _conninfo,
     _module,
     _pg,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+    connection_spec,
+    masters_option,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
     Control,
     connect,
@@ -171,10 +195,50 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._objects impor
 def body(params: _module.Params, check_mode: bool) -> _module.Result:
     """Compare, write, read again."""
     with connect(params, check_mode) as control:
-        current = control.database(params["name"])
-        if params["state"] == "absent":
-            return _absent(control, current)
-        return _present(control, current, params, check_mode)
+        if params["masters"] is None:
+            return _one(control, params, check_mode)
+        results = {
+            master["name"]: _one(control, {**params, **_place(master)}, check_mode)
+            for master in params["masters"]
+        }
+        return _module.Result(
+            changed=any(result.changed for result in results.values()),
+            before={name: result.before for name, result in results.items()},
+            after={name: result.after for name, result in results.items()},
+            values={
+                "databases": {name: result.values["database"] for name, result in results.items()},
+                "restart_required": any(
+                    result.values["restart_required"] for result in results.values()
+                ),
+            },
+            commands=control.commands,
+        )
+
+
+def _place(master: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The options that follow from how a master is reached."""
+    return {
+        "name": master["name"],
+        "host": master["login_host"],
+        "port": master["login_port"],
+        "dbname": master["login_db"],
+        "service": (master["connect_params"] or {}).get("service"),
+        "conn": {
+            keyword: value
+            for keyword, value in (
+                ("sslmode", master["ssl_mode"]),
+                ("sslrootcert", master["ca_cert"]),
+            )
+            if value
+        },
+    }
+
+
+def _one(control: Control, params: _module.Params, check_mode: bool) -> _module.Result:
+    current = control.database(params["name"])
+    if params["state"] == "absent":
+        return _absent(control, current)
+    return _present(control, current, params, check_mode)
 
 
 def _present(
@@ -264,7 +328,8 @@ def main() -> None:
     """Module entry point."""
     spec = {
         **connection_spec(),
-        "name": {"type": "str", "required": True},
+        "name": {"type": "str"},
+        "masters": {**masters_option(), "required": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         "host": {"type": "str"},
         "port": {"type": "int"},
@@ -277,7 +342,14 @@ def main() -> None:
         "server_side_prepares": {"type": "bool"},
         "validate": {"type": "bool", "default": True},
     }
-    _module.run(spec, body)
+    _module.run(
+        spec,
+        body,
+        required_one_of=[("name", "masters")],
+        mutually_exclusive=[
+            ("masters", option) for option in ("name", "host", "port", "dbname", "service", "conn")
+        ],
+    )
 
 
 if __name__ == "__main__":
