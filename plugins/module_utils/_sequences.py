@@ -39,8 +39,8 @@ if t.TYPE_CHECKING:
 
 # Sequences that are locked together, as long as nobody is in the way.
 _BATCH = 20
-# Relations read in one statement.
-_CHUNK = 500
+# Relations read in one statement; the time to plan one grows with the square of their number.
+_CHUNK = 200
 # Seconds between attempts on sequences that are in use.
 _PAUSE = 0.25
 # Seconds. A sequence that an old transaction holds is queued for (no longer than lock_timeout)
@@ -156,7 +156,7 @@ class Policy:
 def read(session: _pg.Session) -> Survey:
     """All sequences of a database, except those of the system, Bucardo and this collection.
 
-    Two round trips per 500 sequences and four besides.
+    Two round trips per 200 sequences and four besides.
     """
     sql = _pg.sql
     found = session.rows(_READ)
