@@ -6,8 +6,9 @@
 """What was seeded into a master, in tables of that master.
 
 A table's row commits with the table's data, so there is never a moment at which one is true and
-the other is not. C(multimaster.seed_run) tells of whole runs: which is under way and how far it
-is, and whether the last one came to its end.
+the other is not. A table that is copied in parts gets its row before the first of them, in a state
+that vouches for nothing. C(multimaster.seed_run) tells of whole runs: which is under way and how
+far it is, and whether the last one came to its end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 
+# Several workers copy parts of it, each in its own transaction: it may hold any of the rows.
+COPYING = "copying"
 # Rows are in the table and proven equal to the source's, indexes may still be missing.
 COPIED = "copied"
 # Everything is done.
@@ -34,7 +37,7 @@ CREATE TABLE IF NOT EXISTS multimaster.seed (
     schema_name text NOT NULL,
     table_name text NOT NULL,
     table_oid oid NOT NULL,
-    state text NOT NULL CHECK (state IN ('copied', 'seeded')),
+    state text NOT NULL CHECK (state IN ('copying', 'copied', 'seeded')),
     rows bigint NOT NULL,
     bytes bigint NOT NULL,
     hash text,
@@ -62,6 +65,11 @@ CREATE TABLE IF NOT EXISTS multimaster.seed_run (
 );
 COMMENT ON SCHEMA multimaster IS 'Ledger of the Ansible collection multimaster.bucardo';
 RESET client_min_messages;
+"""
+# For a ledger that was made before tables could be copied in parts.
+_ALLOW_COPYING = """
+ALTER TABLE multimaster.seed DROP CONSTRAINT IF EXISTS seed_state_check,
+    ADD CONSTRAINT seed_state_check CHECK (state IN ('copying', 'copied', 'seeded'))
 """
 
 
@@ -121,9 +129,15 @@ def exists(session: _pg.Session) -> bool:
 
 
 def create(session: _pg.Session) -> None:
-    """Make the ledger's tables where they are missing."""
+    """Make the ledger's tables where they are missing, and let them say all that they must."""
     if not exists(session):
         session.execute(_CREATE)
+    elif not session.value(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint"
+        " WHERE conrelid = 'multimaster.seed'::regclass AND conname = 'seed_state_check'"
+        " AND pg_catalog.pg_get_constraintdef(oid) LIKE '%copying%')"
+    ):
+        session.execute(_ALLOW_COPYING)
 
 
 def identity(session: _pg.Session) -> str:
@@ -137,7 +151,7 @@ def identity(session: _pg.Session) -> str:
 
 
 def entries(session: _pg.Session) -> dict[TableName, Entry]:
-    """The tables that the ledger vouches for.
+    """The tables that the ledger knows; it vouches for those that are not C(COPYING).
 
     Entries of tables that were dropped since, or dropped and made anew, are left out.
     """
@@ -156,6 +170,19 @@ def entries(session: _pg.Session) -> dict[TableName, Entry]:
     return found
 
 
+def is_copying(session: _pg.Session, oid: int) -> bool:
+    """Whether this table is being copied in parts; locks its entry until the transaction ends.
+
+    With the lock, an answer is not overtaken by a proof that is just being committed.
+    """
+    return bool(
+        session.value(
+            "SELECT true FROM multimaster.seed WHERE table_oid = %s::oid AND state = %s FOR UPDATE",
+            (oid, COPYING),
+        )
+    )
+
+
 def forget(session: _pg.Session, oids: t.Sequence[int]) -> None:
     """No longer vouch for these tables: their changes are not recorded any more."""
     if oids and exists(session):
@@ -170,7 +197,10 @@ def vouches(found: t.Mapping[TableName, Entry], names: t.Collection[TableName]) 
 
 
 def record(entries_: t.Sequence[Entry]) -> t.Any:
-    """A statement that enters these tables; run it in the transaction that loads them."""
+    """A statement that enters these tables.
+
+    Run it in the transaction that loads them; for C(COPYING), before the first one that does.
+    """
     sql = _pg.sql
     values = sql.SQL(", ").join(
         sql.SQL("({})").format(

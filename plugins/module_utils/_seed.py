@@ -69,6 +69,7 @@ class Options:
 
     :param workers: processes that copy at once, 0 = as many as fit the machine.
     :param rate_limit: bytes per second from the source, over all workers; 0 = no limit.
+    :param split_above: bytes of a table, see C(_seed_plan.split).
     :param index_mode: "auto" or one of C(_seed_plan)'s modes.
     :param lock_timeout: milliseconds to wait for a lock on a table of the source.
     :param rounds: how often to try what could not be copied.
@@ -79,6 +80,7 @@ class Options:
     require_triggers: bool = True
     workers: int = 0
     rate_limit: int = 0
+    split_above: int = 0
     index_mode: str = "auto"
     maintenance_work_mem: str = "256MB"
     lz4: bool = True
@@ -249,7 +251,9 @@ class Seeder:
             self._check_different(source, target)
         entries = _ledger.entries(target) if target else {}
         there = {table.name: table for table in read_tables(target, sizes=False)} if target else {}
-        todo = [table for table in selected if table.name not in entries]
+        half = {name for name, entry in entries.items() if entry.state == _ledger.COPYING}
+        known = entries.keys() - half
+        todo = [table for table in selected if table.name not in known]
         plan = Plan(
             selected=selected,
             jobs=[],
@@ -265,7 +269,7 @@ class Seeder:
             there = {**{table.name: table for table in todo}, **there}
         else:
             pairs = [(table, there.get(table.name)) for table in todo]
-        states = _seed_facts.read_states(source, target, pairs)
+        states = _seed_facts.read_states(source, target, pairs, half)
         _seed_plan.check(
             todo,
             there,
@@ -313,13 +317,19 @@ class Seeder:
                 there_facts,
                 (source.server_version, server.server_version),
             )
-            sized = dataclasses.replace(table, bytes=sizes[table.oid])
+            sized = dataclasses.replace(table, bytes=sizes[table.oid][0])
             jobs.append(
                 _seed_plan.make_job(
                     sized, other, copy_format, states[table.name], indexes.get(other.oid, ()), mode
                 )
             )
-        return jobs
+        return _seed_plan.split(
+            jobs,
+            {oid: pages for oid, (_bytes, pages) in sizes.items()},
+            self._workers,
+            self._options.split_above,
+            source.server_version,
+        )
 
     def _unfinished(
         self,
@@ -517,6 +527,20 @@ class Seeder:
                 )
 
 
+@dataclasses.dataclass
+class _Split:
+    """A table that is being copied in parts.
+
+    :param left: parts that are not over.
+    :param read: what the parts that are over have read.
+    """
+
+    started: float
+    left: int
+    read: _seed_worker.Read
+    failed: bool = False
+
+
 class _Round:
     """The processes of one round and what they are given to do."""
 
@@ -536,13 +560,16 @@ class _Round:
         self._options = seeder._options
         self._progress = seeder._progress
         self._pool: Pool | None = None
-        self._copies: collections.deque[list[int]] = collections.deque()
+        self._copies: collections.deque[Message] = collections.deque()
         self._builds: collections.deque[Message] = collections.deque()
         self._waiting: collections.Counter[TableName] = collections.Counter()
-        self._unread: set[int] = set()
+        self._splits: dict[int, _Split] = {}
+        # How many transactions have still to read a table, by job.
+        self._unread: dict[int, int] = {}
         self._finished: set[int] = set()
         self._snapshot_since: float | None = None
         self._shares: dict[int, int] = {}
+        self._read: collections.Counter[int] = collections.Counter()
         self._rates: collections.deque[tuple[float, int]] = collections.deque(maxlen=10)
         self._reported = 0.0
         self._noted = 0.0
@@ -616,8 +643,10 @@ class _Round:
         """Copy every table of the plan and build its indexes."""
         batches = _seed_plan.batches(self._plan.jobs, self._seeder._workers)
         numbers = {job.name: number for number, job in enumerate(self._plan.jobs)}
-        self._copies.extend([[numbers[job.name] for job in batch] for batch in batches])
-        self._unread = set(numbers.values())
+        for batch in batches:
+            what = "begin" if batch[0].parts else "copy"
+            self._copies.append({"do": what, "jobs": [numbers[job.name] for job in batch]})
+        self._unread = dict.fromkeys(numbers.values(), 1)
         for name, indexes in self._plan.unfinished:
             self._build(name, indexes)
         self._progress.phase = "copy" if self._plan.jobs else "indexes"
@@ -693,8 +722,8 @@ class _Round:
         self._tell(force=True)
 
     def _most_tasks(self) -> int:
-        indexes = sum(len(job.defer) + len(job.rebuild) for job in self._plan.jobs)
-        return len(self._copies) + len(self._builds) + indexes
+        more = sum(len(job.defer) + len(job.rebuild) + len(job.parts) for job in self._plan.jobs)
+        return len(self._copies) + len(self._builds) + more
 
     def _serve(self, channel: Channel, slot: int) -> None:
         _seed_worker.Worker(self._settings, channel, slot).run()
@@ -702,12 +731,16 @@ class _Round:
     def _hand_out(self) -> None:
         if self._pool is None:
             raise AssertionError
+        processes = self._pool.processes
+        copying = sum(p.task is not None and p.task["do"] in ("begin", "copy") for p in processes)
         for process in self._pool.idle():
-            # Indexes first: their table is still in the server's memory.
-            if self._builds:
+            # Indexes first: their table is still in the server's memory. But one of several workers
+            # always copies, or a long queue of indexes would keep the snapshot from being released.
+            if self._builds and (copying or not self._copies or len(processes) == 1):
                 self._pool.give(process, self._builds.popleft())
             elif self._copies:
-                self._pool.give(process, {"do": "copy", "jobs": self._copies.popleft()})
+                self._pool.give(process, self._copies.popleft())
+                copying += 1
 
     def _handle(self, process: Process, message: Message | None) -> None:
         if self._pool is None:
@@ -723,14 +756,15 @@ class _Round:
                     task, {"why": _seed_worker.LOST, "text": "A worker process was killed"}
                 )
             if not self._pool.processes:
-                for jobs in self._copies:
-                    self._later(_seed_worker.LOST, jobs)
+                for left in (*self._copies, *self._builds):
+                    self._later(_seed_worker.LOST, left)
                 self._copies.clear()
                 self._builds.clear()
             return
         if message["event"] == "read":
-            self._unread.difference_update(message["jobs"])
-            self._release_if_read()
+            if task is not None and "part" in task:
+                self._read[task["jobs"][0]] += message["bytes"]
+            self._note_read(message["jobs"])
             return
         process.task = None
         if task is None:
@@ -740,13 +774,24 @@ class _Round:
         else:
             self._succeeded(task, message)
 
-    def _release_if_read(self) -> None:
+    def _note_read(self, jobs: t.Iterable[int], failed: bool = False) -> None:
         """The origin shall not keep old row versions for us longer than we read."""
+        for number in jobs:
+            left = 0 if failed else self._unread.get(number, 0) - 1
+            self._unread[number] = left
+            if left <= 0:
+                del self._unread[number]
         if not self._unread and not self._copies:
             self._release_snapshot()
 
     def _succeeded(self, task: Message, message: Message) -> None:
-        if task["do"] == "copy":
+        if task["do"] == "begin":
+            self._split(task["jobs"][0])
+        elif "part" in task:
+            split = self._splits[task["jobs"][0]]
+            split.read += _seed_worker.Read.of(message)
+            self._part_is_over(task["jobs"][0])
+        elif task["do"] in ("copy", "prove"):
             for table in message["tables"]:
                 self._copied(table)
         elif task["do"] == "index":
@@ -756,6 +801,28 @@ class _Round:
             self._waiting[name] -= 1
             if not self._waiting[name]:
                 self._finish(name)
+
+    def _split(self, number: int) -> None:
+        parts = self._plan.jobs[number].parts
+        nothing = _seed_worker.Read(0, 0, (0, "0") if self._options.proof else None)
+        self._splits[number] = _Split(time.monotonic(), len(parts), nothing)
+        self._unread[number] = len(parts)
+        tasks: list[Message] = [{"do": "copy", "jobs": [number], "part": part} for part in parts]
+        self._copies.extendleft(reversed(tasks))
+
+    def _part_is_over(self, number: int) -> None:
+        """When all parts are, prove the table; if one failed, take away what the others left."""
+        split = self._splits[number]
+        split.left -= 1
+        if split.left:
+            return
+        task: Message = {"do": "empty", "jobs": [number]}
+        if split.failed:
+            self._shares.pop(number, None)
+        else:
+            task = {"do": "prove", "jobs": [number], "started": split.started}
+            task["read"] = vars(split.read)
+        self._builds.appendleft(task)
 
     def _copied(self, table: Message) -> None:
         number = table["job"]
@@ -770,39 +837,54 @@ class _Round:
             "format": job.format,
             "reason": job.reason,
             "index_mode": job.index_mode,
+            "parts": max(1, len(job.parts)),
         }
         if table["state"] == _ledger.COPIED:
             self._build(job.name, job.defer + job.rebuild)
 
     def _failed(self, task: Message, message: Message) -> None:
         why, text = message["why"], message.get("text", "")
-        if task["do"] != "copy":
-            what = TableName(task["schema"], task["name"])
-            if why == _seed_worker.FAILED:
-                self._failures.for_good.append(f"{what}: {text}")
-            else:
-                self._failures.later[why].append(str(what))
-                self._failures.text = text
-            return
-        jobs: list[int] = task["jobs"]
+        jobs: list[int] = task.get("jobs", [])
         for number in jobs:
             self._shares.pop(number, None)
-        self._unread.update(jobs)
         if len(jobs) > 1 and why != _seed_worker.LOST:
             # One of them is to blame; the others must not suffer.
-            self._copies.extend([number] for number in jobs)
+            self._copies.extend({"do": "copy", "jobs": [number]} for number in jobs)
+            self._unread.update((number, 1) for number in jobs)
             return
-        self._unread.difference_update(jobs)
-        if why == _seed_worker.FAILED:
-            name = self._plan.jobs[jobs[0]].name
-            self._failures.for_good.append(text if str(name) in text else f"{name}: {text}")
-        else:
-            self._later(why, jobs)
-            self._failures.text = text
-        self._release_if_read()
+        split = self._splits.get(jobs[0]) if jobs else None
+        # Of the parts of a table the first failure says it all.
+        if split is None or not split.failed or task["do"] == "empty":
+            if why == _seed_worker.FAILED:
+                name = self._names(task)[0]
+                self._failures.for_good.append(text if name in text else f"{name}: {text}")
+            else:
+                self._later(why, task)
+                self._failures.text = text
+        if split is not None:
+            self._failed_in_parts(task, split)
+        self._note_read(jobs, failed=True)
 
-    def _later(self, why: str, jobs: t.Sequence[int]) -> None:
-        self._failures.later[why] += [str(self._plan.jobs[number].name) for number in jobs]
+    def _failed_in_parts(self, task: Message, split: _Split) -> None:
+        """Give up the parts that nobody has begun, and wait for the others."""
+        number = task["jobs"][0]
+        split.failed = True
+        if task["do"] == "prove":
+            self._builds.appendleft({"do": "empty", "jobs": [number]})
+        elif task["do"] == "copy":
+            kept = [other for other in self._copies if other["jobs"] != [number]]
+            split.left -= len(self._copies) - len(kept)
+            self._copies = collections.deque(kept)
+            self._part_is_over(number)
+
+    def _later(self, why: str, task: Message) -> None:
+        known = self._failures.later[why]
+        known += [name for name in self._names(task) if name not in known]
+
+    def _names(self, task: Message) -> list[str]:
+        if "jobs" in task:
+            return [str(self._plan.jobs[number].name) for number in task["jobs"]]
+        return [str(TableName(task["schema"], task["name"]))]
 
     # Progress
 
@@ -833,7 +915,8 @@ class _Round:
         done = self._seeder._done
         progress.tables_done = len(done)
         for number, count in current.items():
-            self._shares[number] = self._share(number, count)
+            share = self._share(number, count + self._read[number])
+            self._shares[number] = max(share, self._shares.get(number, 0))
         # What was read counts until its commit: between them lies the proof.
         progress.bytes_done = sum(entry["size"] for entry in done.values()) + sum(
             share for number, share in self._shares.items() if number not in self._finished
@@ -858,15 +941,13 @@ class _Round:
         working |= {str(self._plan.jobs[number].name) for number in current}
         progress.current = sorted(working - {""})
         if progress.phase in ("copy", "indexes"):
-            copying = any(task["do"] == "copy" for task in tasks) or bool(self._copies)
+            copying = any("jobs" in task for task in tasks) or bool(self._copies)
             progress.phase = "copy" if copying else "indexes"
 
     def _describe(self, task: Message, current: t.Collection[int]) -> str:
-        if task["do"] == "copy":
-            if any(number in current for number in task["jobs"]):
-                return ""  # named by what is being read
-            return str(self._plan.jobs[task["jobs"][0]].name)
-        return str(TableName(task["schema"], task["name"]))
+        if any(number in current for number in task.get("jobs", ())):
+            return ""  # named by what is being read
+        return self._names(task)[0]
 
     def _share(self, number: int, count: int) -> int:
         """How much of a table's size the bytes read so far stand for: never all of it, since the
@@ -888,6 +969,7 @@ def _planned(job: Job) -> dict[str, t.Any]:
         "format": job.format,
         "reason": job.reason,
         "index_mode": job.index_mode,
+        "parts": max(1, len(job.parts)),
     }
 
 

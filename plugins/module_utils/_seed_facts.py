@@ -135,9 +135,15 @@ def read_type_facts(session: _pg.Session) -> dict[int, TypeFacts]:
 
 
 def read_states(
-    source: _pg.Session, target: _pg.Session | None, pairs: t.Sequence[tuple[Table, Table | None]]
+    source: _pg.Session,
+    target: _pg.Session | None,
+    pairs: t.Sequence[tuple[Table, Table | None]],
+    half: t.Collection[TableName],
 ) -> dict[TableName, TableState]:
-    """What else the two servers say about these pairs of tables, before any change."""
+    """What else the two servers say about these pairs of tables, before any change.
+
+    :param half: those that the target's ledger calls half copied.
+    """
     here = _states(source, [table.oid for table, _ignored in pairs], False)
     targets = [table for _ignored, table in pairs if table is not None]
     there = _states(target, [table.oid for table in targets], True) if target else {}
@@ -155,6 +161,7 @@ def read_states(
                 target_queues=found["queues"],
                 has_rows=other.oid in with_rows,
                 target_bytes=found["bytes"],
+                half=table.name in half,
                 always_triggers=tuple((name, kind) for name, kind in found["always_triggers"]),
             )
         states[table.name] = state
@@ -182,8 +189,8 @@ def _with_rows(session: _pg.Session, tables: t.Sequence[Table]) -> set[int]:
 
 def read_sizes(
     session: _pg.Session, tables: t.Sequence[Table], lock_timeout: int
-) -> dict[int, int]:
-    """Bytes of tables with TOAST, without indexes, by OID.
+) -> dict[int, tuple[int, int]]:
+    """Bytes of tables with TOAST, without indexes, and blocks of their main files, by OID.
 
     The size functions wait for whoever has locked a table exclusively. Where that takes longer than
     so many milliseconds, the planner's figures have to do, which know less of TOAST.
@@ -195,7 +202,9 @@ def read_sizes(
                 "SELECT pg_catalog.set_config('lock_timeout', %s, true)", (str(lock_timeout),)
             )
             rows = session.rows(
-                "SELECT o.oid, COALESCE(pg_catalog.pg_table_size(o.oid::oid), 0) AS bytes"
+                "SELECT o.oid, COALESCE(pg_catalog.pg_table_size(o.oid::oid), 0) AS bytes,"
+                "       COALESCE(pg_catalog.pg_relation_size(o.oid::oid), 0)"
+                "       / pg_catalog.current_setting('block_size')::bigint AS pages"
                 "  FROM unnest(%s::bigint[]) AS o (oid)",
                 (oids,),
             )
@@ -204,13 +213,14 @@ def read_sizes(
             raise
         rows = session.rows(
             "SELECT c.oid::bigint AS oid, (c.relpages + COALESCE(x.relpages, 0))::bigint"
-            "       * pg_catalog.current_setting('block_size')::bigint AS bytes"
+            "       * pg_catalog.current_setting('block_size')::bigint AS bytes,"
+            "       c.relpages::bigint AS pages"
             "  FROM pg_catalog.pg_class c"
             "  LEFT JOIN pg_catalog.pg_class x ON x.oid = c.reltoastrelid"
             " WHERE c.oid = ANY (%s::bigint[]::oid[])",
             (oids,),
         )
-    return {row["oid"]: row["bytes"] for row in rows}
+    return {row["oid"]: (row["bytes"], row["pages"]) for row in rows}
 
 
 def read_indexes(

@@ -29,6 +29,15 @@ SMALL = 1 << 20
 # Small tables share transactions of at most so many bytes and so many tables.
 BATCH_BYTES = 16 << 20
 BATCH_TABLES = 200
+# A part of a table has at least so many bytes: some seconds of work, beside which its transaction
+# costs nothing; and a smaller table keeps one worker busy for seconds only.
+PART_BYTES = 256 << 20
+# More parts than workers, so that no worker is left alone with a long one.
+PARTS_PER_WORKER = 4
+# Measured: two workers on two processors gain nothing.
+_WORKERS_TO_SPLIT = 3
+# Before 14 a range of ctid reads the whole table.
+_RANGES_OF_CTID = 140000
 # array_recv and record_recv accept other OIDs of user-defined element types since 14.
 _USER_TYPES_IN_BINARY = 140000
 
@@ -74,6 +83,7 @@ class TableState:
     :param target_queues: the same on the target.
     :param has_rows: the target's table holds visible rows.
     :param target_bytes: size of the target's table; without rows, what a killed load left.
+    :param half: what it holds was put there by a seed that copied it in parts and was killed.
     :param always_triggers: the target's triggers that fire even in replica role, with the letter
         of pg_trigger.tgenabled.
     """
@@ -83,7 +93,11 @@ class TableState:
     target_queues: bool = True
     has_rows: bool = False
     target_bytes: int = 0
+    half: bool = False
     always_triggers: tuple[tuple[str, str], ...] = ()
+
+
+Part = t.Tuple[int, t.Optional[int]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +107,8 @@ class Job:
     :param defer: indexes to mark as not ready before and to rebuild after the load.
     :param rebuild: indexes that a killed run left not ready; rebuilt after the load as well.
     :param recreate: indexes to drop before and create after the load, in its transaction.
+    :param parts: ranges of the source's blocks, each a transaction of its own: the first block and
+        the one after the last, None for an open end. Empty: all in one.
     """
 
     source: Table
@@ -104,6 +120,7 @@ class Job:
     defer: tuple[IndexFacts, ...] = ()
     rebuild: tuple[IndexFacts, ...] = ()
     recreate: tuple[IndexFacts, ...] = ()
+    parts: tuple[Part, ...] = ()
 
     @property
     def name(self) -> TableName:
@@ -116,6 +133,7 @@ class Job:
         return (
             self.source.bytes < SMALL
             and not self.recreate
+            and not self.parts
             and not self.state.always_triggers
             and self.state.target_bytes < SMALL
         )
@@ -214,7 +232,7 @@ def check(
             note(different, name, f"Make the table on {target_name} like that on {source_name}.")
             continue
         state = states.get(name, TableState())
-        if state.has_rows:
+        if state.has_rows and not state.half:
             note(
                 f"already holds rows on {target_name} that no seed put there",
                 name,
@@ -262,8 +280,11 @@ def make_job(
     valid = [index for index in indexes if index.valid]
     mode, defer, recreate = KEEP, (), ()  # type: t.Any, t.Any, t.Any
     if source.bytes >= SMALL and index_mode == CATALOG:
+        # TRUNCATE, which empties what is half copied, makes indexes valid again.
+        usable = indexes if state.half else valid
         # Building a GIN index is not quicker than filling it (it has a pending list).
-        defer = tuple(index for index in valid if index.method != "gin")
+        defer = tuple(index for index in usable if index.method != "gin")
+        rebuild = tuple(index for index in rebuild if index not in defer)
         mode = CATALOG if defer else KEEP
     elif source.bytes >= SMALL and index_mode == RECREATE:
         recreate = tuple(index for index in valid if index.plain and index.method != "gin")
@@ -281,6 +302,52 @@ def make_job(
         rebuild=rebuild,
         recreate=recreate,
     )
+
+
+def split(
+    jobs: t.Sequence[Job],
+    pages: t.Mapping[int, int],
+    workers: int,
+    above: int,
+    source_version: int,
+) -> list[Job]:
+    """The jobs, with parts for the tables that several workers shall copy.
+
+    Not for tables whose load takes locks that keep other workers out: ALTER TABLE for triggers,
+    DROP INDEX.
+
+    :param pages: blocks of the tables' main files, by OID on the source.
+    :param above: split tables of more bytes than this. 0: only a table that is larger than a
+        worker's share and worth the trouble; negative: none.
+    :param source_version: server_version_num of the source.
+    """
+    if above < 0 or source_version < _RANGES_OF_CTID:
+        return list(jobs)
+    if workers < (2 if above else _WORKERS_TO_SPLIT):
+        return list(jobs)
+    share = sum(job.source.bytes for job in jobs) // workers
+    least = above or max(share, 2 * PART_BYTES - 1)
+    size = min(least, PART_BYTES)
+    result = []
+    for job in jobs:
+        bytes_ = job.source.bytes
+        if bytes_ > least and not job.recreate and not job.state.always_triggers:
+            count = max(2, min(bytes_ // size, PARTS_PER_WORKER * workers))
+            job = dataclasses.replace(job, parts=ranges(pages.get(job.source.oid, 0), count))
+        result.append(job)
+    return result
+
+
+def ranges(pages: int, count: int) -> tuple[Part, ...]:
+    """About so many equal ranges that together cover all blocks, also those that come later.
+
+    Empty when there are not blocks enough for two.
+    """
+    step = max(1, -(-pages // count))
+    starts = list(range(0, pages, step))
+    if len(starts) < 2:
+        return ()
+    return tuple(zip(starts, [*starts[1:], None]))
 
 
 def batches(jobs: t.Sequence[Job], workers: int) -> list[list[Job]]:

@@ -34,6 +34,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._names import 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_plan import (
     BINARY,
     Job,
+    Part,
     some,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_pool import (
@@ -88,6 +89,10 @@ class Counters:
         self._cells[base + 2] = 0
         self._cells[base + 3] = 0 if job is None else job + 1
 
+    def hashing(self, slot: int) -> None:
+        """Note that this worker has read its table, and takes no share of the rate any more."""
+        self._cells[slot * self._CELLS + 1] = 0
+
     def readers(self) -> int:
         """How many workers are reading."""
         return sum(self._cells[slot * self._CELLS + 1] for slot in range(self.workers))
@@ -97,13 +102,45 @@ class Counters:
         return sum(self._cells[slot * self._CELLS] for slot in range(self.workers))
 
     def current(self) -> dict[int, int]:
-        """Job to bytes, for the tables that are being read."""
-        found = {}
+        """Job to bytes, for the tables that are being read, perhaps by several workers."""
+        found: dict[int, int] = {}
         for slot in range(self.workers):
             base = slot * self._CELLS
             if self._cells[base + 3]:
-                found[self._cells[base + 3] - 1] = self._cells[base + 2]
+                job = self._cells[base + 3] - 1
+                found[job] = found.get(job, 0) + self._cells[base + 2]
         return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """What was read of a table, or of parts of it.
+
+    :param rows: as COPY counted them.
+    :param bytes: as they came from the source.
+    :param sums: count and sum of row hashes, None without proof.
+    """
+
+    rows: int
+    bytes: int
+    sums: tuple[int, str] | None
+
+    def __add__(self, other: Read) -> Read:
+        sums = None
+        if self.sums is not None and other.sums is not None:
+            # An exact number that PostgreSQL wrote as text.
+            sums = (
+                self.sums[0] + other.sums[0],
+                str(int(self.sums[1]) + int(other.sums[1])),
+            )
+        return Read(self.rows + other.rows, self.bytes + other.bytes, sums)
+
+    @classmethod
+    def of(cls, message: Message) -> Read:
+        """From C(vars()) of another process."""
+        return cls(
+            message["rows"], message["bytes"], tuple(message["sums"]) if message["sums"] else None
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,17 +254,16 @@ class _Feeder(threading.Thread):
     Puts chunks into the queue, None at the end of each table, and its exception when it fails.
     """
 
-    def __init__(self, worker: Worker, jobs: t.Sequence[int]) -> None:
+    def __init__(self, worker: Worker, jobs: t.Sequence[int], part: Part | None) -> None:
         super().__init__(daemon=True)
         self._worker = worker
         self._jobs = jobs
+        self._part = part
         self._queue: queue.Queue[t.Any] = queue.Queue(_CHUNKS)
         self._stop_asked = threading.Event()
         self._left = b""
         self.failure: BaseException | None = None
-        self.bytes: dict[int, int] = {}
-        self.rows: dict[int, int] = {}
-        self.sums: dict[int, tuple[int, str]] = {}
+        self._read: dict[int, Read] = {}
 
     def run(self) -> None:
         try:
@@ -249,18 +285,20 @@ class _Feeder(threading.Thread):
                 sink = _Sink(self._put, settings, worker.slot)
                 # C(RawIOBase.write) once per chunk instead of once per row.
                 stream = io.BufferedWriter(sink, CHUNK)
-                self.rows[number] = session.copy(_copy(job, "TO STDOUT"), stream)
+                rows = session.copy(_copy_out(job, self._part), stream)
                 stream.flush()
-                self.bytes[number] = sink.bytes
+                self._read[number] = Read(rows, sink.bytes, None)
                 self._put(None)
+            settings.counters.hashing(worker.slot)
+            if settings.proof:
+                pairs = [(number, job.source) for number, job in zip(self._jobs, jobs)]
+                for number, found in sums(session, pairs, worker, True, self._part).items():
+                    self._read[number] = dataclasses.replace(self._read[number], sums=found)
+            session.execute("COMMIT")
         finally:
             settings.counters.reading(worker.slot, None)
-        if settings.proof:
-            self.sums = sums(
-                session, [(n, j.source) for n, j in zip(self._jobs, jobs)], worker, source=True
-            )
-        session.execute("COMMIT")
-        worker.channel.send({"event": "read", "jobs": list(self._jobs)})
+        count = sum(read.bytes for read in self._read.values())
+        worker.channel.send({"event": "read", "jobs": list(self._jobs), "bytes": count})
 
     def _begin(self, session: _pg.Session, jobs: t.Sequence[Job]) -> None:
         """Enter the snapshot and make sure that the tables are still those that it saw.
@@ -317,6 +355,13 @@ class _Feeder(threading.Thread):
             data, self._left = self._left[:size], self._left[size:]
         return data
 
+    def finish(self) -> dict[int, Read]:
+        """Wait for the thread's end and return what it read, by job."""
+        self.join()
+        if self.failure is not None:
+            raise self.failure
+        return self._read
+
     def stop(self) -> None:
         """End the thread, wherever it is, and its session, which may be amid a COPY."""
         self._stop_asked.set()
@@ -326,25 +371,59 @@ class _Feeder(threading.Thread):
         self._worker.drop_source()
 
 
-def _copy(job: Job, direction: str) -> t.Any:
+def _copy_out(job: Job, part: Part | None) -> t.Any:
+    if part is None:
+        return _copy(job, _relation(job), "TO STDOUT")
     sql = _pg.sql
-    names = sql.SQL(", ").join(sql.Identifier(name) for name in job.columns)
-    # COPY t () is an error, COPY t of a table without columns is not.
-    columns = sql.SQL("({})").format(names) if job.columns else sql.SQL("")
-    options = " (FORMAT binary)" if job.format == BINARY else ""
-    return sql.SQL("COPY {} {} {}").format(
-        sql.Identifier(job.name.schema, job.name.name), columns, sql.SQL(direction + options)
+    query = sql.SQL("(SELECT {} FROM ONLY {}{})").format(
+        _columns(job), sql.Identifier(job.name.schema, job.name.name), _within(part)
     )
+    return _copy(job, query, "TO STDOUT")
+
+
+def _copy_in(job: Job) -> t.Any:
+    return _copy(job, _relation(job), "FROM STDIN")
+
+
+def _copy(job: Job, what: t.Any, direction: str) -> t.Any:
+    sql = _pg.sql
+    options = " (FORMAT binary)" if job.format == BINARY else ""
+    return sql.SQL("COPY {} {}").format(what, sql.SQL(direction + options))
+
+
+def _relation(job: Job) -> t.Any:
+    sql = _pg.sql
+    table = sql.Identifier(job.name.schema, job.name.name)
+    # COPY t () is an error, COPY t of a table without columns is not.
+    return sql.SQL("{} ({})").format(table, _columns(job)) if job.columns else table
+
+
+def _columns(job: Job) -> t.Any:
+    return _pg.sql.SQL(", ").join(_pg.sql.Identifier(name) for name in job.columns)
+
+
+def _within(part: Part) -> t.Any:
+    """The rows of a part: a row version that a snapshot sees never leaves its block."""
+    sql = _pg.sql
+    first, end = part
+    condition = sql.SQL(" WHERE ctid >= {}::pg_catalog.tid").format(sql.Literal(f"({first},0)"))
+    if end is None:
+        return condition
+    return condition + sql.SQL(" AND ctid < {}::pg_catalog.tid").format(sql.Literal(f"({end},0)"))
 
 
 def sums(
-    session: _pg.Session, tables: t.Sequence[tuple[int, Table]], worker: Worker, source: bool
+    session: _pg.Session,
+    tables: t.Sequence[tuple[int, Table]],
+    worker: Worker,
+    source: bool,
+    part: Part | None = None,
 ) -> dict[int, tuple[int, str]]:
-    """Count and sum of row hashes of several tables, in one round trip."""
+    """Count and sum of row hashes of several tables, or of a part of one, in one round trip."""
     sql = _pg.sql
     settings = worker.settings
     statement = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {} AS job, s.rows, s.hash FROM ({}) AS s").format(
+        sql.SQL("SELECT {} AS job, s.rows, s.hash FROM ({}{}) AS s").format(
             sql.Literal(number),
             _rowhash.aggregate(
                 table,
@@ -352,6 +431,8 @@ def sums(
                 settings.method,
                 worker.as_text(number),
             ),
+            # The aggregate ends with its FROM.
+            sql.SQL("") if part is None else _within(part),
         )
         for number, table in tables
     )
@@ -470,15 +551,20 @@ class Worker:
 
     def _task_copy(self, task: Message) -> Message:
         numbers: list[int] = task["jobs"]
-        jobs = [self.settings.jobs[number] for number in numbers]
+        part: Part | None = task.get("part")
         target = self.target()
-        self._prepare(target, jobs)
-        feeder = _Feeder(self, numbers)
+        if part is None:
+            self._prepare(target, [self.settings.jobs[number] for number in numbers])
+        feeder = _Feeder(self, numbers, part)
         started = time.monotonic()
         feeder.start()
         try:
             with target.transaction():
-                entries = self._load(target, feeder, numbers, started)
+                rows = self._load(target, feeder, numbers)
+                if part is None:
+                    return self._prove(target, rows, feeder.finish, started)
+                read = feeder.finish()
+                self._compare(rows, read, {number: read[number].sums for number in numbers})
         except BaseException:
             # What the source said comes first: the target only repeats that its input ended.
             failure = feeder.failure
@@ -486,22 +572,32 @@ class Worker:
             if failure is not None:
                 raise failure from None
             raise
-        return {
-            "tables": [
-                {
-                    "job": number,
-                    "rows": entry.rows,
-                    "bytes": entry.bytes,
-                    "seconds": entry.seconds,
-                    "state": entry.state,
-                }
-                for number, entry in zip(numbers, entries)
-            ]
-        }
+        return vars(read[numbers[0]])
+
+    # A table in parts: begin, then copy for each part, then prove; empty if any of it failed.
+
+    def _task_begin(self, task: Message) -> None:
+        """Make a table ready for parts, and let the ledger say so before it holds any."""
+        job = self.settings.jobs[task["jobs"][0]]
+        target = self.target()
+        self._prepare(target, [job])
+        target.execute(_ledger.record([self._entry(job, _ledger.COPYING)]))
+
+    def _task_prove(self, task: Message) -> Message:
+        read = {task["jobs"][0]: Read.of(task["read"])}
+        target = self.target()
+        with target.transaction():
+            rows = {number: found.rows for number, found in read.items()}
+            return self._prove(target, rows, lambda: read, task["started"])
+
+    def _task_empty(self, task: Message) -> None:
+        _empty(self.target(), self.settings.jobs[task["jobs"][0]])
 
     def _prepare(self, target: _pg.Session, jobs: t.Sequence[Job]) -> None:
         sql = _pg.sql
         for job in jobs:
+            if job.state.half:
+                _empty(target, job)
             if job.state.target_bytes and not job.small:
                 # Dead rows of a killed load; TRUNCATE is refused where a foreign key points here.
                 target.execute(
@@ -517,56 +613,52 @@ class Worker:
             )
 
     def _load(
-        self, target: _pg.Session, feeder: _Feeder, numbers: t.Sequence[int], started: float
-    ) -> list[_ledger.Entry]:
-        sql = _pg.sql
-        settings = self.settings
-        jobs = [settings.jobs[number] for number in numbers]
+        self, target: _pg.Session, feeder: _Feeder, numbers: t.Sequence[int]
+    ) -> dict[int, int]:
+        """Write what comes from the source; returns the number of rows by job."""
+        jobs = [self.settings.jobs[number] for number in numbers]
         _run_all(target, [line for job in jobs for line in _before(job)])
         rows = {}
         for number, job in zip(numbers, jobs):
             try:
-                rows[number] = target.copy(_copy(job, "FROM STDIN"), feeder)
+                rows[number] = target.copy(_copy_in(job), feeder)
             except StatementFailed as error:
                 raise StatementFailed(
                     f"{job.name}: {error.message}", sqlstate=error.sqlstate
                 ) from error
         _run_all(target, [line for job in jobs for line in _after(job)])
+        return rows
+
+    def _prove(
+        self,
+        target: _pg.Session,
+        rows: t.Mapping[int, int],
+        source: t.Callable[[], t.Mapping[int, Read]],
+        started: float,
+    ) -> Message:
+        """Compare whole tables with what was read, and enter them into the ledger.
+
+        :param rows: how many arrived, by job.
+        :param source: waits for the source and returns what was read of each job.
+        """
+        sql = _pg.sql
+        numbers = list(rows)
+        jobs = [self.settings.jobs[number] for number in numbers]
         found: dict[int, tuple[int, str]] = {}
-        if settings.proof:
+        if self.settings.proof:
             pairs = [(number, job.target) for number, job in zip(numbers, jobs)]
             found = sums(target, pairs, self, source=False)
-        feeder.join()
-        if feeder.failure is not None:
-            raise feeder.failure
-        wrong = [
-            number
-            for number in numbers
-            if rows[number] != feeder.rows[number] or found.get(number) != feeder.sums.get(number)
-        ]
-        if wrong:
-            number = wrong[0]
-            names = some(settings.jobs[n].name for n in wrong)
-            count = found[number][0] if settings.proof else rows[number]
-            raise Mismatch(
-                f"{names}: the {count} rows that arrived are not the {feeder.rows[number]} that"
-                " were read (count and sum of hashes); nothing of it was kept",
-                "Look for constraints, types or functions that differ between the servers.",
-            )
-        seconds = time.monotonic() - started
+        read = source()
+        self._compare(rows, read, found)
+        seconds = round((time.monotonic() - started) / len(jobs), 3)
         entries = [
-            _ledger.Entry(
-                name=job.name,
-                table_oid=job.target.oid,
-                state=_ledger.COPIED if job.defer or job.rebuild else _ledger.SEEDED,
+            self._entry(
+                job,
+                _ledger.COPIED if job.defer or job.rebuild else _ledger.SEEDED,
                 rows=rows[number],
-                bytes=feeder.bytes[number],
-                hash=found[number][1] if settings.proof else None,
-                format=job.format,
-                index_mode=job.index_mode,
-                snapshot=settings.snapshot,
-                source=settings.source_identity,
-                seconds=round(seconds / len(jobs), 3),
+                bytes=read[number].bytes,
+                hash=found[number][1] if self.settings.proof else None,
+                seconds=seconds,
             )
             for number, job in zip(numbers, jobs)
         ]
@@ -579,7 +671,52 @@ class Worker:
                 )
             )
         _run_all(target, lines)
-        return entries
+        return {
+            "tables": [
+                {
+                    "job": number,
+                    "rows": entry.rows,
+                    "bytes": entry.bytes,
+                    "seconds": entry.seconds,
+                    "state": entry.state,
+                }
+                for number, entry in zip(numbers, entries)
+            ]
+        }
+
+    def _compare(
+        self,
+        rows: t.Mapping[int, int],
+        read: t.Mapping[int, Read],
+        found: t.Mapping[int, tuple[int, str] | None],
+    ) -> None:
+        wrong = [
+            number
+            for number in rows
+            if rows[number] != read[number].rows or found.get(number) != read[number].sums
+        ]
+        if wrong:
+            number = wrong[0]
+            names = some(self.settings.jobs[n].name for n in wrong)
+            count = (found.get(number) or (rows[number],))[0]
+            raise Mismatch(
+                f"{names}: the {count} rows that arrived are not the {read[number].rows} that"
+                " were read (count and sum of hashes); nothing of it was kept",
+                "Look for constraints, types or functions that differ between the servers.",
+            )
+
+    def _entry(self, job: Job, state: str, **values: t.Any) -> _ledger.Entry:
+        known = {"rows": 0, "bytes": 0, "hash": None, "seconds": 0.0, **values}
+        return _ledger.Entry(
+            name=job.name,
+            table_oid=job.target.oid,
+            state=state,
+            format=job.format,
+            index_mode=job.index_mode,
+            snapshot=self.settings.snapshot,
+            source=self.settings.source_identity,
+            **known,
+        )
 
     def _task_index(self, task: Message) -> None:
         sql = _pg.sql
@@ -615,6 +752,30 @@ class Worker:
         self.target().execute(
             sql.SQL("ANALYZE {}").format(sql.Identifier(task["schema"], task["name"]))
         )
+
+
+def _empty(session: _pg.Session, job: Job) -> None:
+    """Take away what parts have put into a table, if the ledger says that it is but half copied."""
+    sql = _pg.sql
+    table = sql.Identifier(job.name.schema, job.name.name)
+    with session.transaction():
+        if not _ledger.is_copying(session, job.target.oid):
+            return
+        referenced = session.value(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint"
+            " WHERE contype = 'f' AND confrelid = %(oid)s::oid AND conrelid <> %(oid)s::oid)",
+            {"oid": job.target.oid},
+        )
+        if referenced:
+            # TRUNCATE is refused. The lock waits for parts of workers that were killed.
+            session.execute(
+                sql.SQL(
+                    "LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE; DELETE FROM ONLY {}"
+                ).format(table, table)
+            )
+        else:
+            session.execute(sql.SQL("TRUNCATE ONLY {}").format(table))
+        _ledger.forget(session, [job.target.oid])
 
 
 def _before(job: Job) -> list[t.Any]:

@@ -17,10 +17,14 @@ description:
   - Triggers and foreign keys do not fire on the target, sequences are left alone, and nothing of
     the schemas C(bucardo) and C(multimaster) is copied.
   - Every table is all or nothing. Its count and its sum of row hashes on the target must equal
-    those of the source within the snapshot, or its transaction is rolled back and the task fails.
+    those of the source within the snapshot, or nothing of it is kept and the task fails.
   - A table C(multimaster.seed) on the target notes each table in the transaction that loads it.
     A task that was killed, on whichever side, is finished by running it again. Tables that were
     seeded once are never touched again.
+  - A table that dominates the database can be copied in parts, see O(split_above). Until it is
+    proven, readers of the target see some of its rows, and the ledger calls it C(copying). When the
+    task is run again after it was killed, such a table is emptied first, by TRUNCATE, or by DELETE
+    where foreign keys of other tables point at it. Write nothing into it on the target before.
   - Larger tables are loaded without maintaining their indexes, which are built right afterwards
     by several processes. Materialized views are refreshed and statistics gathered at the end.
 author:
@@ -59,6 +63,19 @@ options:
     type: int
   rate_limit:
     description: Bytes per second to read from the source at most. V(0) is no limit.
+    type: int
+    default: 0
+  split_above:
+    description:
+      - Tables of more bytes than this, without indexes, are copied in parts by several workers.
+      - V(0) splits a table only where it pays, which is with at least three workers, and a table
+        that has 512 MB or more and is larger than a worker's share of everything to be copied.
+      - V(-1) splits none.
+      - Parts have 256 MB or O(split_above) bytes at least, and there are at most four per worker.
+        They are written side by side, so neighbours on the source may be apart on the target.
+      - Never split are tables of a source older than PostgreSQL 14, with one worker, with triggers
+        that are enabled ALWAYS or as REPLICA, and those whose indexes are dropped because of
+        O(index_mode).
     type: int
     default: 0
   index_mode:
@@ -171,6 +188,7 @@ tables:
     format: {description: Format of COPY (binary or text)., type: str}
     reason: {description: Why text was needed., type: str}
     index_mode: {description: How the indexes were treated., type: str}
+    parts: {description: In how many parts the table was copied., type: int}
 totals:
   description: Sums over RV(tables), and how the whole went.
   returned: success
@@ -220,6 +238,7 @@ def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
             require_triggers=params["require_triggers"],
             workers=params["workers"] or 0,
             rate_limit=params["rate_limit"],
+            split_above=params["split_above"],
             index_mode=params["index_mode"],
             maintenance_work_mem=params["maintenance_work_mem"],
             lz4=params["toast_compression"] == "lz4",
@@ -270,6 +289,7 @@ def main() -> None:
             "require_triggers": {"type": "bool", "default": True},
             "workers": {"type": "int"},
             "rate_limit": {"type": "int", "default": 0},
+            "split_above": {"type": "int", "default": 0},
             "index_mode": {
                 "type": "str",
                 "choices": ["auto", "catalog", "recreate", "keep"],

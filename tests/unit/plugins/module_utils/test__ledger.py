@@ -6,6 +6,7 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import (
     COPIED,
+    COPYING,
     SEEDED,
     Entry,
     vouches,
@@ -38,9 +39,10 @@ def entry(name, state=SEEDED):
         ([entry(ORDERS), entry(ITEMS), entry(TableName("public", "other"), COPIED)], True),
         ([entry(ORDERS)], False),
         ([entry(ORDERS), entry(ITEMS, COPIED)], False),
+        ([entry(ORDERS), entry(ITEMS, COPYING)], False),
         ([], False),
     ],
-    ids=["all", "more", "one is missing", "indexes are missing", "none"],
+    ids=["all", "more", "one is missing", "indexes are missing", "half copied", "none"],
 )
 def test_a_ledger_vouches_for_what_is_seeded_to_the_end(found, expected):
     assert vouches({one.name: one for one in found}, [ORDERS, ITEMS]) is expected

@@ -101,6 +101,18 @@ class TestJob:
         assert [i.name.name for i in made.rebuild] == ["left"]
         assert not made.defer
 
+    def test_what_is_half_copied_gets_its_indexes_back_only_after_the_load(self):
+        left, kept = index("left", valid=False), index("kept", "gin")
+        made = plan.make_job(
+            table(size=MB),
+            table(),
+            ("binary", ""),
+            plan.TableState(half=True),
+            (left, kept),
+            plan.CATALOG,
+        )
+        assert (made.defer, made.rebuild) == ((left,), ())
+
     def test_generated_columns_are_left_out(self):
         columns = [Column("a", "text", True), Column("g", "text", False, generated="s")]
         made = plan.make_job(
@@ -111,6 +123,66 @@ class TestJob:
     def test_a_table_with_dead_rows_is_loaded_alone(self):
         assert job(target_bytes=8192).small
         assert not job(target_bytes=MB).small
+
+
+class TestSplit:
+    PAGES = 400_000
+
+    def split(self, *jobs, workers=4, above=0, version=150000, pages=PAGES):
+        made = plan.split(jobs, {1: pages}, workers, above, version)
+        assert [(j.name, j.source) for j in made] == [(j.name, j.source) for j in jobs]
+        return [len(j.parts) for j in made]
+
+    def test_a_table_that_dominates(self):
+        assert self.split(job("a", 3000 * MB), job("b", 900 * MB)) == [11, 0]
+
+    def test_at_most_four_parts_per_worker(self):
+        assert self.split(job("a", 90_000 * MB), workers=3) == [12]
+
+    @pytest.mark.parametrize(
+        ("size", "rest", "expected"),
+        [(512, 0, 2), (511, 0, 0), (1000, 2900, 3), (1000, 3001, 0)],
+        ids=["large enough", "too small", "more than a share", "less than a share"],
+    )
+    def test_what_is_worth_it(self, size, rest, expected):
+        others = [job(f"t{i}", rest * MB // 20) for i in range(20)]
+        assert self.split(job("a", size * MB), *others)[0] == expected
+
+    @pytest.mark.parametrize("options", [{"workers": 2}, {"version": 130020}, {"above": -1}])
+    def test_not_by_default(self, options):
+        assert self.split(job("a", 9000 * MB), **options) == [0]
+
+    @pytest.mark.parametrize(
+        ("size", "above", "expected"),
+        [(40, MB, 12), (40, 40 * MB - 1, 2), (40, 40 * MB, 0), (4000, 3000 * MB, 12)],
+    )
+    def test_a_threshold_of_the_user(self, size, above, expected):
+        assert self.split(job("a", size * MB), workers=3, above=above) == [expected]
+
+    def test_a_threshold_needs_two_workers_and_ranges(self):
+        assert self.split(job("a", 9 * MB), workers=2, above=1) == [8]
+        assert self.split(job("a", 9 * MB), workers=1, above=1) == [0]
+        assert self.split(job("a", 9 * MB), version=130020, above=1) == [0]
+        assert self.split(job("a", 9 * MB), pages=1, above=1) == [0]
+
+    def test_not_with_locks_that_keep_others_out(self):
+        watched = job("a", 900 * MB, always_triggers=(("t", "A"),))
+        recreated = dataclasses.replace(job("a", 900 * MB), recreate=(index(),))
+        assert self.split(watched, recreated, above=MB) == [0, 0]
+
+    def test_a_small_table_in_parts_is_in_no_batch(self):
+        (made,) = plan.split([job("a", 9000)], {1: 2}, 2, 1, 150000)
+        assert made.parts == ((0, 1), (1, None))
+        assert not made.small
+
+    @pytest.mark.parametrize(("pages", "count"), [(2, 2), (7, 3), (10, 4), (1000, 7), (3, 12)])
+    def test_ranges_cover_everything_once(self, pages, count):
+        parts = plan.ranges(pages, count)
+        assert 2 <= len(parts) <= count
+        assert parts[0][0] == 0
+        assert [end for _first, end in parts] == [*(first for first, _end in parts[1:]), None]
+        assert all(first < end for first, end in parts[:-1])
+        assert parts[-1][0] < pages
 
 
 class TestBatches:
@@ -175,6 +247,10 @@ class TestCheck:
         ):
             assert part in message
         assert "\n" not in message
+
+    def test_rows_of_a_copy_in_parts_are_no_rows_of_others(self):
+        states = {TableName("public", "a"): plan.TableState(has_rows=True, half=True)}
+        self.check([table("a")], [table("a")], states)
 
     def test_triggers_are_needed_on_both_sides_unless_waived(self):
         states = {TableName("public", "a"): plan.TableState(target_queues=False)}
