@@ -123,12 +123,14 @@ class Plan:
     """What is to be done, from the state of both servers.
 
     :param selected: tables of the source that take part.
+    :param entries: what the ledger said.
     :param jobs: those to copy.
     :param unfinished: copied by a killed run, with the indexes that are still to be built.
     :param complete: the last run came to its end.
     """
 
     selected: list[Table]
+    entries: dict[TableName, _ledger.Entry]
     jobs: list[Job]
     unfinished: list[tuple[TableName, list[_seed_plan.IndexFacts]]]
     complete: bool
@@ -256,6 +258,7 @@ class Seeder:
         todo = [table for table in selected if table.name not in known]
         plan = Plan(
             selected=selected,
+            entries=entries,
             jobs=[],
             unfinished=self._unfinished(target, selected, entries, there),
             complete=target is not None and _ledger.is_complete(target),
@@ -425,6 +428,7 @@ class Seeder:
             target = stack.enter_context(self._connect(self._target_info))
             self._connected = True
             self._sign(source, target)
+            plan = None
             if not self._outcome.changed:
                 # A look without the lock, so that a run with nothing to do writes nothing.
                 plan = self._plan(source, target)
@@ -437,7 +441,9 @@ class Seeder:
             self._lock(target)
             self._end_orphans(source)
             self._end_orphans(target)
-            plan = self._plan(source, target)
+            # With the ledger as it was, no other seed came in between.
+            if plan is None or _ledger.entries(target) != plan.entries:
+                plan = self._plan(source, target)
             self._outcome.changed = True
             if self._queued is None:
                 self._queued = _seed_facts.queued_rows(source)
@@ -447,8 +453,9 @@ class Seeder:
             if failures.later or failures.for_good:
                 return False
             round_.refresh()
-            round_.analyze_parents()
-            self._verify(source, target, plan)
+            there = read_tables(target, sizes=False)
+            round_.analyze_parents(there)
+            self._verify(source, there, plan)
             self._outcome.queued_rows = max(0, _seed_facts.queued_rows(source) - self._queued)
             _ledger.finish_run(target, round_.run)
             self._progress.phase = "finished"
@@ -512,9 +519,9 @@ class Seeder:
             self._check_wanted()
             time.sleep(0.2)
 
-    def _verify(self, source: _pg.Session, target: _pg.Session, plan: Plan) -> None:
+    def _verify(self, source: _pg.Session, targets: t.Sequence[Table], plan: Plan) -> None:
         """The target's tables must have exactly the source's indexes, all of them valid."""
-        there = {table.name: table for table in read_tables(target, sizes=False)}
+        there = {table.name: table for table in targets}
         here = {table.name: table for table in read_tables(source, sizes=False)}
         for table in plan.selected:
             if table.name not in here or table.name not in there:
@@ -653,10 +660,13 @@ class _Round:
         self._work()
         self._release_snapshot()
 
-    def analyze_parents(self) -> None:
-        """Gather the statistics of partitioned tables, which nothing else ever does."""
+    def analyze_parents(self, there: t.Sequence[Table]) -> None:
+        """Gather the statistics of partitioned tables, which nothing else ever does.
+
+        :param there: the target's tables.
+        """
         seeded = self._seeder._done
-        for table in read_tables(self._target, sizes=False):
+        for table in there:
             if seeded and table.kind == "p" and not table.is_partition:
                 self._builds.append(
                     {"do": "analyze", "schema": table.name.schema, "name": table.name.name}

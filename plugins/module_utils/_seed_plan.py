@@ -29,6 +29,8 @@ SMALL = 1 << 20
 # Small tables share transactions of at most so many bytes and so many tables.
 BATCH_BYTES = 16 << 20
 BATCH_TABLES = 200
+# So many batches for each worker: they do not take equally long, and the last one is waited for.
+_ROUNDS = 4
 # A part of a table has at least so many bytes: some seconds of work, beside which its transaction
 # costs nothing; and a smaller table keeps one worker busy for seconds only.
 PART_BYTES = 256 << 20
@@ -359,7 +361,7 @@ def batches(jobs: t.Sequence[Job], workers: int) -> list[list[Job]]:
     big = sorted((job for job in jobs if not job.small), key=lambda j: (-j.source.bytes, j.name))
     small = sorted((job for job in jobs if job.small), key=lambda j: (-j.source.bytes, j.name))
     result = [[job] for job in big]
-    limit = max(1, min(BATCH_TABLES, -(-len(small) // max(1, workers))))
+    limit = max(1, min(BATCH_TABLES, -(-len(small) // (_ROUNDS * max(1, workers)))))
     batch: list[Job] = []
     size = 0
     for job in small:

@@ -48,6 +48,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import
 CHUNK = 256 << 10
 _CHUNKS = 16
 
+# Tables whose sums one statement takes: the time to plan it grows faster than their number.
+_UNION = 50
+
 # How a task can fail.
 LOCKED = "locked"  # a lock on the source was not to be had in time; try later
 MOVED = "moved"  # truncated or rewritten since the snapshot; needs a new one
@@ -419,10 +422,10 @@ def sums(
     source: bool,
     part: Part | None = None,
 ) -> dict[int, tuple[int, str]]:
-    """Count and sum of row hashes of several tables, or of a part of one, in one round trip."""
+    """Count and sum of row hashes of several tables, or of a part of one."""
     sql = _pg.sql
     settings = worker.settings
-    statement = sql.SQL(" UNION ALL ").join(
+    lines = [
         sql.SQL("SELECT {} AS job, s.rows, s.hash FROM ({}{}) AS s").format(
             sql.Literal(number),
             _rowhash.aggregate(
@@ -435,10 +438,14 @@ def sums(
             sql.SQL("") if part is None else _within(part),
         )
         for number, table in tables
-    )
+    ]
     # Text of reg* types depends on search_path, and on the target the load needs the database's.
     path = sql.SQL("SET search_path TO pg_catalog; ")
-    return {row["job"]: (row["rows"], row["hash"]) for row in session.rows(path + statement)}
+    found = {}
+    for start in range(0, len(lines), _UNION):
+        statement = path + sql.SQL(" UNION ALL ").join(lines[start : start + _UNION])
+        found.update({row["job"]: (row["rows"], row["hash"]) for row in session.rows(statement)})
+    return found
 
 
 class Worker:

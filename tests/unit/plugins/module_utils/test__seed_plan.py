@@ -190,13 +190,17 @@ class TestBatches:
         return [[j.name.name for j in batch] for batch in batches]
 
     def test_largest_first_then_small_ones_together(self):
-        jobs = [job("s1", 10), job("b1", 2 * MB), job("s2", 20), job("b2", 9 * MB), job("s3", 5)]
-        assert self.names(plan.batches(jobs, 2)) == [["b2"], ["b1"], ["s2", "s1"], ["s3"]]
+        small = [job(f"s{number}", 100 - number) for number in range(10)]
+        jobs = [*reversed(small), job("b1", 2 * MB), job("b2", 9 * MB)]
+        pairs = [[f"s{number}", f"s{number + 1}"] for number in range(0, 10, 2)]
+        assert self.names(plan.batches(jobs, 2)) == [["b2"], ["b1"], *pairs]
 
     def test_limits_of_a_batch(self):
-        jobs = [job(f"t{i:04}", 100) for i in range(1000)]
+        jobs = [job(f"t{i:04}", 100) for i in range(2000)]
         sizes = [len(batch) for batch in plan.batches(jobs, 2)]
-        assert sizes == [plan.BATCH_TABLES] * 5
+        assert sizes == [plan.BATCH_TABLES] * 10
+        # Enough of them that no worker waits long for the last.
+        assert len(plan.batches(jobs[:80], 2)) == 8
         jobs = [job(f"t{i:04}", MB - 1) for i in range(40)]
         assert [len(batch) for batch in plan.batches(jobs, 1)] == [16, 16, 8]
 
