@@ -201,8 +201,8 @@ class TestBatches:
         assert sizes == [plan.BATCH_TABLES] * 10
         # Enough of them that no worker waits long for the last.
         assert len(plan.batches(jobs[:80], 2)) == 8
-        jobs = [job(f"t{i:04}", MB - 1) for i in range(40)]
-        assert [len(batch) for batch in plan.batches(jobs, 1)] == [16, 16, 8]
+        jobs = [job(f"t{i:04}", MB - 1) for i in range(80)]
+        assert [len(batch) for batch in plan.batches(jobs, 1)] == [16] * 5
 
     def test_every_table_once(self):
         jobs = [job(f"t{i:04}", i * 9000) for i in range(333)]
