@@ -19,6 +19,8 @@ from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
 class ActionModule(LiveAction):
     """Runs the module data_seed with a live display."""
 
+    looks_first = True
+
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line on how far the seed is."""
         current = state["current"] if detailed else names(state["current"])
