@@ -18,6 +18,8 @@ import typing as t
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 IMAGE = "multimaster/postgresql:bookworm"
+# With Debian's 64 "bucardo add sync" fails: its one transaction creates the objects of all tables.
+LOCKS = ("max_locks_per_transaction = 256",)
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install"
 
 

@@ -33,9 +33,6 @@ SUPERUSER, BUCARDO = "bench-superuser", "bench-bucardo"
 # Seconds within which a row written on one side has to be on the other.
 ARRIVAL = 60
 
-# With Debian's 64 the plain procedure fails: its one transaction creates the objects of all tables.
-LOCKS = ("max_locks_per_transaction = 256",)
-
 SCHEMA = """
 SELECT format('CREATE TABLE small_%1$s (id serial PRIMARY KEY, name text NOT NULL, number int);
                CREATE INDEX ON small_%1$s (number);
@@ -102,7 +99,7 @@ class Pair(servers.Servers):
         """Servers that ask for passwords, as they should; the origin holds the database."""
         for host in self.hosts:
             self.sql(host, f"ALTER ROLE postgres PASSWORD '{quoted(SUPERUSER)}'", "postgres")
-            self.configure(host, LOCKS, auth="scram-sha-256")
+            self.configure(host, servers.LOCKS, auth="scram-sha-256")
         self.sql(ORIGIN, "CREATE DATABASE app", "postgres")
         self.sql(ORIGIN, SCHEMA.format(tables=tables))
 

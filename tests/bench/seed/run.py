@@ -35,7 +35,6 @@ import servers
 
 SOURCE, TARGET = "here", "there"
 TUNED = ("shared_buffers = 1GB", "max_wal_size = 8GB", "maintenance_work_mem = 256MB")
-CASES = ("default-mixed", "tuned-mixed", "default-dominating", "default-small")
 # Megabytes that the processes of a seed may take together.
 MEMORY = 100.0
 
@@ -56,9 +55,10 @@ SCRIPTS = {
     BOUND: "python3 /bench/bound.py load",
 }
 WAYS = {
-    "mixed": (PLAIN, PARALLEL, PGCOPYDB, OURS, UNPROVEN, BOUND),
-    "dominating": (PLAIN, OURS, BOUND),
-    "small": (PLAIN, PGCOPYDB, OURS),
+    "default-mixed": (PLAIN, PARALLEL, PGCOPYDB, OURS, UNPROVEN, BOUND),
+    "tuned-mixed": (PLAIN, OURS, UNPROVEN, BOUND),
+    "default-dominating": (PLAIN, OURS, BOUND),
+    "default-small": (PLAIN, PGCOPYDB, OURS, BOUND),
 }
 
 ACCOUNTS = """
@@ -177,7 +177,7 @@ class Bench(servers.Servers):
         settings, _dash, data = name.partition("-")
         size = self.prepare(settings, data, options.scale, options.small_tables)
         print(f"{name}: {size}, {os.cpu_count()} processors", flush=True)
-        ways = [way for way in WAYS[data] if way != PGCOPYDB or self.pgcopydb]
+        ways = [way for way in WAYS[name] if way != PGCOPYDB or self.pgcopydb]
         found.update(size=size, seconds={way: [] for way in ways})
         found.update(pgcopydb_part=[], memory=0.0)
         if BOUND in ways:
@@ -243,7 +243,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=int, default=30, help="100,000 accounts each")
     parser.add_argument("--small-tables", type=int, default=1000)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="+", choices=WAYS, default=list(WAYS))
     options = parser.parse_args()
     if options.small:
         options.rounds, options.scale, options.small_tables = 1, 1, 20

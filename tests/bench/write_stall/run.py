@@ -50,6 +50,7 @@ class Bench(servers.Servers):
         if not self.install(BUCARDO_HOST, "bucardo"):
             raise RuntimeError("the package bucardo cannot be installed")
         for name in self.hosts:
+            self.configure(name, servers.LOCKS)
             self.sql(name, "CREATE ROLE bucardo SUPERUSER LOGIN", "postgres")
         self.copy_collection(BUCARDO_HOST, "/bench/collections")
         for script in ("enrol.py", "delay_proxy.py"):
