@@ -14,11 +14,12 @@ natively, and every other value through its text, under pinned session settings.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Column, Table
 
 if t.TYPE_CHECKING:
     from psycopg2.sql import Composable
@@ -60,8 +61,11 @@ _NATIVE = frozenset(
         "varchar",
     }
 )
+# Types that belong to them where the column says how long, or with how many decimals: only then
+# have equal values one form. Their hashes ignore trailing blanks, and zeros after the point.
+_NATIVE_WITH_LENGTH = re.compile(r"(?P<bpchar>character\(\d+\))|(?P<numeric>numeric\(\d+,-?\d+\))")
 # Hashed as bytes: a nondeterministic collation would make different strings equal.
-_STRINGS = frozenset({"name", "text", "varchar"})
+_STRINGS = frozenset({"bpchar", "name", "text", "varchar"})
 # The first OID that CREATE TYPE can get (FirstNormalObjectId).
 _FIRST_USER_OID = 16384
 # hash_record_extended came with 14.
@@ -98,10 +102,11 @@ class Types:
             oid = self.domains[oid]
         return self.builtin.get(oid, "")
 
-    def native_name(self, oid: int) -> str:
+    def native_name(self, column: Column) -> str:
         """Name of the type by which a column is hashed natively, "" when it goes through text."""
-        name = self.builtin_name(oid)
-        return name if name in _NATIVE else ""
+        name = self.builtin_name(column.type_oid)
+        sized = _NATIVE_WITH_LENGTH.fullmatch(column.type)
+        return name if name in _NATIVE or (sized and sized.lastgroup == name) else ""
 
 
 def pin_session(session: _pg.Session) -> None:
@@ -167,7 +172,7 @@ def row_expression(
         ).format(row)
     values = []
     for column in columns:
-        native = "" if column.name in as_text else types.native_name(column.type_oid)
+        native = "" if column.name in as_text else types.native_name(column)
         value: Composable = sql.Identifier(column.name)
         if not native:
             value = _text(value, types.builtin_name(column.type_oid))
@@ -175,7 +180,7 @@ def row_expression(
             value = sql.SQL("CAST({} AS pg_catalog.{})").format(value, sql.Identifier(native))
         if not native or native in _STRINGS:
             form = "pg_catalog.convert_to({}, 'UTF8')" if method.utf8 else '({} COLLATE "C")'
-            if method.utf8 and native == "name":
+            if method.utf8 and native in ("bpchar", "name"):
                 form = "pg_catalog.convert_to(CAST({} AS pg_catalog.text), 'UTF8')"
             value = sql.SQL(form).format(value)
         values.append(value)
@@ -218,7 +223,10 @@ def columns_as_text(sides: t.Sequence[tuple[Table, Types]]) -> frozenset[str]:
     kinds: dict[str, set[str]] = {}
     for table, types in sides:
         for column in table.columns:
-            kinds.setdefault(column.name, set()).add(types.native_name(column.type_oid))
+            native = types.native_name(column)
+            # The number of decimals decides which values are equal.
+            kind = column.type if native in ("bpchar", "numeric") else native
+            kinds.setdefault(column.name, set()).add(kind)
     return frozenset(name for name, found in kinds.items() if len(found) > 1)
 
 
@@ -248,6 +256,9 @@ _NATIVE_SAMPLES = (
     "'2024-02-29 12:34:56.789+00'::timestamptz",
     "'123e4567-e89b-12d3-a456-426614174000'::uuid",
     "'x'::varchar COLLATE \"C\"",
+    "'x y  '::character(7) COLLATE \"C\"",
+    "1234567890.1200::numeric(14,4)",
+    "'NaN'::numeric(5,2)",
     "NULL::int4",
 )
 

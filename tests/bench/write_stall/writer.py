@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import collections
 import json
+import pathlib
 import random
 import signal
 import sys
@@ -23,11 +24,13 @@ import psycopg2
 # Seconds between two looks.
 INTERVAL = 0.05
 WAITS = """
-SELECT COALESCE(wait_event_type || ':' || wait_event, 'processor') FROM pg_stat_activity
+SELECT pid, wait_event_type || ':' || wait_event FROM pg_stat_activity
  WHERE application_name = 'write_stall writer' AND state = 'active'
    AND clock_timestamp() - query_start > interval '100 ms'
 """
 
+# By process id, nanoseconds spent ready to run but not running.
+_waited: dict[int, int] = {}
 ended = threading.Event()
 failures: list[str] = []
 
@@ -67,7 +70,20 @@ def watch(waits: collections.Counter[str]) -> None:
     with connection.cursor() as cursor:
         while not ended.wait(INTERVAL):
             cursor.execute(WAITS)
-            waits.update(row[0] for row in cursor.fetchall())
+            waits.update(event or state_of(pid) for pid, event in cursor.fetchall())
+
+
+def state_of(pid: int) -> str:
+    """What the kernel says of a backend that waits for nothing that PostgreSQL knows."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        waited = int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return "gone"
+    # Since the last look: whether it was ready to run all the time, and nobody let it.
+    starved = waited - _waited.get(pid, waited) > INTERVAL * 0.5e9
+    _waited[pid] = waited
+    return f"state {fields[0]}" + (", no processor" if starved else "")
 
 
 def main() -> int:
