@@ -255,7 +255,8 @@ def figures_of(results: list[dict[str, t.Any]]) -> list[servers.Figure]:
         lines.append(
             servers.Figure(
                 "write_stall",
-                f"{case}: longest write, {tables} tables{words}",
+                f"{case}: longest write, {tables} tables{words}"
+                f" (writers alone {ours['longest_alone_ms']} ms)",
                 other and other["longest_ms"],
                 ours["longest_ms"],
                 "ms",
