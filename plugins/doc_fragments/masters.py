@@ -89,6 +89,6 @@ requirements:
 class ModuleDocFragment:
     """Options of C(_args.masters_option) and C(_args.master_option)."""
 
-    DOCUMENTATION = "options:" + _several("masters") + _REQUIREMENTS
-    SOURCE_AND_TARGET = "options:" + _one("source") + _one("target") + _REQUIREMENTS
-    SOURCE_AND_TARGETS = "options:" + _one("source") + _several("targets") + _REQUIREMENTS
+    DOCUMENTATION: str = "options:" + _several("masters") + _REQUIREMENTS
+    SOURCE_AND_TARGET: str = "options:" + _one("source") + _one("target") + _REQUIREMENTS
+    SOURCE_AND_TARGETS: str = "options:" + _one("source") + _several("targets") + _REQUIREMENTS

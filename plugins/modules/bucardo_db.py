@@ -37,8 +37,7 @@ options:
       - All masters at once, instead of O(name), O(host), O(port), O(dbname), O(service) and
         O(conn), which follow from how the masters are reached. The role to log in as, its password
         and its certificate do not, see O(user) and O(password).
-    type: list
-    elements: dict
+    required: false
   state:
     description:
       - V(absent) is refused while a sync uses a group that holds the database, and while Bucardo

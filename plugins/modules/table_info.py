@@ -32,6 +32,7 @@ options:
       - Masters to look at as well. Those for which the ledger of M(multimaster.bucardo.data_seed)
         does not vouch for every selected table are returned as RV(unseeded).
     required: false
+    default: []
   tables:
     description:
       - Which tables take part. Shell-like patterns match C(schema.table) without quotes; a name
