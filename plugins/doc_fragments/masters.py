@@ -4,83 +4,51 @@
 
 """Documentation of the options that describe masters: C(masters), C(source), C(target), C(targets).
 
-A module adds the description of the option itself, and C(required) where it is not.
+Each holds the login options of C(connection.py), and so does C(control). A module adds the
+description of the option itself, and C(required) where it is not.
 """
 
 from __future__ import annotations
 
-_MASTER = r"""
-      name:
-        description: Bucardo's name of the database, letters, digits and underscores.
-        type: str
-        required: true
-      origin:
-        description: Whether this is the live database that the others were copied from.
-        type: bool
-        default: false
-      maintenance_db:
-        description: Database of the server to connect to where O(@login_db) does not exist yet.
-        type: str
-        default: postgres
-      login_host:
-        description:
-          - Host name, address or socket directory of the server.
-          - What is left out is decided by libpq, so a service file, a password file and the
-            environment variables of PostgreSQL keep working.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as, as a rule a superuser.
-        type: str
-      login_password:
-        description: Password of O(@login_user). It is never passed on a command line.
-        type: str
-      login_db:
-        description: The replicated database.
-        type: str
-      login_unix_socket:
-        description:
-          - Directory of the Unix socket, used when O(@login_host) is empty or C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
+import textwrap
+
+from ansible_collections.multimaster.bucardo.plugins.doc_fragments import connection
+
+_LOGIN = connection.ModuleDocFragment.DOCUMENTATION.partition("options:\n")[2]
+_LOGIN = _LOGIN.partition("requirements:")[0]
+_MASTER = """\
+  name:
+    description: Bucardo's name of the database, letters, digits and underscores.
+    type: str
+    required: true
+  origin:
+    description: Whether this is the live database that the others were copied from.
+    type: bool
+    default: false
+  maintenance_db:
+    description: Database of the server to connect to where O(login_db) does not exist yet.
+    type: str
+    default: postgres
 """
 
 
+def _suboptions(text: str, prefix: str) -> str:
+    """Options of the top level, as those of another option."""
+    return "    suboptions:\n" + textwrap.indent(text.replace("O(", f"O({prefix}."), " " * 4)
+
+
 def _one(option: str) -> str:
-    return f"""
-  {option}:
-    type: dict
-    required: true
-    suboptions:{_MASTER.replace("@", f"{option}.")}"""
+    head = f"  {option}:\n    type: dict\n    required: true\n"
+    return head + _suboptions(_MASTER + _LOGIN, option)
 
 
 def _several(option: str) -> str:
-    return f"""
-  {option}:
-    type: list
-    elements: dict
-    required: true
-    suboptions:{_MASTER.replace("@", f"{option}[].")}"""
+    head = f"  {option}:\n    type: list\n    elements: dict\n    required: true\n"
+    return head + _suboptions(_MASTER + _LOGIN, f"{option}[]")
 
 
-_REQUIREMENTS = """
+_CONTROL = "  control:\n    type: dict\n" + _suboptions(_LOGIN, "control")
+_REQUIREMENTS = """\
 requirements:
   - psycopg2 >= 2.8
 """
@@ -89,6 +57,7 @@ requirements:
 class ModuleDocFragment:
     """Options of C(_args.masters_option) and C(_args.master_option)."""
 
-    DOCUMENTATION: str = "options:" + _several("masters") + _REQUIREMENTS
-    SOURCE_AND_TARGET: str = "options:" + _one("source") + _one("target") + _REQUIREMENTS
-    SOURCE_AND_TARGETS: str = "options:" + _one("source") + _several("targets") + _REQUIREMENTS
+    DOCUMENTATION: str = "options:\n" + _several("masters") + _REQUIREMENTS
+    CONTROL: str = "options:\n" + _CONTROL + _REQUIREMENTS
+    SOURCE_AND_TARGET: str = "options:\n" + _one("source") + _one("target") + _REQUIREMENTS
+    SOURCE_AND_TARGETS: str = "options:\n" + _one("source") + _several("targets") + _REQUIREMENTS

@@ -42,6 +42,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
     BUCARDO_SCHEMA,
     OWN_SCHEMA,
+    Column,
     Table,
     select,
 )
@@ -181,6 +182,14 @@ class Context:
         """The unique indexes of one of the origin's tables that Bucardo considers."""
         database = self.origin.database if self.origin else None
         return database.keys.get(table.name, ()) if database else ()
+
+    def key_columns(self) -> t.Iterator[tuple[Table, Column]]:
+        """Every column by which Bucardo identifies the rows of a selected table."""
+        for table in self.selected:
+            key = bucardo_key(self.keys(table))
+            for column in table.columns:
+                if key and column.name in key.columns:
+                    yield table, column
 
 
 def _matches(table: Table, pattern: str) -> bool:
@@ -1115,16 +1124,11 @@ def _base(type_: str) -> str:
     "Prefer a key of integer, uuid, text or a time.",
 )
 def _key_type(ctx: Context) -> t.Iterator[Hit]:
-    for table in ctx.selected:
-        key = bucardo_key(ctx.keys(table))
-        for column in table.columns:
-            base = _base(column.type)
-            if key and column.name in key.columns and base in _FRAGILE_KEY_TYPES:
-                yield Hit(
-                    str(table.name),
-                    ctx.origin_name,
-                    f"key column {column.name}: {column.type} {_FRAGILE_KEY_TYPES[base]}",
-                )
+    for table, column in ctx.key_columns():
+        why = _FRAGILE_KEY_TYPES.get(_base(column.type))
+        if why:
+            message = f"key column {column.name}: {column.type} {why}"
+            yield Hit(str(table.name), ctx.origin_name, message)
 
 
 @check(
@@ -1135,11 +1139,9 @@ def _key_type(ctx: Context) -> t.Iterator[Hit]:
     "Exclude the table, or give it a primary key of another type.",
 )
 def _key_citext(ctx: Context) -> t.Iterator[Hit]:
-    for table in ctx.selected:
-        key = bucardo_key(ctx.keys(table))
-        for column in table.columns:
-            if key and column.name in key.columns and _base(column.type) == "citext":
-                yield Hit(str(table.name), ctx.origin_name, f"key column {column.name}: citext")
+    for table, column in ctx.key_columns():
+        if _base(column.type) == "citext":
+            yield Hit(str(table.name), ctx.origin_name, f"key column {column.name}: citext")
 
 
 @check(

@@ -86,44 +86,6 @@ options:
         V(postgres) are tried.
       - Without this option nothing is known about the control database. Triggers of any other
         sync than O(sync) are then blockers.
-    type: dict
-    suboptions:
-      login_host:
-        description: Host name, address or socket directory of the server.
-        type: str
-      login_port:
-        description: Port of the server.
-        type: int
-      login_user:
-        description: Role to log in as.
-        type: str
-      login_password:
-        description: Password of O(control.login_user). It is never passed on a command line.
-        type: str
-      login_db:
-        description: Database to connect to.
-        type: str
-      login_unix_socket:
-        description:
-          - Directory of the Unix socket, used when O(control.login_host) is empty or
-            C(localhost).
-        type: str
-      ssl_mode:
-        description: libpq's C(sslmode).
-        type: str
-        choices: [allow, disable, prefer, require, verify-ca, verify-full]
-      ca_cert:
-        description: File with the certificate authority that signed the server's certificate.
-        type: path
-      ssl_cert:
-        description: File with the client's certificate.
-        type: path
-      ssl_key:
-        description: File with the client's private key.
-        type: path
-      connect_params:
-        description: Further libpq connection parameters, for example C(service) or C(passfile).
-        type: dict
   pg_bin_dir:
     description: Directory of C(pg_dump); the newest that is installed by default.
     type: path
@@ -145,6 +107,7 @@ options:
     default: true
 extends_documentation_fragment:
   - multimaster.bucardo.masters
+  - multimaster.bucardo.masters.control
 seealso:
   - module: multimaster.bucardo.table_info
 """
