@@ -58,6 +58,8 @@ class LiveAction(ActionBase):
     # Ask the module in check mode first whether there is anything to do: one step, where work in
     # the background costs many. Only for modules whose check is as thorough as their run.
     looks_first = False
+    # Where Ansible puts the module's file on the host.
+    _module_directory: str | None = None
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line of plain text for the module's state, "" for nothing to say."""
@@ -144,6 +146,7 @@ class LiveAction(ActionBase):
     ) -> dict[str, t.Any]:
         args = dict(self._task.args)
         job = None
+        ended = False
         try:
             try:
                 job = self._start({**args, "progress_dir": directory}, task_vars)
@@ -156,31 +159,48 @@ class LiveAction(ActionBase):
             if "ansible_job_id" not in job:
                 return job
             shown = self._watch(directory, job["results_file"], interval, args)
+            ended = True
+            self._remove_module()
             result = self._collect(job, task_vars)
             line = self.last_line(result, args) if shown and not result.get("failed") else ""
             if line:
                 display.display(line)
             return result
         finally:
-            self._clean_up(directory, (job or {}).get("results_file", ""))
+            results_file = job["results_file"] if job and "results_file" in job else ""
+            self._clean_up(directory, results_file, wait=not ended)
 
-    def _clean_up(self, directory: str, results_file: str) -> None:
-        """Withdraw the lease, and remove the files once the module has ended."""
-        place = shlex.quote(directory)
-        lines = [f"rm -f {place}/lease"]
-        if results_file:
-            results = shlex.quote(results_file)
-            # A module that stops without its lease still writes its result.
-            wait = (
-                f"i=0; while head -c 200 {results} | grep -q started && [ $i -lt 20 ];"
-                f" do sleep 0.5; i=$((i+1)); done; rm -rf {place} {results}"
-            )
-            lines.append(f"(nohup sh -c {shlex.quote(wait)} >/dev/null 2>&1 &)")
-        else:
-            lines.append(f"rm -rf {place}")
-        self._quietly("; ".join(lines))
+    def _clean_up(self, directory: str, results_file: str, wait: bool) -> None:
+        """Remove the files; first withdraw the lease and wait for the module's end if need be."""
+        remove = shlex.join(["rm", "-rf", directory, *([results_file] if results_file else [])])
+        if not (wait and results_file):
+            self._quietly(remove)
+            return
+        # A module that stops without its lease still writes its result.
+        waiting = (
+            f"i=0; while head -c 200 {shlex.quote(results_file)} | grep -q started"
+            f" && [ $i -lt 20 ]; do sleep 0.5; i=$((i+1)); done; {remove}"
+        )
+        self._quietly(
+            f"rm -f {shlex.quote(directory)}/lease;"
+            f" (nohup sh -c {shlex.quote(waiting)} >/dev/null 2>&1 &)"
+        )
+
+    def _remove_module(self) -> None:
+        """Remove the file of a module that has ended at once, since it holds the passwords.
+
+        The wrapper would do it up to five seconds later, and can't in a directory that belongs to
+        the user that logged in when the module ran as another one.
+        """
+        self._cleanup_remote_tmp = True
+        with contextlib.suppress(Exception):
+            self._remove_tmp_path(self._module_directory)
 
     def _start(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        # Made here, since Ansible forgets its name once the job runs.
+        if self._connection._shell.tmpdir is None:
+            self._make_tmp_path()
+        self._module_directory = self._connection._shell.tmpdir
         before = self._task.async_val
         self._task.async_val = _NO_LIMIT
         try:

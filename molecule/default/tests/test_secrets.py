@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+
 import pytest
 
 # Parts of the passwords that survive every kind of quoting.
@@ -34,3 +37,18 @@ def test_only_their_owner_reads_files_with_passwords(here, there, needle):
 
 def test_the_control_database_holds_no_password(there):
     assert there.value("SELECT count(*) FROM bucardo.db WHERE dbpass <> ''", "bucardo") == "0"
+
+
+def test_a_module_in_background_leaves_no_file(there):
+    """Its file holds its options, and Ansible's own wrapper lets it lie for some seconds."""
+    done = subprocess.run(
+        ["ansible", "bucardo", "--inventory", os.environ["MOLECULE_INVENTORY_FILE"]]
+        + ["--become", "--become-user=bucardo"]
+        + ["--module-name=multimaster.bucardo.bucardo_kick", "--args=name=multimaster"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = there.host.run("find /tmp /var/tmp -name '*.py' -o -name 'multimaster.*'")
+    assert found.stdout == ""
