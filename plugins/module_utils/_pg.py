@@ -202,18 +202,20 @@ class Session:
         )
 
 
-def connect_if_exists(conninfo: ConnInfo, maintenance_db: str) -> Session | None:
+def connect_if_exists(
+    conninfo: ConnInfo, maintenance_db: str, connect: t.Callable[[ConnInfo], Session] = Session
+) -> Session | None:
     """A session, None when the server has no database of that name.
 
     :param maintenance_db: a database of the server that exists in any case.
     """
     try:
-        return Session(conninfo)
+        return connect(conninfo)
     except ConnectionFailed:
         # The text is in the server's language: ask the server itself.
         if not conninfo.dbname:
             raise
-        with Session(conninfo.database(maintenance_db)) as server:
+        with connect(conninfo.database(maintenance_db)) as server:
             if server.value(
                 "SELECT 1 FROM pg_catalog.pg_database WHERE datname = %s", (conninfo.dbname,)
             ):

@@ -209,7 +209,7 @@ class Seeder:
         """What C(run) would do. Reads only."""
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(self._connect(self._source_info))
-            target = self._connect_if_exists()
+            target = _pg.connect_if_exists(self._target_info, self._maintenance_db, self._connect)
             if target is not None:
                 stack.enter_context(target)
             plan = self._plan(source, target, dry=True)
@@ -223,22 +223,6 @@ class Seeder:
         session = _seed_worker.connect(conninfo, self._name)
         _rowhash.pin_session(session)
         return session
-
-    def _connect_if_exists(self) -> _pg.Session | None:
-        try:
-            return self._connect(self._target_info)
-        except ConnectionFailed:
-            name = self._target_info.dbname
-            if not name:
-                raise
-            with self._connect(self._target_info.database(self._maintenance_db)) as server:
-                exists = server.value(
-                    "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_database WHERE datname = %s)",
-                    (name,),
-                )
-            if exists:
-                raise
-            return None
 
     def _plan(self, source: _pg.Session, target: _pg.Session | None, dry: bool = False) -> Plan:
         """Read both servers and decide.
@@ -581,6 +565,7 @@ class _Round:
         self._reported = 0.0
         self._noted = 0.0
         self._spawned = 0
+        self._spare_processors = (os.cpu_count() or 1) > seeder._workers
         jobs = plan.jobs
         self._progress.tables_total = len(jobs) + len(seeder._done)
         self._progress.bytes_total = sum(job.source.bytes for job in jobs) + sum(
@@ -747,7 +732,12 @@ class _Round:
             # Indexes first: their table is still in the server's memory. But one of several workers
             # always copies, or a long queue of indexes would keep the snapshot from being released.
             if self._builds and (copying or not self._copies or len(processes) == 1):
-                self._pool.give(process, self._builds.popleft())
+                task = self._builds.popleft()
+                # Helpers of an index build cost more processor time than they save; they are good
+                # where nothing else wants the processors.
+                waiting = bool(self._copies or self._builds)
+                task["parallel"] = self._spare_processors or not waiting
+                self._pool.give(process, task)
             elif self._copies:
                 self._pool.give(process, self._copies.popleft())
                 copying += 1

@@ -727,8 +727,13 @@ class Worker:
 
     def _task_index(self, task: Message) -> None:
         sql = _pg.sql
-        self.target().execute(
-            sql.SQL("REINDEX INDEX {}").format(sql.Identifier(task["schema"], task["name"]))
+        helpers = "RESET {}" if task["parallel"] else "SET {} TO 0"
+        _run_all(
+            self.target(),
+            [
+                sql.SQL(helpers).format(sql.Identifier("max_parallel_maintenance_workers")),
+                sql.SQL("REINDEX INDEX {}").format(sql.Identifier(task["schema"], task["name"])),
+            ],
         )
 
     def _task_finish(self, task: Message) -> None:

@@ -40,8 +40,10 @@ def connect(host: str) -> psycopg2.extensions.connection:
         host=host,
         user="postgres",
         dbname="app",
+        # As ours.
         options="-c session_replication_role=replica -c synchronous_commit=off"
-        " -c maintenance_work_mem=256MB",
+        " -c maintenance_work_mem=256MB -c max_parallel_maintenance_workers=0"
+        " -c default_toast_compression=lz4",
     )
     connection.autocommit = True
     return connection

@@ -43,6 +43,8 @@ REPLICA = "PGOPTIONS='-c session_replication_role=replica'"
 PARTS = "--data-only -N bucardo -N multimaster -d 'host=here dbname=app'"
 PLAIN, PARALLEL, PGCOPYDB = "pg_dump | psql", "pg_dump -j2, pg_restore -j2", "pgcopydb clone"
 OURS, UNPROVEN, BOUND = "ours", "ours, without proof", "bound"
+# What a DBA does after the plain procedure, and ours does itself.
+ANALYZED = f"{PLAIN}, ANALYZE"
 SCRIPTS = {
     PLAIN: f"pg_dump {PARTS} | {REPLICA} psql -q -X -v ON_ERROR_STOP=1"
     " -d 'host=there dbname=app' >/dev/null",
@@ -119,6 +121,8 @@ class Bench(servers.Servers):
         super().__init__("seed", image, (SOURCE, TARGET))
         self.expected = ""
         self.pgcopydb = False
+        # Seconds of the last plain procedure together with ANALYZE.
+        self.analyzed = 0.0
 
     def start(self) -> None:
         """The containers, and on the target what runs there."""
@@ -168,6 +172,9 @@ class Bench(servers.Servers):
         begun = time.monotonic()
         said = self.run(TARGET, f"{WORK}; {SCRIPTS[way]}")
         seconds = time.monotonic() - begun
+        if way == PLAIN:
+            self.sql(TARGET, "ANALYZE")
+            self.analyzed = time.monotonic() - begun
         if self.sql(TARGET, CHECK) != self.expected:
             raise RuntimeError(f"not the same rows and indexes after {way}: {said[-1000:]}")
         return seconds, said
@@ -178,7 +185,7 @@ class Bench(servers.Servers):
         size = self.prepare(settings, data, options.scale, options.small_tables)
         print(f"{name}: {size}, {os.cpu_count()} processors", flush=True)
         ways = [way for way in WAYS[name] if way != PGCOPYDB or self.pgcopydb]
-        found.update(size=size, seconds={way: [] for way in ways})
+        found.update(size=size, seconds={way: [] for way in [*ways, ANALYZED]})
         found.update(pgcopydb_part=[], memory=0.0)
         if BOUND in ways:
             # Untimed: the files that the bound is loaded from.
@@ -189,6 +196,8 @@ class Bench(servers.Servers):
                 seconds, said = self.measure(way)
                 found["seconds"][way].append(round(seconds, 2))
                 print(f"  round {number + 1}: {way}: {seconds:.2f} s", flush=True)
+                if way == PLAIN:
+                    found["seconds"][ANALYZED].append(round(self.analyzed, 2))
                 if way == PGCOPYDB:
                     part = PGCOPYDB_PART.search(said)
                     if part:
@@ -220,6 +229,7 @@ def figures_of(name: str, found: dict[str, t.Any]) -> list[servers.Figure]:
         lines.append(servers.Figure("seed", what, seconds, median[ours], "s", ratio, limit))
 
     line(PLAIN, median[PLAIN], 0.40 if name.endswith("small") else 0.35)
+    line(ANALYZED, median[ANALYZED], None)
     if PARALLEL in median:
         line(PARALLEL, median[PARALLEL], None)
     if PGCOPYDB in median:
