@@ -82,11 +82,12 @@ def watched(inventory, play, here, there, needles):
         seen: dict[str, dict] = {}
         stack.callback(lambda: seen.update({n: w.stop() for n, w in watchers.items()}))
         done = play("bootstrap", inventory, "-vvv", "--diff")
-        # As short as the shortest of ours; a watcher that misses it proves nothing.
+        # As short as the shortest of ours; a watcher that misses all of them proves nothing.
         sleep = "import time; time.sleep(0.1)"
-        subprocess.run(["python3", "-c", sleep, DECOY], check=True)
-        for master in (here, there):
-            master.host.run_expect([0], "python3 -c %s %s", sleep, DECOY)
+        for _decoy in range(3):
+            subprocess.run(["python3", "-c", sleep, DECOY], check=True)
+            for master in (here, there):
+                master.host.run_expect([0], "python3 -c %s %s", sleep, DECOY)
         time.sleep(0.2)
     return done, seen
 
