@@ -7,7 +7,7 @@
 
 C(bound.py unload) writes each table of the target into a file there. C(bound.py load) has the
 source send each table to /dev/null and the target load those files and build the indexes, by two
-processes, the largest table first.
+processes, the largest table first. C(bound.py prove) has both also hash every row.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ import multiprocessing
 import sys
 
 import psycopg2
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _master, _pg, _rowhash
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 
 WORKERS = 2
 # Bytes from which on building indexes afterwards is quicker, and of a transaction of small tables.
@@ -49,7 +52,19 @@ def connect(host: str) -> psycopg2.extensions.connection:
     return connection
 
 
-def work(queue: multiprocessing.Queue[list[str] | None]) -> None:
+def hashes() -> dict[str, str]:
+    """By table, the query for the sum of its row hashes."""
+    with _pg.Session(ConnInfo("here", {"host": "here", "user": "postgres", "dbname": "app"})) as s:
+        types = _rowhash.read_types(s)
+        return {
+            table.name.name: _rowhash.aggregate(table, types, _rowhash.Method()).as_string(
+                s.connection
+            )
+            for table in _master.read_tables(s, sizes=False)
+        }
+
+
+def work(queue: multiprocessing.Queue[list[str] | None], proofs: dict[str, str]) -> None:
     """Take tables until there are none; a list of several is a batch of small ones."""
     with connect("here").cursor() as source, connect("there").cursor() as target:
         while tables := queue.get():
@@ -66,13 +81,16 @@ def work(queue: multiprocessing.Queue[list[str] | None]) -> None:
             for table in tables:
                 source.execute(f"COPY {table} TO '/dev/null' (FORMAT binary)")
                 target.execute(f"COPY {table} FROM '{PLACE}/{table}' (FORMAT binary)")
+                for side in (source, target) if proofs else ():
+                    side.execute(proofs[table])
             target.execute("COMMIT")
             for index in indexes:
                 target.execute(f"REINDEX INDEX {index}")
 
 
 def main() -> None:
-    """Unload or load."""
+    """Unload, load, or load and prove."""
+    proofs = hashes() if sys.argv[1] == "prove" else {}
     with connect("there" if sys.argv[1] == "unload" else "here").cursor() as cursor:
         cursor.execute(TABLES)
         tables = cursor.fetchall()
@@ -96,7 +114,9 @@ def main() -> None:
         queue.put(batch)
     for _worker in range(WORKERS):
         queue.put(None)
-    workers = [multiprocessing.Process(target=work, args=(queue,)) for _worker in range(WORKERS)]
+    workers = [
+        multiprocessing.Process(target=work, args=(queue, proofs)) for _worker in range(WORKERS)
+    ]
     for worker in workers:
         worker.start()
     for worker in workers:
