@@ -117,6 +117,8 @@ def play(tmp_path_factory):
             if kept in os.environ:
                 environment[kept] = os.environ[kept]
         environment["ANSIBLE_NOCOLOR"] = "1"
+        # What modules were called with, which ansible-core 2.21 shows to those only who ask for it.
+        environment["ANSIBLE_INJECT_INVOCATION"] = "1"
         return subprocess.run(
             ["ansible-playbook", f"multimaster.bucardo.{name}", "--inventory", str(path), *options],
             cwd=tmp_path,
