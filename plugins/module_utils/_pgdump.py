@@ -129,16 +129,7 @@ class Tools:
         environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": ""}
         if conninfo is not None and conninfo.password:
             environment["PGPASSWORD"] = conninfo.password
-        try:
-            return subprocess.run(
-                argv,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-            )
-        except OSError as error:
-            raise CommandFailed(f"Cannot run {argv[0]}: {error.strerror}") from error
+        return _run(argv, environment)
 
 
 def find_tools(bin_dir: t.Optional[str] = None) -> Tools:
@@ -169,18 +160,25 @@ def find_tools(bin_dir: t.Optional[str] = None) -> Tools:
     )
 
 
-def _major(bin_dir: str) -> int:
-    argv = [os.path.join(bin_dir, "pg_dump"), "--version"]
+def _run(
+    argv: t.Sequence[str], environment: t.Mapping[str, str]
+) -> subprocess.CompletedProcess[bytes]:
     try:
-        done = subprocess.run(
+        # AnsibleModule.run_command exists in modules only, and is for text: this may be none.
+        return subprocess.run(  # pylint: disable=ansible-bad-function
             argv,
-            env={**os.environ, "LC_ALL": "C"},
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
         )
     except OSError as error:
         raise CommandFailed(f"Cannot run {argv[0]}: {error.strerror}") from error
+
+
+def _major(bin_dir: str) -> int:
+    argv = [os.path.join(bin_dir, "pg_dump"), "--version"]
+    done = _run(argv, {**os.environ, "LC_ALL": "C"})
     match = re.search(r"\(PostgreSQL\) (\d+)", _text(done.stdout))
     if not match:
         raise CommandFailed(f"{argv[0]} --version says {_text(done.stdout).strip()!r}")
