@@ -126,10 +126,8 @@ class Tools:
     def _start(
         self, argv: list[str], conninfo: t.Optional[ConnInfo]
     ) -> subprocess.CompletedProcess[bytes]:
-        environment = {**os.environ, "LC_ALL": "C", "LANGUAGE": ""}
-        if conninfo is not None and conninfo.password:
-            environment["PGPASSWORD"] = conninfo.password
-        return _run(argv, environment)
+        password = conninfo.password if conninfo is not None else None
+        return _run(argv, {"PGPASSWORD": password} if password else {})
 
 
 def find_tools(bin_dir: t.Optional[str] = None) -> Tools:
@@ -160,14 +158,12 @@ def find_tools(bin_dir: t.Optional[str] = None) -> Tools:
     )
 
 
-def _run(
-    argv: t.Sequence[str], environment: t.Mapping[str, str]
-) -> subprocess.CompletedProcess[bytes]:
+def _run(argv: t.Sequence[str], secrets: t.Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
     try:
         # AnsibleModule.run_command exists in modules only, and is for text: this may be none.
         return subprocess.run(  # pylint: disable=ansible-bad-function
             argv,
-            env=environment,
+            env={**os.environ, "LC_ALL": "C", "LANGUAGE": "", **secrets},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -178,7 +174,7 @@ def _run(
 
 def _major(bin_dir: str) -> int:
     argv = [os.path.join(bin_dir, "pg_dump"), "--version"]
-    done = _run(argv, {**os.environ, "LC_ALL": "C"})
+    done = _run(argv, {})
     match = re.search(r"\(PostgreSQL\) (\d+)", _text(done.stdout))
     if not match:
         raise CommandFailed(f"{argv[0]} --version says {_text(done.stdout).strip()!r}")

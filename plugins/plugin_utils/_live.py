@@ -167,8 +167,7 @@ class LiveAction(ActionBase):
                 display.display(line)
             return result
         finally:
-            results_file = job["results_file"] if job and "results_file" in job else ""
-            self._clean_up(directory, results_file, wait=not ended)
+            self._clean_up(directory, (job or {}).get("results_file", ""), wait=not ended)
 
     def _clean_up(self, directory: str, results_file: str, wait: bool) -> None:
         """Remove the files; first withdraw the lease and wait for the module's end if need be."""

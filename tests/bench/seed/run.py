@@ -241,6 +241,7 @@ def figures_of(name: str, found: dict[str, t.Any]) -> list[servers.Figure]:
             line(f"{PGCOPYDB}, data and indexes", part, 0.50)
     if BOUND in median:
         line(BOUND, median[BOUND], 1.25)
+    if BOUND_PROVEN in median:
         line(BOUND_PROVEN, median[BOUND_PROVEN], None)
     if UNPROVEN in median:
         line(PLAIN, median[PLAIN], None, UNPROVEN)
