@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup venv test lint sanity unit molecule demo demo-clean bench changelog lock build clean
+.PHONY: help setup venv test lint sanity unit live molecule demo demo-clean bench changelog lock build clean
 
 # The Python that .venv is made with (3.11 or newer).
 PYTHON ?= python3
@@ -39,6 +39,9 @@ sanity: venv ## ansible-test sanity
 
 unit: venv ## Unit tests (no server needed)
 	@tools/run-tests unit
+
+live: setup ## Tests on real servers and the real daemon, or one: make live TEST=bootstrap
+	@tools/run-tests $(if $(TEST),live-$(TEST),live)
 
 molecule: setup ## All Molecule scenarios, or one: make molecule SCENARIO=default
 	@tools/run-tests $(if $(SCENARIO),molecule-$(SCENARIO),molecule)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the benchmarks share: containers with PostgreSQL, and how a figure is handed on."""
+"""What benchmarks and live tests share: PostgreSQL in containers, and how a figure is handed on."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def docker(*words: str, stdin: str | None = None, check: bool = True) -> str:
 class Servers:
     """Containers on a network of their own, each with Debian's cluster; removed at the end."""
 
-    def __init__(self, name: str, image: str, hosts: t.Sequence[str]) -> None:
-        self.prefix = f"bench-{name}-{os.getpid()}"
+    def __init__(self, name: str, image: str, hosts: t.Sequence[str], kind: str = "bench") -> None:
+        self.prefix = f"{kind}-{name}-{os.getpid()}"
         self.image = image
         self.hosts = hosts
 

@@ -1,0 +1,25 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every file of this folder has a site of its own, so that none depends on another."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "bench")]
+
+from site_of_tests import Site
+
+
+@pytest.fixture(scope="module")
+def site(request: pytest.FixtureRequest):
+    """A site with one host, or those that the file names in C(HOSTS)."""
+    name = pathlib.Path(request.node.name).stem.removeprefix("test_").replace("_", "-")
+    with Site(name, getattr(request.module, "HOSTS", ("db",))) as made:
+        yield made

@@ -1,0 +1,292 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A site for a test: containers with PostgreSQL, masters in them, and the real playbooks.
+
+By default all masters are databases of one server, on which Bucardo runs as well: quick to make,
+and real in all that matters to most tests. Tests that stop, pause or cut off a master give each
+its own host.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import typing as t
+
+import yaml
+from servers import REPOSITORY, Servers, docker
+
+IMAGE = f"multimaster/postgresql:{os.environ.get('DEBIAN', 'bookworm')}"
+PASSWORD = "p,o's\"t g%r=e\\s"
+BUCARDO_PASSWORD = "b,u'c\"a r%d=o\\1"
+# Seconds.
+PLAY_TIMEOUT = 400
+PATIENCE = 60
+
+
+@dataclasses.dataclass
+class Play:
+    """What a playbook said."""
+
+    code: int
+    text: str
+
+    @property
+    def changed(self) -> int:
+        """Tasks that changed something, over all hosts."""
+        recap = self.text.rpartition("PLAY RECAP")[2]
+        return sum(int(word[8:]) for word in recap.split() if word.startswith("changed="))
+
+    @property
+    def error(self) -> str:
+        """The one error, without what Ansible shows of the play's source."""
+        return self.text.partition("[ERROR]")[2].split("\nOrigin:")[0]
+
+
+@dataclasses.dataclass
+class Master:
+    """A database of the site, asked with psql inside its container: not by the code under test."""
+
+    site: Site
+    name: str
+    host: str
+    database: str
+
+    def sql(self, text: str) -> list[list[str]]:
+        """Rows of the statements as text; fails on any error."""
+        output = self.site.psql(self.host, self.database, text)
+        return [line.split("\x1f") for line in output.splitlines() if line]
+
+    def value(self, text: str) -> str:
+        """The first field of the first row, "" when there is none."""
+        rows = self.sql(text)
+        return rows[0][0] if rows else ""
+
+    def refused(self, text: str) -> str:
+        """What psql says to statements that must fail."""
+        try:
+            self.sql(text)
+        except RuntimeError as error:
+            return str(error)
+        raise AssertionError(f"not refused: {text}")
+
+    def rows(self, table: str) -> list[list[str]]:
+        """All rows of a table, in order."""
+        return self.sql(f'SELECT r::text FROM {table} r ORDER BY r::text COLLATE "C"')
+
+    def variables(self) -> dict[str, t.Any]:
+        """Its entry in an inventory."""
+        return {
+            "master_host": self.host,
+            "master_db": self.database,
+            "master_user": "postgres",
+            "master_password": PASSWORD,
+        }
+
+
+class Site(Servers):
+    """See the module. A context manager; the containers go at its end.
+
+    :param hosts: one container each; Bucardo runs on the last one.
+    """
+
+    def __init__(self, name: str, hosts: t.Sequence[str] = ("db",), image: str = IMAGE) -> None:
+        super().__init__(name, image, hosts, kind="live")
+        self.bucardo_host = hosts[-1]
+        self._files = tempfile.TemporaryDirectory(prefix="multimaster-live-")
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        self._files.cleanup()
+
+    def start(self) -> None:
+        """Make the containers; the servers want passwords from the network."""
+        super().start()
+        for host in self.hosts:
+            self.psql(host, "postgres", f"ALTER ROLE postgres PASSWORD $${PASSWORD}$$")
+
+    def configure(
+        self, host: str, lines: t.Sequence[str] = (), auth: str = "scram-sha-256"
+    ) -> None:
+        """(Re)start a server with these further lines of configuration."""
+        quick = ("fsync = off", "password_encryption = 'scram-sha-256'")
+        super().configure(host, [*quick, *lines], auth)
+
+    def psql(self, host: str, database: str, text: str) -> str:
+        """Output of a script as postgres, fields separated by \\x1f; fails on any error."""
+        return docker(
+            *("exec", "--interactive", "--user", "postgres", self.container(host), "psql"),
+            *("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\x1f"),
+            *("--set=ON_ERROR_STOP=1", f"--dbname=dbname='{database}'"),
+            stdin=text,
+        )
+
+    def master(self, name: str, database: str = "", host: str = "", schema: str = "") -> Master:
+        """A master by its name in the inventory; its database is made when a schema is given."""
+        master = Master(self, name, host or self.hosts[0], database or name)
+        if schema:
+            quoted = master.database.replace('"', '""')
+            self.psql(master.host, "postgres", f'CREATE DATABASE "{quoted}" TEMPLATE template0')
+            master.sql(schema)
+        return master
+
+    def inventory(
+        self, masters: t.Sequence[Master], origin: str = "", **variables: t.Any
+    ) -> dict[str, t.Any]:
+        """An inventory of these masters, the first one or the one named being the origin."""
+        hosts = {master.name: master.variables() for master in masters}
+        hosts[origin or masters[0].name]["master_origin"] = True
+        return {
+            "all": {
+                "vars": {
+                    "ansible_connection": "community.docker.docker",
+                    "ansible_python_interpreter": "/usr/bin/python3",
+                    "multimaster_bucardo_password": BUCARDO_PASSWORD,
+                    **variables,
+                },
+                "children": {
+                    "masters": {"hosts": hosts},
+                    "bucardo": {
+                        "hosts": {"control": {"ansible_host": self.container(self.bucardo_host)}}
+                    },
+                },
+            }
+        }
+
+    def play(
+        self, playbook: str, inventory: dict[str, t.Any], *options: str, check: bool = True
+    ) -> Play:
+        """Run a playbook of the collection, or a file, as a user does.
+
+        :param check: whether it must end well.
+        """
+        with self.started(playbook, inventory, *options) as process:
+            text, _ = process.communicate(timeout=PLAY_TIMEOUT)
+        play = Play(process.returncode, text)
+        assert not check or play.code == 0, text
+        return play
+
+    @contextlib.contextmanager
+    def started(
+        self, playbook: str, inventory: dict[str, t.Any], *options: str
+    ) -> t.Iterator[subprocess.Popen[str]]:
+        """The same, under way; stopped at the end of the block."""
+        path = pathlib.Path(tempfile.mkdtemp(dir=self._files.name)) / "inventory.yml"
+        path.write_text(yaml.safe_dump(copy.deepcopy(inventory), allow_unicode=True), "utf-8")
+        name = playbook if playbook.endswith(".yml") else f"multimaster.bucardo.{playbook}"
+        process = subprocess.Popen(
+            [
+                str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
+                name,
+                "--inventory",
+                str(path),
+                *options,
+            ],
+            cwd=path.parent,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+    def module(
+        self,
+        name: str,
+        inventory: dict[str, t.Any],
+        user: str = "bucardo",
+        check: bool = True,
+        **options: t.Any,
+    ) -> dict[str, t.Any]:
+        """Result of one module of the collection on the host of Bucardo.
+
+        :param user: the operating-system user; C(bucardo) reaches the control database.
+        :param check: whether it must end well.
+        """
+        path = pathlib.Path(tempfile.mkdtemp(dir=self._files.name)) / "task.yml"
+        result = path.with_name("result.json")
+        task = {
+            f"multimaster.bucardo.{name}": options,
+            "become": True,
+            "become_user": user,
+            "register": "__result",
+            "ignore_errors": True,
+            "vars": {"ansible_pipelining": True},
+        }
+        write = {
+            "ansible.builtin.copy": {"content": "{{ __result | to_json }}", "dest": str(result)},
+            "delegate_to": "localhost",
+            "vars": {"ansible_connection": "local"},
+        }
+        play = [{"hosts": "bucardo", "gather_facts": False, "tasks": [task, write]}]
+        path.write_text(yaml.safe_dump(play, allow_unicode=True), "utf-8")
+        said = self.play(str(path), inventory)
+        found = dict(json.loads(result.read_text("utf-8")))
+        assert not check or not found.get("failed"), said.text
+        return found
+
+    def masters_option(self, inventory: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+        """The masters of an inventory as the modules' option C(masters) wants them."""
+        hosts = inventory["all"]["children"]["masters"]["hosts"]
+        return [
+            {
+                "name": name,
+                "origin": bool(variables.get("master_origin")),
+                "login_host": variables["master_host"],
+                "login_db": variables["master_db"],
+                "login_user": variables["master_user"],
+                "login_password": variables["master_password"],
+            }
+            for name, variables in hosts.items()
+        ]
+
+    def bucardo(self, *words: str) -> str:
+        """Output of Bucardo's own program."""
+        return docker(
+            "exec", "--user", "bucardo", self.container(self.bucardo_host), "bucardo", *words
+        )
+
+
+def _environment() -> dict[str, str]:
+    """As on a user's terminal: none of what a test tool has set but for where things are."""
+    kept = ("ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_HOME")
+    env = {k: v for k, v in os.environ.items() if not k.startswith("ANSIBLE_") or k in kept}
+    env.setdefault("ANSIBLE_COLLECTIONS_PATH", str(REPOSITORY / ".cache"))
+    env.setdefault("ANSIBLE_HOME", str(REPOSITORY / ".cache" / "ansible"))
+    return {**env, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INJECT_INVOCATION": "1", "LC_ALL": "C.UTF-8"}
+
+
+def eventually(condition: t.Callable[[], t.Any], seconds: float = PATIENCE) -> bool:
+    """Whether the condition becomes true in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.5)
+    return bool(condition())
+
+
+def same_rows(masters: t.Sequence[Master], *tables: str, seconds: float = PATIENCE) -> bool:
+    """Whether all masters come to hold the same rows of these tables in time."""
+    return eventually(
+        lambda: all(
+            other.rows(table) == masters[0].rows(table) for other in masters[1:] for table in tables
+        ),
+        seconds,
+    )
