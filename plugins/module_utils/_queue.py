@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg, _purge
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import MultimasterError
@@ -87,8 +87,7 @@ class Queue:
         names = list(tables) or self.tables()
         if not names:
             return []
-        filled = set(self.session.column(_NOT_EMPTY))
-        looked_at = [name for name in names if object_name("delta_", name) in filled]
+        looked_at = self._filled(names)
         found = {}
         for start in range(0, len(looked_at), _CHUNK):
             chunk = looked_at[start : start + _CHUNK]
@@ -101,6 +100,15 @@ class Queue:
                 before = found.get(name, Pending(name, 0, 0.0))
                 found[name] = Pending(name, before.changes, max(age, before.oldest), True)
         return sorted(found.values(), key=lambda one: (-one.changes, one.table))
+
+    def purge(self) -> _purge.Purge:
+        """What was replicated and waits to be removed."""
+        return _purge.read(self.session, self.dbgroup, self._filled(self.tables()))
+
+    def _filled(self, names: t.Sequence[TableName]) -> list[TableName]:
+        """Those whose delta tables hold anything."""
+        filled = set(self.session.column(_NOT_EMPTY))
+        return [name for name in names if object_name("delta_", name) in filled]
 
     def _count(self, names: t.Sequence[TableName], until: str) -> sql.Composable:
         sql = _pg.sql
@@ -157,6 +165,7 @@ class Reading:
     master: str
     pending: tuple[Pending, ...] = ()
     error: str = ""
+    purge: _purge.Purge | None = None
 
 
 def _sources(
@@ -200,9 +209,10 @@ def read_queues(
     for name, conninfo in _sources(control, logins, dbgroup).items():
         try:
             with Session(conninfo()) as session:
-                pending = tuple(Queue(name, session, sync, dbgroup).pending())
+                queue = Queue(name, session, sync, dbgroup)
+                pending, purge = tuple(queue.pending()), queue.purge()
         except MultimasterError as error:
             found.append(Reading(name, error=error.one_line))
         else:
-            found.append(Reading(name, pending))
+            found.append(Reading(name, pending, purge=purge))
     return found

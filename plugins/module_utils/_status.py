@@ -16,6 +16,8 @@ TABLES_SHOWN = 10
 # Characters of an error; PostgreSQL's CONTEXT can be pages long. The whole is in bucardo_info.
 _ERROR_SHOWN = 300
 _GAP = "  "
+# Seconds. A living purge takes changes away within 90; one over many rows takes longer.
+PURGE_LATE = 900.0
 
 Info = t.Mapping[str, t.Any]
 Rows = t.List[t.Sequence[str]]
@@ -31,8 +33,51 @@ def lines(info: Info) -> list[str]:
     found = [f"Bucardo {info['version']}: {_daemon(info['daemon'])}", *_seeds(info)]
     if not info["syncs"]:
         return [*found, "There is no sync"]
-    for part in (_queues(info), _runs(info), _tables(info)):
+    for part in (_queues(info), _purges(info), _runs(info), _tables(info)):
         found += ["", *part] if part else []
+    return found
+
+
+def problems(info: Info) -> list[str]:
+    """What is wrong and does not mend itself, one line each with what to do."""
+    active = [name for name, sync in info["syncs"].items() if sync["status"] == "active"]
+    found = []
+    if active and not info["daemon"]["running"]:
+        found.append(
+            f"Bucardo's daemon does not run, so {', '.join(active)} replicates nothing and changes"
+            " queue. Run the playbook bootstrap again, which starts it."
+        )
+    elif active and not info["daemon"]["answers"]:
+        found.append(
+            "Bucardo's daemon does not answer, so nothing may be replicated. See its log, and"
+            " restart it."
+        )
+    found += _unique(
+        f"{queue['master']} cannot be read: {_one_line(queue['error'])}"
+        for queue in info["queues"]
+        if queue["error"]
+    )
+    if info["daemon"]["running"] and info["settings"].get("bucardo_vac") != "0":
+        found += _dead_purges(info, active)
+    return found
+
+
+def _dead_purges(info: Info, active: t.Collection[str]) -> list[str]:
+    found = []
+    for purge in info["purges"]:
+        if purge["sync"] not in active:
+            continue
+        what = f"{purge['master']}: {purge['rows']} replicated changes of {purge['sync']}"
+        if not purge["alive"]:
+            found.append(
+                f"{what} are not purged, and more are coming: no purging process is connected to"
+                " it. Run the playbook bootstrap again, which restarts the daemon."
+            )
+        elif purge["oldest"] > PURGE_LATE:
+            found.append(
+                f"{what} are not purged, the oldest for {age(purge['oldest'])}: see the log of"
+                " Bucardo's process VAC."
+            )
     return found
 
 
@@ -151,6 +196,21 @@ def _queues(info: Info) -> list[str]:
         if not members:
             rows.append((*first, "none", "", ""))
     return table(head, rows, right=("Waiting", "Oldest")) + _unique(problems)
+
+
+def _purges(info: Info) -> list[str]:
+    rows: Rows = [
+        (
+            purge["master"],
+            purge["sync"],
+            str(purge["rows"]),
+            age(purge["oldest"]),
+            "alive" if purge["alive"] else "DEAD",
+        )
+        for purge in info["purges"]
+    ]
+    head = ("Purge", "Sync", "Replicated", "Oldest", "Process")
+    return table(head, rows, right=("Replicated", "Oldest")) if rows else []
 
 
 def _runs(info: Info) -> list[str]:

@@ -14,6 +14,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _enrolment,
     _locks,
     _pg,
+    _purge,
     _teardown,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
@@ -89,6 +90,7 @@ class Outcome:
     enrolment: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     sync: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     reloaded: bool = False
+    purging: bool = True
     warnings: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -183,6 +185,7 @@ class SyncKeeper:
             outcome.enrolment = self._planned(needed, surplus)
             outcome.sync = shown(current)
             if self.check_mode or not outcome.changed:
+                outcome.purging = self._purging(current, masters)
                 return outcome
             for name, report in enrolment.enrol(needed).items():
                 outcome.enrolment[name].update(_figures(report))
@@ -195,6 +198,7 @@ class SyncKeeper:
                     session, traces, desired.name, desired.dbgroup, self.policy, keep
                 )
             written = self.control.sync(desired.name)
+            outcome.purging = self._purging(written, masters)
             outcome.sync = shown(written)
             outcome.after = {**outcome.sync, "enrolled": outcome.after["enrolled"]}
         return outcome
@@ -244,6 +248,15 @@ class SyncKeeper:
             )
         if surplus or any(needed.values()):
             enrolment.validate()
+
+    def _purging(self, sync: Sync | None, masters: t.Mapping[str, _enrolment.Master]) -> bool:
+        """Whether what an active sync replicates is purged; true where nothing has to be."""
+        if sync is None or sync.status != "active" or self.daemon.pid() is None:
+            return True
+        setting = self.control.settings().get("bucardo_vac")
+        if setting is not None and setting.value == "0":
+            return True
+        return all(_purge.is_alive(master.session) for master in masters.values())
 
     def _planned(
         self, needed: t.Mapping[str, plan.Needs], surplus: t.Mapping[str, _teardown.Traces]

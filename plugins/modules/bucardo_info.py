@@ -112,6 +112,22 @@ queues:
   type: list
   elements: dict
   sample: [{sync: multimaster, master: here, changes: 3, oldest: 0.4, error: ""}]
+purges:
+  description:
+    - Per sync and master, how many replicated changes still fill the queue's tables, the age of
+      the oldest in seconds, and whether Bucardo's purging process is connected there. While it
+      lives they are gone within 90 s.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{sync: multimaster, master: here, alive: true, rows: 12, oldest: 31.2}]
+problems:
+  description:
+    - What is wrong and does not mend itself, one line each with the cure. Empty when all is well.
+  returned: success
+  type: list
+  elements: str
+  sample: ["here: what has been replicated is not purged ... Run the playbook bootstrap again."]
 seeds:
   description:
     - The last seed of each master that ever was one's target, by
@@ -177,7 +193,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
     logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
     with connect(params, check_mode) as control:
         values = _catalog(control, params["sync"])
-        values["pending"], values["queues"] = [], []
+        values["pending"], values["queues"], values["purges"] = [], [], []
         if params["pending"] and control.installed:
             for name, sync in values["syncs"].items():
                 for reading in read_queues(control, logins, name, sync["dbgroup"]):
@@ -192,7 +208,12 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                             "error": reading.error,
                         }
                     )
+                    if reading.purge is not None:
+                        purge = dataclasses.asdict(reading.purge)
+                        purge["oldest"] = round(purge["oldest"], 3)
+                        values["purges"].append({"sync": name, "master": reading.master, **purge})
         values["seeds"] = _seeds(control, logins, values) if params["pending"] else []
+        values["problems"] = _status.problems(values)
     return _module.Result(values=values)
 
 

@@ -222,6 +222,14 @@ reloaded:
   description: Whether a running daemon confirmed that it has read the syncs anew.
   returned: success
   type: bool
+purging:
+  description:
+    - Whether Bucardo's purging process is connected to every master of an active sync. The daemon
+      decides only when it starts whether it needs one, so where this is false it has to be
+      restarted, or what is replicated stays in the queue's tables for ever. True where there is
+      nothing to purge.
+  returned: success
+  type: bool
 blocked:
   description: Who held the locks that were not obtained in time.
   returned: when enrol_timeout is over
@@ -279,6 +287,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             "sync": outcome.sync,
             "enrolment": outcome.enrolment,
             "reloaded": outcome.reloaded,
+            "purging": outcome.purging,
         },
         warnings=outcome.warnings,
     )

@@ -55,6 +55,8 @@ def info(**more):
         "syncs": {"multimaster": {"status": "active", "dbgroup": "all", "runs": [run("good")]}},
         "queues": [queue("here"), queue("there")],
         "pending": [],
+        "purges": [],
+        "settings": {"bucardo_vac": "1"},
         "seeds": [],
         **more,
     }
@@ -227,3 +229,50 @@ def test_a_finished_seed_is_data_only():
 @pytest.mark.parametrize(("done", "total", "percent"), [(0, 0, 0), (1000, 1000, 99), (5, 1000, 0)])
 def test_percent_is_100_only_at_the_end(done, total, percent):
     assert seed(active=True, bytes_done=done, bytes_total=total)["percent"] == percent
+
+
+def purge(master="here", alive=True, rows=3, oldest=20.0):
+    return {
+        "sync": "multimaster",
+        "master": master,
+        "alive": alive,
+        "rows": rows,
+        "oldest": oldest,
+    }
+
+
+def test_a_healthy_pair_has_no_problem():
+    assert _status.problems(info(purges=[purge(), purge("there", oldest=100.0)])) == []
+
+
+def test_what_is_purged_and_by_whom_is_shown():
+    shown = _status.lines(info(purges=[purge(), purge("there", alive=False, rows=7)]))
+    assert "here   multimaster           3    20 s  alive" in shown
+    assert "there  multimaster           7    20 s  DEAD" in shown
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({"daemon": {"running": False, "answers": False}}, "daemon does not run"),
+        ({"daemon": {"running": True, "answers": False}}, "daemon does not answer"),
+        ({"queues": [queue("there", error="no route")]}, "there cannot be read: no route"),
+        ({"purges": [purge(alive=False)]}, "here: 3 replicated changes of multimaster are not"),
+        ({"purges": [purge(oldest=901.0)]}, "the oldest for 15 min"),
+    ],
+)
+def test_each_problem_is_one_line(more, says):
+    (line,) = _status.problems(info(**more))
+    assert says in line
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"settings": {"bucardo_vac": "0"}},
+        {"syncs": {"multimaster": {"status": "held", "dbgroup": "all", "runs": []}}},
+        {"syncs": {}},
+    ],
+)
+def test_nobody_misses_a_purge_that_has_nothing_to_do(more):
+    assert _status.problems(info(purges=[purge(alive=False)], **more)) == []

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What has been replicated leaves the queue's tables, whatever was done to the daemon before."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from site_of_tests import Master, eventually, same_rows
+
+SCHEMA = """
+CREATE TABLE public.note (id integer PRIMARY KEY, body text NOT NULL);
+INSERT INTO public.note SELECT i, 'note ' || i FROM generate_series(1, 200) i;
+"""
+# Seconds after replication within which nothing of it is left.
+PURGED_WITHIN = 90
+
+QUEUED = """
+SELECT (SELECT count(*) FROM bucardo.delta_public_note)
+     + (SELECT count(*) FROM bucardo.track_public_note)
+"""
+
+
+@pytest.fixture(scope="module")
+def masters(site):
+    return [site.master("left", schema=SCHEMA), site.master("right"), site.master("third")]
+
+
+@pytest.fixture(scope="module")
+def inventory(site, masters):
+    """A pair that has just been made."""
+    inventory = site.inventory(masters[:2])
+    site.play("bootstrap", inventory)
+    return inventory
+
+
+def write_and_wait_for_the_purge(masters: list[Master]) -> None:
+    for number, master in enumerate(masters):
+        master.sql(f"UPDATE public.note SET body = body || '.' WHERE id % 7 = {number}")
+    assert same_rows(masters, "public.note")
+    for master in masters:
+        assert eventually(lambda master=master: master.value(QUEUED) == "0", PURGED_WITHIN), (
+            master.name,
+            master.value(QUEUED),
+        )
+
+
+def test_after_the_bootstrap(masters, inventory):
+    write_and_wait_for_the_purge(masters[:2])
+
+
+def test_after_the_purging_process_was_killed_and_the_bootstrap_run_again(site, masters, inventory):
+    """Bucardo looks for the file with its process id only, so it never starts another."""
+    killed = site.run(site.bucardo_host, "pkill -KILL --full '^[B]ucardo VAC'; echo $?")
+    assert killed.strip() == "0"
+    masters[0].sql("INSERT INTO public.note VALUES (1000, 'waits')")
+    assert same_rows(masters[:2], "public.note")
+    # What was replicated stays, and the status says so and fails.
+    assert eventually(
+        lambda: "purg" in (site.play("status", inventory, check=False).error).lower(), 20
+    )
+    assert site.play("bootstrap", inventory).changed > 0
+    assert site.play("bootstrap", inventory).changed == 0
+    site.play("status", inventory)
+
+
+def test_after_a_third_master_came_in_and_went(site, masters, inventory):
+    site.play("bootstrap", site.inventory(masters))
+    write_and_wait_for_the_purge(masters)
+    site.play("status", site.inventory(masters))
+
+
+def test_status_shows_the_purge(site, masters, inventory):
+    text = site.play("status", site.inventory(masters)).text
+    assert re.search(r"left +multimaster +\d+ +[\d.]+ s", text), text
