@@ -8,8 +8,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._cli import Bucardo, shown
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
@@ -134,6 +136,9 @@ UPDATE bucardo.goat g SET pkey = n.pkey, qpkey = {_QUOTED_KEY}, pkeytype = n.pke
   FROM {_NEW_GOATS} WHERE {_SAME_GOAT}
 """
 
+_SECRET_TABLE = "CREATE TEMPORARY TABLE multimaster_secret (value text) ON COMMIT DROP"
+_SECRET = "(SELECT value FROM pg_temp.multimaster_secret)"
+
 
 class Control:
     """Reads and writes of the control database through one session."""
@@ -143,6 +148,8 @@ class Control:
         self.session = session
         self.dry = dry
         self.commands: list[str] = []
+        # Triggers and functions of Bucardo's catalog name its tables without their schema.
+        session.execute("SET search_path TO bucardo")
 
     @property
     def cli(self) -> Bucardo:
@@ -318,7 +325,12 @@ class Control:
         )
 
     def save_database(
-        self, database: Database, password: str | None, new: bool, test: bool
+        self,
+        database: Database,
+        password: str | None,
+        new: bool,
+        test: bool,
+        prove: t.Callable[[], None] | None = None,
     ) -> None:
         """Insert or update a row of bucardo.db, all or nothing.
 
@@ -329,6 +341,7 @@ class Control:
         :param password: None to leave it as it is, "" for none.
         :param test: let the server of the control database connect to it, and change nothing
             when it cannot.
+        :param prove: called before the commit; what it raises leaves all as it was.
         """
         values: dict[str, t.Any] = {
             "dbhost": database.host,
@@ -342,8 +355,7 @@ class Control:
         }
         columns = {column: f"%({column})s" for column in values}
         if password is not None:
-            columns["dbpass"] = "NULLIF(%(password)s, '')"
-            values["password"] = password
+            columns["dbpass"] = _SECRET if password else "NULL"
         values["name"] = database.name
         if new:
             query = (
@@ -355,7 +367,7 @@ class Control:
             query = f"UPDATE bucardo.db SET {changes} WHERE name = %(name)s"
         with self._transaction():
             if password:
-                self._hide_from_log()
+                self._send_secret(password)
             self.write(query, values)
             if test and not self.dry:
                 said = self.session.value("SELECT bucardo.db_testconn(%s)", (database.name,))
@@ -366,6 +378,21 @@ class Control:
                         "Its operating system user (usually postgres) must reach the database"
                         " too: give that user a ~/.pgpass with mode 0600, or set password.",
                     )
+            if prove and not self.dry:
+                prove()
+
+    def _send_secret(self, value: str) -> None:
+        """Put it where the next statement finds it as C(_SECRET).
+
+        As data: in a statement, others would see it in pg_stat_activity and in the log.
+        """
+        if self.dry:
+            return
+        self._hide_from_log()
+        self.session.execute(_SECRET_TABLE)
+        escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
+        statement = _pg.sql.SQL("COPY pg_temp.multimaster_secret FROM STDIN (ENCODING 'UTF8')")
+        self.session.copy(statement, io.BytesIO(f"{escaped}\n".encode()))
 
     def save_members(
         self, group: str, current: Dbgroup | None, members: t.Mapping[str, str]

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
     ConnectionFailed,
+    Refused,
     StatementFailed,
 )
 
@@ -30,6 +31,9 @@ if t.TYPE_CHECKING:
     Row = t.Dict[str, t.Any]
 
 APPLICATION_NAME = "multimaster.bucardo"
+# The path that the database or the role sets, until the transaction ends: for statements that run
+# functions of the database's own (in constraints, defaults, indexes), and for nothing else.
+DATABASE_PATH = "SET LOCAL search_path TO DEFAULT"
 # Seconds. A dead server must not hold the play for libpq's endless default.
 CONNECT_TIMEOUT = 15
 # A role's or database's own limits would end long steps half-way (values in milliseconds, 0 = off).
@@ -40,9 +44,26 @@ _NO_LIMITS = (
     "transaction_timeout",
 )
 
+# The first statement of every session. Nothing is set behind a pooler, which would hand the
+# settings on to the next client: there, the backend is not the one of the protocol. Nothing that
+# the database's users made may run here, so that all of it names its schema.
+_FIRST = """
+SELECT pg_catalog.pg_backend_pid() AS pid,
+       ARRAY(SELECT pg_catalog.set_config(
+                      s.name, CASE WHEN s.name OPERATOR(pg_catalog.=) 'search_path'
+                                   THEN '' ELSE '0' END, false)
+               FROM pg_catalog.pg_settings s
+              WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %(pid)s
+                AND s.name OPERATOR(pg_catalog.=) ANY (%(names)s)) AS settings
+"""
+
 # SQLSTATE
 LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK_DETECTED = "40P01"
+
+
+class Pooled(Refused):
+    """A connection pooler answers, not the server itself."""
 
 
 class Session:
@@ -50,6 +71,9 @@ class Session:
 
     In autocommit mode unless inside C(transaction()). Open it in the process or thread that uses
     it: a fork after connecting breaks TLS.
+
+    search_path is empty: whatever a database's users have put into their schemas, an unqualified
+    name is PostgreSQL's own. What needs the database's path says so, see C(DATABASE_PATH).
     """
 
     def __init__(self, conninfo: ConnInfo, application_name: str = APPLICATION_NAME) -> None:
@@ -69,13 +93,22 @@ class Session:
         except (TypeError, ValueError) as error:
             raise ConnectionFailed(f"Cannot connect to {conninfo}: {error}") from error
         self.connection.autocommit = True
-        self._lift_limits()
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
 
-    def _lift_limits(self) -> None:
-        self.execute(
-            "SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = ANY(%s)",
-            (list(_NO_LIMITS),),
-        )
+    def _begin(self) -> None:
+        """Make sure that this is a session of its own, then make it safe and patient."""
+        names = ["search_path", *_NO_LIMITS]
+        pid = self.value(_FIRST, {"pid": self.backend_pid, "names": names})
+        if pid != self.backend_pid:
+            raise Pooled(
+                f"{self.conninfo}: a connection pooler such as PgBouncer answers there, not the"
+                " server itself, and would hand settings on to other clients",
+                "Name the server's own host and port; applications may go on using the pooler.",
+            )
 
     @property
     def server_version(self) -> int:
@@ -172,8 +205,16 @@ class Session:
         return str(query.as_string(self.connection))
 
     def hashed_password(self, role: str, password: str) -> str:
-        """A role's password as the server would store it, so that no statement shows it."""
-        return str(psycopg2.extensions.encrypt_password(password, role, scope=self.connection))
+        """A role's password as the server would store it, so that no statement shows it.
+
+        Never as MD5, whatever the server's password_encryption: who sees such a hash in a log can
+        log in with it. Methods C(md5) and C(scram-sha-256) of pg_hba.conf both take SCRAM.
+        """
+        return str(
+            psycopg2.extensions.encrypt_password(
+                password, role, scope=self.connection, algorithm="scram-sha-256"
+            )
+        )
 
     def _cursor(self) -> t.Any:
         try:

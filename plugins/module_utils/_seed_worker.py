@@ -439,7 +439,7 @@ def sums(
         )
         for number, table in tables
     ]
-    # Text of reg* types depends on search_path, and on the target the load needs the database's.
+    # Text of reg* types depends on search_path, and the load before it needed the database's.
     path = sql.SQL("SET search_path TO pg_catalog; ")
     found = {}
     for start in range(0, len(lines), _UNION):
@@ -542,8 +542,6 @@ class Worker:
             if settings.lz4:
                 wanted["default_toast_compression"] = "lz4"
             set_for_session(session, wanted)
-            # Functions in indexes and constraints may rely on the database's own path.
-            session.execute("RESET search_path")
             self._target = session
         return self._target
 
@@ -624,7 +622,9 @@ class Worker:
     ) -> dict[int, int]:
         """Write what comes from the source; returns the number of rows by job."""
         jobs = [self.settings.jobs[number] for number in numbers]
-        _run_all(target, [line for job in jobs for line in _before(job)])
+        # Functions in indexes and constraints may rely on the database's own path.
+        path = _pg.sql.SQL(_pg.DATABASE_PATH)
+        _run_all(target, [path, *(line for job in jobs for line in _before(job))])
         rows = {}
         for number, job in zip(numbers, jobs):
             try:
@@ -669,9 +669,10 @@ class Worker:
             )
             for number, job in zip(numbers, jobs)
         ]
-        lines = [sql.SQL("RESET search_path"), _ledger.record(entries)]
+        lines = [_ledger.record(entries)]
         analyze = [job for job in jobs if not (job.defer or job.rebuild)]
         if analyze:
+            lines.append(sql.SQL(_pg.DATABASE_PATH))
             lines.append(
                 sql.SQL("ANALYZE {}").format(
                     sql.SQL(", ").join(sql.Identifier(j.name.schema, j.name.name) for j in analyze)
@@ -731,6 +732,7 @@ class Worker:
         _run_all(
             self.target(),
             [
+                sql.SQL(_pg.DATABASE_PATH),
                 sql.SQL(helpers).format(sql.Identifier("max_parallel_maintenance_workers")),
                 sql.SQL("REINDEX INDEX {}").format(sql.Identifier(task["schema"], task["name"])),
             ],
@@ -744,26 +746,25 @@ class Worker:
             _run_all(
                 target,
                 [
-                    sql.SQL("ANALYZE {}").format(sql.Identifier(name.schema, name.name)),
                     _ledger.mark_seeded(name),
+                    sql.SQL(_pg.DATABASE_PATH),
+                    sql.SQL("ANALYZE {}").format(sql.Identifier(name.schema, name.name)),
                 ],
             )
 
     def _task_analyze(self, task: Message) -> None:
-        self.target().execute(
-            _pg.sql.SQL("ANALYZE {}").format(_pg.sql.Identifier(task["schema"], task["name"]))
-        )
+        self._with_database_path("ANALYZE {}", task)
 
     def _task_refresh(self, task: Message) -> None:
+        self._with_database_path("REFRESH MATERIALIZED VIEW {}", task)
+        self._with_database_path("ANALYZE {}", task)
+
+    def _with_database_path(self, statement: str, task: Message) -> None:
+        """A statement that may run functions which rely on the database's own path."""
         sql = _pg.sql
-        self.target().execute(
-            sql.SQL("REFRESH MATERIALIZED VIEW {}").format(
-                sql.Identifier(task["schema"], task["name"])
-            )
-        )
-        self.target().execute(
-            sql.SQL("ANALYZE {}").format(sql.Identifier(task["schema"], task["name"]))
-        )
+        table = sql.Identifier(task["schema"], task["name"])
+        lines = [sql.SQL(_pg.DATABASE_PATH), sql.SQL(statement).format(table)]
+        _run_all(self.target(), lines)
 
 
 def _empty(session: _pg.Session, job: Job) -> None:
