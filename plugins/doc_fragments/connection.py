@@ -47,7 +47,10 @@ options:
     description: File with the client's private key.
     type: path
   connect_params:
-    description: Further libpq connection parameters, for example C(service) or C(passfile).
+    description:
+      - Further libpq connection parameters, for example C(service) or C(passfile).
+      - Secrets have options of their own and are refused here, and so is what makes one address
+        lead to several servers.
     type: dict
 requirements:
   - psycopg2 >= 2.8

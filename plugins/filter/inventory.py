@@ -37,20 +37,7 @@ def pgpass_lines(
 ) -> list[str]:
     """Lines of a password file for one role on several databases."""
     try:
-        return [
-            _inventory.pgpass_line(
-                str(
-                    db.get("login_host")
-                    or (db.get("connect_params") or {}).get("host")
-                    or "localhost"
-                ),
-                str(db.get("login_port") or "*"),
-                str(db.get("login_db") or "*"),
-                user,
-                password,
-            )
-            for db in databases
-        ]
+        return [line for db in databases for line in _inventory.pgpass_lines(db, user, password)]
     except MultimasterError as error:
         raise AnsibleFilterError(error.one_line) from error
 

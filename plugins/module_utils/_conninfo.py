@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+
 # Option of a task (community.postgresql's name) -> libpq keyword.
 # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
 _KEYWORDS = {
@@ -53,6 +55,27 @@ _ENVIRONMENT = {
     "options": "PGOPTIONS",
 }
 
+# Keywords whose value is a secret. In a dictionary of free keys Ansible would log them.
+SECRET_KEYWORDS = {
+    "password": "Use login_password (master_password).",
+    "sslpassword": "Use a key without a passphrase that only its user can read.",
+    "oauth_client_secret": "Use a libpq service file that only its user can read.",
+}
+# Who logs in, and how this session is called: Bucardo has its own of each.
+_OF_THE_LOGIN = (
+    "user",
+    "passfile",
+    "sslcert",
+    "sslkey",
+    "application_name",
+    "fallback_application_name",
+    "client_encoding",
+    *SECRET_KEYWORDS,
+)
+# One address must be one server, for every connection.
+_CHOOSING = {"load_balance_hosts": ("disable",)}
+_PLACES = ("host", "hostaddr", "port")
+
 
 @dataclasses.dataclass(frozen=True)
 class ConnInfo:
@@ -82,10 +105,43 @@ class ConnInfo:
         if socket and params.get("host", "localhost") in ("localhost", ""):
             params["host"] = str(socket)
         for keyword, value in (options.get("connect_params") or {}).items():
-            params[str(keyword)] = str(value)
+            if value is not None:
+                params[str(keyword)] = str(value)
         if default_db and "dbname" not in params and "service" not in params:
             params["dbname"] = default_db
-        return cls(name or options.get("name") or params.get("host", "the server"), params)
+        made = cls(name or options.get("name") or params.get("host", "the server"), params)
+        made._check(options.get("connect_params") or {})
+        return made
+
+    def _check(self, free: t.Mapping[str, t.Any]) -> None:
+        """:raises Refused: for a secret among the free parameters, or several servers."""
+        for keyword, cure in SECRET_KEYWORDS.items():
+            if free.get(keyword):
+                raise Refused(f"connect_params of {self.name}: {keyword} is a secret", cure)
+        several = [keyword for keyword in _PLACES if "," in self.params.get(keyword, "")]
+        several += [
+            keyword
+            for keyword, harmless in _CHOOSING.items()
+            if self.params.get(keyword, harmless[0]) not in harmless
+        ]
+        if several:
+            raise Refused(
+                f"{self.name}: {several[0]} {self.params[several[0]]!r} may lead to another server"
+                " with each connection",
+                "Name one server.",
+            )
+
+    def for_bucardo(self, user: str, ssl_cert: str = "", ssl_key: str = "") -> ConnInfo:
+        """The same place for Bucardo's role: all but what belongs to this login.
+
+        Its password is in the password files of the operating-system users.
+
+        :param ssl_cert: client certificate of that role; "" for none.
+        """
+        params = {k: v for k, v in self.params.items() if k not in _OF_THE_LOGIN and v != ""}
+        params["user"] = user
+        params.update({k: v for k, v in (("sslcert", ssl_cert), ("sslkey", ssl_key)) if v})
+        return dataclasses.replace(self, params=params)
 
     def database(self, dbname: str) -> ConnInfo:
         """The same server and login, another database."""

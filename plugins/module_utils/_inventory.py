@@ -11,6 +11,10 @@ import difflib
 import re
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import (
+    SECRET_KEYWORDS,
+    ConnInfo,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import (
     problem_with_object_name,
@@ -85,6 +89,12 @@ def _master(host: t.Mapping[str, t.Any]) -> Master:
                 f"Host {inventory_name} sets the unknown variable {variable}",
                 f"Did you mean {near[0]}?" if near else f"Known: {', '.join(MASTER_VARIABLES)}.",
             )
+    for keyword, cure in SECRET_KEYWORDS.items():
+        # Before it reaches any task's arguments.
+        if (host.get("master_connect_params") or {}).get(keyword):
+            raise Refused(
+                f"Host {inventory_name}: master_connect_params holds the secret {keyword}", cure
+            )
     master = {key: host[variable] for variable, key in MASTER_VARIABLES.items() if variable in host}
     master["origin"] = _truth(master.get("origin", False), inventory_name)
     master["name"] = str(master.get("name") or re.sub(r"\W", "_", inventory_name, flags=re.ASCII))
@@ -93,9 +103,8 @@ def _master(host: t.Mapping[str, t.Any]) -> Master:
         raise Refused(
             f"Host {inventory_name}: the name {master['name']!r} {problem}", "Set master_name."
         )
-    reached_elsewhere = "login_unix_socket" in master or "service" in master.get(
-        "connect_params", {}
-    )
+    elsewhere = {"service", "host"} & set(master.get("connect_params") or {})
+    reached_elsewhere = "login_unix_socket" in master or elsewhere
     if "login_host" not in master and not reached_elsewhere:
         master["login_host"] = str(host.get("ansible_host") or inventory_name)
     return master
@@ -133,6 +142,22 @@ def mistyped(variables: t.Iterable[str], known: t.Collection[str]) -> list[str]:
         elif ours:
             lines.append(f"{name}: no such variable")
     return lines
+
+
+def pgpass_lines(db: t.Mapping[str, t.Any], user: str, password: str) -> list[str]:
+    """The lines of a password file that fit one database, however its host is written.
+
+    libpq looks for the host before the address, and for localhost where the host is the directory
+    of the default socket, which depends on how it was built; what a service file says is not
+    known here.
+    """
+    params = ConnInfo.from_options(db).params
+    host = params.get("host") or params.get("hostaddr") or ""
+    hosts = [host] if host else ["*" if "service" in params else "localhost"]
+    if host.startswith("/"):
+        hosts.append("localhost")
+    place = (params.get("port") or "*", params.get("dbname") or "*")
+    return [pgpass_line(host, *place, user, password) for host in hosts]
 
 
 def pgpass_line(host: str, port: str, db: str, user: str, password: str) -> str:

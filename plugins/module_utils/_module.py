@@ -14,6 +14,9 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import Spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import (
+    SECRET_KEYWORDS,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import MultimasterError
 
 Params = t.Dict[str, t.Any]
@@ -42,12 +45,53 @@ class Result:
 Body = t.Callable[[Params, bool], Result]
 
 
+class _Module(AnsibleModule):
+    """Keeps secrets that AnsibleModule does not know from the system's log and from every result.
+
+    It knows options by their names: not what was put into a dictionary of free keys, and not what
+    looks different inside the printed form of a list.
+    """
+
+    def _log_invocation(self) -> None:
+        self._hide()
+        params = self.params
+        self.params = _masked(params, self.no_log_values)
+        try:
+            super()._log_invocation()  # type: ignore[no-untyped-call]
+        finally:
+            self.params = params
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        """As the parent's."""
+        self._hide()
+        super().exit_json(**kwargs)
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """As the parent's; it is also called while the options are still being looked at."""
+        self._hide()
+        super().fail_json(msg, **kwargs)
+
+    def _hide(self) -> None:
+        self.no_log_values.update(free_secrets(self.params))
+
+
+def free_secrets(value: t.Any) -> set[str]:
+    """What was given to keys of that name, at any depth of a module's parameters."""
+    if isinstance(value, dict):
+        found = {str(given) for key, given in value.items() if key in SECRET_KEYWORDS and given}
+        return found.union(*map(free_secrets, value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(free_secrets, value))
+    return set()
+
+
 def run(argument_spec: Spec, body: Body, **module_options: t.Any) -> t.NoReturn:
     """Run a module: ``body(params, check_mode)`` does the work and returns a Result.
 
     In check mode the body reads everything and writes nothing, and returns the same Result.
     """
-    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **module_options)
+    options = {"supports_check_mode": True, **module_options}
+    module = _Module(argument_spec=argument_spec, **options)  # type: ignore[no-untyped-call]
     if _pg.IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=_pg.IMPORT_ERROR)
     try:

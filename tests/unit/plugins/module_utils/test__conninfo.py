@@ -6,6 +6,7 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 
 PASSWORD = "p,o's\"t g%r=e\\s"
 FULL = {
@@ -143,3 +144,51 @@ def test_variants_leave_the_original_alone():
     assert conninfo.database("other").password == PASSWORD
     assert conninfo == ConnInfo.from_options(FULL)
     assert ConnInfo("here", {}).password == ""
+
+
+@pytest.mark.parametrize("keyword", ["password", "sslpassword", "oauth_client_secret"])
+def test_a_secret_among_free_parameters_is_refused_without_being_shown(keyword):
+    with pytest.raises(Refused, match=f"here: {keyword} is a secret") as caught:
+        ConnInfo.from_options({"name": "here", "connect_params": {keyword: PASSWORD}})
+    assert PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"login_host": "a,b"},
+        {"connect_params": {"host": "a,b"}},
+        {"connect_params": {"hostaddr": "10.0.0.1,10.0.0.2"}},
+        {"connect_params": {"load_balance_hosts": "random"}},
+    ],
+)
+def test_an_address_of_several_servers_is_refused(options):
+    with pytest.raises(Refused, match="may lead to another server"):
+        ConnInfo.from_options(options)
+    ConnInfo.from_options({"connect_params": {"load_balance_hosts": "disable"}})
+
+
+def test_bucardo_is_told_all_but_what_belongs_to_the_login():
+    options = {
+        **FULL,
+        "connect_params": {
+            "hostaddr": "10.0.0.1",
+            "passfile": "/home/dba/.pgpass",
+            "application_name": "mine",
+            "sslcrl": "/crl",
+            "options": "-c geqo=off",
+        },
+    }
+    assert ConnInfo.from_options(options).for_bucardo("bucardo").params == {
+        "host": "db1",
+        "hostaddr": "10.0.0.1",
+        "port": "5433",
+        "user": "bucardo",
+        "dbname": "Shop & Söhne",
+        "sslmode": "verify-full",
+        "sslrootcert": "/ca",
+        "sslcrl": "/crl",
+        "options": "-c geqo=off",
+    }
+    with_cert = ConnInfo.from_options(options).for_bucardo("bucardo", "/own", "/own.key").params
+    assert (with_cert["sslcert"], with_cert["sslkey"]) == ("/own", "/own.key")

@@ -9,6 +9,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._inventory imp
     masters,
     mistyped,
     pgpass_line,
+    pgpass_lines,
     problem_with_masters,
 )
 
@@ -82,3 +83,39 @@ def test_pgpass_escapes_what_the_format_reserves():
 def test_pgpass_cannot_hold_a_line_break():
     with pytest.raises(Refused):
         pgpass_line("h", "1", "d", "u", "a\nb")
+
+
+@pytest.mark.parametrize(
+    ("options", "places"),
+    [
+        ({"login_host": "db1", "login_port": 5433, "login_db": "shop"}, ["db1:5433:shop"]),
+        ({"login_host": "db1"}, ["db1:*:*"]),
+        ({"login_host": "db1", "connect_params": {"host": "db2"}}, ["db2:*:*"]),
+        ({"connect_params": {"hostaddr": "10.0.0.1"}}, ["10.0.0.1:*:*"]),
+        ({"login_host": "db1", "connect_params": {"hostaddr": "10.0.0.1"}}, ["db1:*:*"]),
+        ({"connect_params": {"service": "shop"}, "login_db": "shop"}, ["*:*:shop"]),
+        ({"connect_params": {"port": 6000, "dbname": "other"}}, ["localhost:6000:other"]),
+        ({"login_unix_socket": "/srv/pg"}, ["/srv/pg:*:*", "localhost:*:*"]),
+        ({"login_host": "db1", "login_unix_socket": "/srv/pg"}, ["db1:*:*"]),
+        ({}, ["localhost:*:*"]),
+    ],
+)
+def test_the_lines_of_a_password_file_fit_what_libpq_looks_for(options, places):
+    assert pgpass_lines(options, "u", "p") == [f"{place}:u:p" for place in places]
+
+
+def test_a_secret_among_free_parameters_is_refused_before_any_task_sees_it():
+    wrong = host("here", master_origin=True, master_connect_params={"password": "decoy"})
+    said = problem_with_masters([wrong, host("there")])
+    assert "Host here: master_connect_params holds the secret password" in said
+    assert "master_password" in said
+    assert "decoy" not in said
+
+
+def test_a_host_among_free_parameters_is_the_host():
+    here = host("here", master_origin=True, master_connect_params={"host": "db1"})
+    there = host("there", master_connect_params={"hostaddr": "10.0.0.2"})
+    first, second = masters([here, there])
+    assert "login_host" not in first
+    # Needed to look up passwords and to check the server's certificate.
+    assert second["login_host"] == "there"

@@ -137,3 +137,35 @@ def test_masking_takes_the_longer_secret_first():
 def test_masking_leaves_the_rest_as_it_is():
     value = {"a": [1, None, True, 2.5, "text"], "b": {}}
     assert _module._masked(value, ["secret", ""]) == value
+
+
+FREE = {**SPEC, "masters": {"type": "list", "elements": "dict"}}
+
+
+def test_a_secret_in_free_keys_leaves_neither_by_the_result_nor_by_the_log(capsys, monkeypatch):
+    logged = []
+    monkeypatch.setattr(_module.AnsibleModule, "log", lambda self, msg, **_more: logged.append(msg))
+    masters = [{"name": "here", "connect_params": {"sslpassword": SECRET, "sslmode": "require"}}]
+    options = {"masters": masters, "login_password": "other " + SECRET}
+
+    def body(params, check_mode):
+        assert params["masters"] == masters
+        raise Refused("no")
+
+    with patch_module_args(options), pytest.raises(SystemExit):
+        _module.run(FREE, body)
+    text = capsys.readouterr().out + "".join(logged)
+    assert "Invoked with" in text
+    assert "require" in text
+    assert "module_args" in text
+    for part in ("p,o", "g%r=e"):
+        assert part not in text
+
+
+def test_a_secret_in_free_keys_is_hidden_while_the_options_are_looked_at(capsys):
+    options = {"masters": [{"connect_params": {"password": SECRET}}], "nmae": "x"}
+    with patch_module_args(options), pytest.raises(SystemExit):
+        _module.run(FREE, lambda params, check_mode: Result())
+    text = capsys.readouterr().out
+    assert "nmae" in text
+    assert "g%r=e" not in text
