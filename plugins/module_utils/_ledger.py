@@ -17,7 +17,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _own_objects, _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 
 # Several workers copy parts of it, each in its own transaction: it may hold any of the rows.
@@ -119,19 +119,31 @@ class Run:
 
 
 def exists(session: _pg.Session) -> bool:
-    """Whether this master was ever the target of a seed."""
-    return bool(
+    """Whether this master was ever the target of a seed.
+
+    :raises Refused: when somebody else made the ledger.
+    """
+    found = bool(
         session.value(
             "SELECT pg_catalog.to_regclass('multimaster.seed') IS NOT NULL"
             " AND pg_catalog.to_regclass('multimaster.seed_run') IS NOT NULL"
         )
     )
+    if found:
+        _own_objects.require_ours(session)
+    return found
 
 
 def create(session: _pg.Session) -> None:
-    """Make the ledger's tables where they are missing, and let them say all that they must."""
+    """Make the ledger's tables where they are missing, and let them say all that they must.
+
+    :raises Refused: when somebody else made them.
+    """
     if not exists(session):
+        _own_objects.require_ours(session)
         session.execute(_CREATE)
+        # Somebody may have been quicker just now.
+        _own_objects.require_ours(session)
     elif not session.value(
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint"
         " WHERE conrelid = 'multimaster.seed'::regclass AND conname = 'seed_state_check'"

@@ -11,7 +11,10 @@ import dataclasses
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import StatementFailed
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+    Refused,
+    StatementFailed,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._password import fits
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
 
@@ -45,6 +48,7 @@ class State:
     """A role as a server has it.
 
     :param password_fits: None when no password was asked for.
+    :param has_password: whether it has any.
     :param timed: timeouts that the server knows and the role does not switch off.
     """
 
@@ -53,6 +57,17 @@ class State:
     login: bool
     password_fits: bool | None
     timed: tuple[str, ...]
+    has_password: bool = False
+
+    def require_password_fits(self, role: str, server: str) -> None:
+        """:raises Refused: when the role has another password, which others may use."""
+        if self.has_password and self.password_fits is False:
+            raise Refused(
+                f"The role {role} on {server} has another password already, which another Bucardo"
+                " or another sync may use",
+                "Give that one (multimaster_bucardo_password), or set change_password"
+                " (multimaster_change_password) to change it for all who use it.",
+            )
 
     @property
     def shown(self) -> dict[str, t.Any]:
@@ -79,6 +94,7 @@ def read(session: Session, role: str, password: str | None) -> State:
         timed=tuple(
             name for name in TIMEOUTS if name in row["timeouts"] and f"{name}=0" not in off
         ),
+        has_password=bool(row["password"]),
     )
 
 

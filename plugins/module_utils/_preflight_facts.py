@@ -22,6 +22,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._objects impor
     Goat,
     Sync,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._own_objects import Foreign
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
 
 
@@ -40,6 +41,11 @@ class Wanted:
     workers: int = 4
     check_os_users: str = "auto"
     conflict_strategy: str = "bucardo_latest"
+    bucardo_password: str = dataclasses.field(default="", repr=False)
+    bucardo_ssl_cert: str = ""
+    bucardo_ssl_key: str = ""
+    change_password: bool = False
+    adopt: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +112,7 @@ class Server:
     :param locales: normalised names of the operating system's locales known to PostgreSQL.
     :param free_bytes: free space of the data directory's file system; None when not readable.
     :param bucardo_role: None when the role does not exist.
+    :param password_differs: whether that role has another password than it shall have.
     :param settings: per role and database, and of the configuration files.
     """
 
@@ -125,6 +132,7 @@ class Server:
     tablespaces: frozenset[str] = frozenset()
     free_bytes: int | None = None
     bucardo_role: Role | None = None
+    password_differs: bool = False
     settings: tuple[Setting, ...] = ()
 
     @property
@@ -228,6 +236,7 @@ class Database:
     :param ledger: table to its state in this collection's seed ledger; None without a ledger.
     :param filled: tables without a row in the ledger that hold rows.
     :param locked: sizes were not read since something holds exclusive locks.
+    :param foreign: what in our schemas belongs to somebody whom we do not trust.
     """
 
     name: str
@@ -257,6 +266,23 @@ class Database:
     ledger: t.Mapping[TableName, str] | None = None
     filled: frozenset[TableName] = frozenset()
     locked: bool = False
+    foreign: tuple[Foreign, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Address:
+    """Where a master's address leads.
+
+    :param pooled: a pooler answers; then nothing else was asked.
+    :param servers: how many different servers some connections met, 0 when not known.
+    :param unpassable: what of it Bucardo cannot be told, "" when all can.
+    :param wants_certificate: Bucardo's role would need a client certificate that it has not.
+    """
+
+    pooled: bool = False
+    servers: int = 0
+    unpassable: str = ""
+    wants_certificate: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,6 +304,7 @@ class Master:
     server: Server | None = None
     database: Database | None = None
     unread: tuple[str, ...] = ()
+    address: Address = Address()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -286,6 +313,8 @@ class Control:
 
     :param error: why it could not be read, "" when it could.
     :param local: whether its server is on this host.
+    :param password_differs: whether Bucardo's role has another password there than it shall have.
+    :param not_passed_on: libpq's keywords that Bucardo's programs are not told.
     """
 
     error: str = ""
@@ -297,6 +326,8 @@ class Control:
     dbgroups: t.Mapping[str, Dbgroup] = dataclasses.field(default_factory=dict)
     syncs: t.Mapping[str, Sync] = dataclasses.field(default_factory=dict)
     goats: tuple[Goat, ...] = ()
+    password_differs: bool = False
+    not_passed_on: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -319,11 +350,13 @@ class Host:
 
     :param pg_dump: major version of the newest pg_dump, None when there is none.
     :param logins_skipped: why the logins of OS users were not tried, "" when they were.
+    :param bucardorc: whose rc file is there: ours, packaged, foreign, absent; "" if not known.
     """
 
     pg_dump: int | None = None
     logins: tuple[Login, ...] = ()
     logins_skipped: str = ""
+    bucardorc: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

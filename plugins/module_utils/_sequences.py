@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _locks,
+    _own_objects,
     _pg,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
@@ -165,6 +166,7 @@ def read(session: _pg.Session) -> Survey:
     shares: dict[int, plan.Share] = {}
     ledger = bool(session.value("SELECT pg_catalog.to_regclass('multimaster.sequence')"))
     if ledger:
+        _own_objects.require_ours(session)
         for row in session.rows(
             "SELECT sequence::oid::bigint AS oid, original, slots, slot FROM multimaster.sequence"
         ):
@@ -310,7 +312,10 @@ class _Changer:
         size = _BATCH
         for master in {change.master for one in waiting for change in one.changes}:
             if any(c.share for one in waiting for c in one.changes if c.master == master):
+                _own_objects.require_ours(self._sessions[master])
                 self._sessions[master].execute(_CREATE)
+                # Somebody may have been quicker just now.
+                _own_objects.require_ours(self._sessions[master])
         forced = time.monotonic()
         while waiting:
             held = self._held(waiting)

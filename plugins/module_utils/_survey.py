@@ -20,7 +20,12 @@ import pwd
 import time
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _ledger, _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _ledger,
+    _own_objects,
+    _pg,
+    _survey_address,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
     CONTROL_DB,
@@ -32,12 +37,14 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._control impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
     ConnectionFailed,
     MultimasterError,
+    Refused,
     StatementFailed,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pgdump import find_tools
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_facts import (
+    Address,
     Control,
     Database,
     Facts,
@@ -307,7 +314,7 @@ def survey(
     return Facts(
         wanted=wanted,
         masters=found,
-        control=None if control is None else read_control(control),
+        control=None if control is None else read_control(control, wanted),
         host=read_host(masters, found, wanted, os_users, pg_bin_dir),
     )
 
@@ -339,16 +346,22 @@ class _Reader:
 
 def read_master(options: Options, wanted: Wanted) -> Master:
     """One master as it is; an error ends up in C(Master.error)."""
-    conninfo = ConnInfo.from_options(options)
-    unknown = Master(
-        name=str(options["name"]),
-        origin=bool(options.get("origin")),
-        dbname=conninfo.dbname,
-        host=conninfo.params.get("host", ""),
-        port=conninfo.params.get("port", ""),
-    )
+    unknown = Master(name=str(options["name"]), origin=bool(options.get("origin")))
     try:
-        return _read_master(unknown, conninfo, str(options["maintenance_db"]), wanted)
+        conninfo = ConnInfo.from_options(options)
+        unknown = dataclasses.replace(
+            unknown,
+            dbname=conninfo.dbname,
+            host=conninfo.params.get("host", ""),
+            port=conninfo.params.get("port", ""),
+        )
+        maintenance_db = str(options["maintenance_db"])
+        found = _read_master(unknown, conninfo, maintenance_db, wanted)
+        place = conninfo if found.database else conninfo.database(maintenance_db)
+        address = _survey_address.read_address(place, options, wanted)
+        return dataclasses.replace(found, address=address)
+    except _pg.Pooled:
+        return dataclasses.replace(unknown, address=Address(pooled=True))
     except MultimasterError as error:
         return dataclasses.replace(unknown, error=error.message)
 
@@ -444,6 +457,7 @@ def _read_server(
         ),
         free_bytes=_free_bytes(conninfo, row["data_directory"]),
         bucardo_role=roles.get(wanted.bucardo_user),
+        password_differs=_survey_address.password_differs(session, wanted),
         settings=tuple(Setting(**setting) for setting in settings),
     )
 
@@ -587,11 +601,16 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
             frozenset(),
         ),
         locked=locked,
+        foreign=tuple(_own_objects.foreign(session, wanted.bucardo_user)),
     )
 
 
 def _read_ledger(session: _pg.Session) -> dict[TableName, str] | None:
-    if not _ledger.exists(session):
+    try:
+        if not _ledger.exists(session):
+            return None
+    except Refused:
+        # What somebody else made is not believed; a check names it.
         return None
     return {name: entry.state for name, entry in _ledger.entries(session).items()}
 
@@ -635,9 +654,17 @@ def _read_filled(
 # --- the control database -----------------------------------------------------------------------
 
 
-def read_control(options: Options) -> Control:
+def read_control(options: Options, wanted: Wanted) -> Control:
     """The control database, as far as it is there."""
-    conninfo = ConnInfo.from_options(options, THE_CONTROL_DB, CONTROL_DB)
+    try:
+        conninfo = ConnInfo.from_options(options, THE_CONTROL_DB, CONTROL_DB)
+    except MultimasterError as error:
+        return Control(error=error.one_line)
+    found = _read_control_at(conninfo, wanted)
+    return dataclasses.replace(found, not_passed_on=_survey_address.not_passed_on(conninfo))
+
+
+def _read_control_at(conninfo: ConnInfo, wanted: Wanted) -> Control:
     local = _is_local(conninfo)
     problem = ""
     for os_user, candidate in _control_candidates(conninfo, local):
@@ -649,7 +676,7 @@ def read_control(options: Options) -> Control:
             continue
         with session:
             try:
-                return _read_control(session, local)
+                return _read_control(session, local, wanted)
             except MultimasterError as error:
                 return Control(error=error.message, local=local)
     return Control(error=problem, local=local)
@@ -683,14 +710,15 @@ def _as_os_user(name: str) -> t.Iterator[None]:
         os.seteuid(0)
 
 
-def _read_control(session: _pg.Session, local: bool) -> Control:
+def _read_control(session: _pg.Session, local: bool, wanted: Wanted) -> Control:
+    differs = _survey_address.password_differs(session, wanted)
     plperlu = session.value(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'plperlu')"
         " OR EXISTS (SELECT FROM pg_catalog.pg_language WHERE lanname = 'plperlu')"
     )
     catalog = ControlCatalog(session)
     if not catalog.installed:
-        return Control(local=local, plperlu=plperlu)
+        return Control(local=local, plperlu=plperlu, password_differs=differs)
     return Control(
         local=local,
         plperlu=plperlu,
@@ -700,6 +728,7 @@ def _read_control(session: _pg.Session, local: bool) -> Control:
         dbgroups=catalog.dbgroups(),
         syncs=catalog.syncs(),
         goats=tuple(catalog.goats()),
+        password_differs=differs,
     )
 
 
@@ -734,6 +763,7 @@ def read_host(
     return Host(
         pg_dump=pg_dump,
         logins=tuple(logins),
+        bucardorc=_survey_address.read_rc(),
         logins_skipped=f"only root can try the logins of {', '.join(skipped)}" if skipped else "",
     )
 
@@ -748,16 +778,18 @@ def _home(user: str) -> str:
 def _places(
     masters: t.Sequence[Options], found: t.Sequence[Master], wanted: Wanted
 ) -> list[tuple[str, dict[str, str]]]:
-    """Master's name and what Bucardo's role connects with: all but the login's own secrets."""
+    """Master's name and what Bucardo's role connects with, without its password."""
     places = []
     for options, master in zip(masters, found):
         if master.server is None:
             # Unreachable for the login role: that is said already.
             continue
-        params = dict(ConnInfo.from_options(options).params)
-        for keyword in ("password", "passfile", "sslcert", "sslkey", "sslpassword"):
-            params.pop(keyword, None)
-        params["user"] = wanted.bucardo_user
+        login = ConnInfo.from_options(options)
+        params = dict(
+            login.for_bucardo(
+                wanted.bucardo_user, wanted.bucardo_ssl_cert, wanted.bucardo_ssl_key
+            ).params
+        )
         params["dbname"] = master.dbname if master.database else str(options["maintenance_db"])
         params.setdefault("connect_timeout", str(_LOGIN_TIMEOUT))
         places.append((master.name, params))

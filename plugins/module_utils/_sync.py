@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _enrolment,
     _locks,
+    _own_objects,
     _pg,
     _purge,
     _teardown,
@@ -457,6 +458,7 @@ class SyncKeeper:
                 raise ConnectionFailed(
                     error.message, f"{error.cure} Every master of the sync must be reachable."
                 ) from error
+            _own_objects.require_ours(session, databases[name].user)
             masters[name] = _enrolment.Master(name, session, databases[name].user)
             if not self.check_mode:
                 masters[name].alone()

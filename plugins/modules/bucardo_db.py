@@ -35,8 +35,12 @@ options:
   masters:
     description:
       - All masters at once, instead of O(name), O(host), O(port), O(dbname), O(service) and
-        O(conn), which follow from how the masters are reached. The role to log in as, its password
-        and its certificate do not, see O(user) and O(password).
+        O(conn), which follow from how the masters are reached. Every libpq parameter is passed on
+        but for the role to log in as, its password and its certificate, see O(user),
+        O(password) and O(bucardo_ssl_cert).
+      - With O(validate), Bucardo's login must meet the same database as the one given here, asked
+        from the module's host and from the server of the control database.
+      - A name that another sync than O(sync) uses for another database is refused.
     required: false
   state:
     description:
@@ -71,6 +75,21 @@ options:
   conn:
     description: Further libpq connection parameters, for example C(sslmode) and C(sslrootcert).
     type: dict
+  sync:
+    description: The sync for which O(masters) are registered.
+    type: str
+  bucardo_ssl_cert:
+    description:
+      - File with the client certificate of O(user), for O(masters) that ask for one; for a single
+        database see O(conn).
+      - The daemon and the control server's operating-system user (usually C(postgres)) must be
+        able to read it, each on its own host, and the key as well.
+    type: path
+  bucardo_ssl_key:
+    description:
+      - File with the key of O(bucardo_ssl_cert). libpq wants it to belong to C(root) with mode
+        V(0640), and to a group that both users are in.
+    type: path
   service:
     description: Name of a service in libpq's service file, of every user that connects.
     type: str
@@ -159,10 +178,12 @@ commands:
 """
 
 import dataclasses
+import functools
 import getpass
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _address,
     _conninfo,
     _module,
     _pg,
@@ -197,7 +218,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         if params["masters"] is None:
             return _one(control, params, check_mode)
         results = {
-            master["name"]: _one(control, {**params, **_place(master)}, check_mode)
+            master["name"]: _one(control, _options(params, master), check_mode, master)
             for master in params["masters"]
         }
         return _module.Result(
@@ -214,38 +235,40 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         )
 
 
-def _place(master: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The options that follow from how a master is reached."""
-    return {
-        "name": master["name"],
-        "host": master["login_host"],
-        "port": master["login_port"],
-        "dbname": master["login_db"],
-        "service": (master["connect_params"] or {}).get("service"),
-        "conn": {
-            keyword: value
-            for keyword, value in (
-                ("sslmode", master["ssl_mode"]),
-                ("sslrootcert", master["ca_cert"]),
-            )
-            if value
-        },
-    }
+def _options(params: _module.Params, master: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The task's options for one of its masters."""
+    if params["state"] == "absent":
+        return {**params, "name": master["name"]}
+    user = params["user"] or "bucardo"
+    cert, key = params["bucardo_ssl_cert"] or "", params["bucardo_ssl_key"] or ""
+    return {**params, **_address.registration(master, user, cert, key)}
 
 
-def _one(control: Control, params: _module.Params, check_mode: bool) -> _module.Result:
+def _one(
+    control: Control,
+    params: _module.Params,
+    check_mode: bool,
+    master: dict[str, t.Any] | None = None,
+) -> _module.Result:
     current = control.database(params["name"])
     if params["state"] == "absent":
         return _absent(control, current)
-    return _present(control, current, params, check_mode)
+    login = _conninfo.ConnInfo.from_options(master) if master else None
+    return _present(control, current, params, check_mode, login)
 
 
 def _present(
-    control: Control, current: Database | None, params: _module.Params, check_mode: bool
+    control: Control,
+    current: Database | None,
+    params: _module.Params,
+    check_mode: bool,
+    login: _conninfo.ConnInfo | None,
 ) -> _module.Result:
     password = params["password"]
     wanted = plan_database(current, params)
     changed = wanted != current
+    if login and current and changed:
+        _address.check_not_taken(control, current, login, params["sync"] or "")
     if password is not None:
         check_password(wanted.name, password)
         stored = control.stored_password(wanted.name)
@@ -254,13 +277,19 @@ def _present(
         else:
             changed = True
             wanted = dataclasses.replace(wanted, has_password=bool(password))
+    test = params["validate"] and wanted.status != "inactive"
+    given = params["password"]
+    stored = control.stored_password(wanted.name) if given is None else given
+    prove = None
+    if login and test and not check_mode:
+        prove = functools.partial(_address.prove_same, control, wanted, stored, login)
     if changed:
-        test = params["validate"] and wanted.status != "inactive"
         if test:
-            given = params["password"]
-            stored = control.stored_password(wanted.name) if given is None else given
             _connect_from_here(wanted, stored)
-        control.save_database(wanted, password, new=current is None, test=test)
+        control.save_database(wanted, password, current is None, test, prove)
+    elif prove:
+        # A name may lead elsewhere today.
+        prove()
     if changed and not check_mode:
         found = control.database(wanted.name)
         if found != wanted:
@@ -337,6 +366,9 @@ def main() -> None:
         "password": {"type": "str", "no_log": True},
         "conn": {"type": "dict"},
         "service": {"type": "str"},
+        "sync": {"type": "str"},
+        "bucardo_ssl_cert": {"type": "path"},
+        "bucardo_ssl_key": {"type": "path", "no_log": False},
         "status": {"type": "str", "choices": ["active", "inactive"]},
         "server_side_prepares": {"type": "bool"},
         "validate": {"type": "bool", "default": True},
@@ -345,6 +377,7 @@ def main() -> None:
         spec,
         body,
         required_one_of=[("name", "masters")],
+        required_together=[("bucardo_ssl_cert", "bucardo_ssl_key")],
         mutually_exclusive=[
             ("masters", option) for option in ("name", "host", "port", "dbname", "service", "conn")
         ],

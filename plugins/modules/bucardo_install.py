@@ -41,6 +41,12 @@ options:
       - Left out, the role's password stays as it is; a new role gets none, and can log in only
         where the server asks for none.
     type: str
+  change_password:
+    description:
+      - Whether a role that has another password gets O(bucardo_password), which locks out whatever
+        else logs in as it. With V(false), that is refused.
+    type: bool
+    default: true
   schema_file:
     description: Bucardo's schema, on the host where the module runs.
     type: path
@@ -118,6 +124,8 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             f" {state.program_version}",
             "Upgrade the package bucardo on this host.",
         )
+    if not params["change_password"]:
+        state.role.require_password_fits("bucardo", "the control server")
     upgrade = state.status == "needs_upgrade" and params["state"] == "upgraded"
     load = state.status in ("absent", "partial")
     if load and state.program_version:
@@ -187,6 +195,7 @@ def main() -> None:
         **connection_spec(),
         "state": {"type": "str", "choices": ["present", "upgraded"], "default": "present"},
         "bucardo_password": {"type": "str", "no_log": True},
+        "change_password": {"type": "bool", "default": True, "no_log": False},
         "schema_file": {"type": "path", "default": "/usr/share/bucardo/bucardo.schema"},
     }
     _module.run(spec, body)

@@ -42,6 +42,13 @@ options:
   password:
     description: The role's password. Left out, it stays as it is; a new role gets none.
     type: str
+  change_password:
+    description:
+      - Whether a role that has another password gets this one, which locks out whatever else
+        logs in as it.
+      - With V(false), that is refused. A role without a password gets one in any case.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - multimaster.bucardo.masters
 """
@@ -92,6 +99,8 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             state = _login_role.read(session, role, password)
             result.before[master["name"]] = state.shown
             if params["state"] == "present":
+                if not params["change_password"]:
+                    state.require_password_fits(role, master["name"])
                 commands = _login_role.ensure(session, role, state, password, check_mode)
                 result.commands += [f"{master['name']}: {command}" for command in commands]
                 result.changed = result.changed or bool(commands)
@@ -117,6 +126,7 @@ def main() -> t.NoReturn:
             "name": {"type": "str", "default": "bucardo"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "password": {"type": "str", "no_log": True},
+            "change_password": {"type": "bool", "default": True, "no_log": False},
         },
         body,
     )

@@ -62,6 +62,25 @@ options:
     description: Role as which Bucardo logs in to every master.
     type: str
     default: bucardo
+  bucardo_password:
+    description:
+      - The password that O(bucardo_user) shall have. Where the role exists with another one, that
+        is a blocker, unless O(change_password) is set.
+    type: str
+  bucardo_ssl_cert:
+    description: File with the client certificate of O(bucardo_user), on this host.
+    type: path
+  bucardo_ssl_key:
+    description: File with the key of O(bucardo_ssl_cert).
+    type: path
+  change_password:
+    description: Whether the role's password may be changed, for all who use it.
+    type: bool
+    default: false
+  adopt:
+    description: Whether an installation of Bucardo that others made may be taken over.
+    type: bool
+    default: false
   os_users:
     description:
       - Operating-system users of this host that must be able to log in to every master as
@@ -282,7 +301,13 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
                 "max_clock_skew",
                 "workers",
                 "check_os_users",
+                "change_password",
+                "adopt",
             )
+        },
+        **{
+            name: params[name] or ""
+            for name in ("bucardo_password", "bucardo_ssl_cert", "bucardo_ssl_key")
         },
     )
     report = examine(
@@ -312,6 +337,11 @@ def main() -> None:
             "relgroup": dict(names),
             "conflict_strategy": {"type": "str", "default": "bucardo_latest"},
             "bucardo_user": {"type": "str", "default": "bucardo"},
+            "bucardo_password": {"type": "str", "no_log": True},
+            "bucardo_ssl_cert": {"type": "path"},
+            "bucardo_ssl_key": {"type": "path", "no_log": False},
+            "change_password": {"type": "bool", "default": False, "no_log": False},
+            "adopt": {"type": "bool", "default": False},
             "os_users": {"type": "list", "elements": "str", "default": ["bucardo", "postgres"]},
             "check_os_users": {
                 "type": "str",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._login_role import State
 
 GOOD = State(exists=True, superuser=True, login=True, password_fits=True, timed=())
@@ -24,3 +25,13 @@ SHOWN = {"superuser": True, "login": True, "password": "as given", "timeouts": "
 )
 def test_states(state, shown):
     assert state.shown == shown
+
+
+def test_another_password_is_not_taken_away_from_others():
+    other = State(True, True, True, False, (), has_password=True)
+    with pytest.raises(Refused, match="The role bucardo on here has another password already"):
+        other.require_password_fits("bucardo", "here")
+    # It has the right one, none at all, or none was asked for.
+    State(True, True, True, True, (), has_password=True).require_password_fits("bucardo", "here")
+    State(True, True, True, False, ()).require_password_fits("bucardo", "here")
+    State(True, True, True, None, (), has_password=True).require_password_fits("bucardo", "here")

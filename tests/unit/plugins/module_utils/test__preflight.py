@@ -21,6 +21,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._objects impor
     Goat,
     Sync,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._own_objects import Foreign
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight import (
     LINES_PER_CHECK,
     Blocked,
@@ -36,6 +37,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_che
     bucardo_key,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_facts import (
+    Address,
     Control,
     Database,
     Facts,
@@ -203,6 +205,20 @@ def login(error: str, **changed: t.Any) -> Facts:
         host=Host(18, logins),
         check_os_users=always,
     )
+
+
+def address(**values: t.Any) -> Facts:
+    return facts(masters=(HERE, named(THERE, address=Address(**values))))
+
+
+# Another sync, between other databases of the same servers.
+NEIGHBOUR = dataclasses.replace(
+    SOUND_CONTROL,
+    databases={"there": BucardoDatabase("there", host="db2", dbname="widgets")},
+    dbgroups={"widgets": Dbgroup("widgets", {"there": "source"})},
+    syncs={"widgets": Sync("widgets", "widgets", "widgets")},
+    goats=(),
+)
 
 
 def setting(name: str, value: str, **where: str) -> Facts:
@@ -547,6 +563,40 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "100 bytes are free",
     ),
     "disk-space-unknown": (facts(there_server={"free_bytes": None}), "there", "kB"),
+    "pooler": (
+        facts(
+            masters=(
+                HERE,
+                named(THERE, server=None, database=None, address=Address(pooled=True)),
+            )
+        ),
+        "shop",
+        "PgBouncer",
+    ),
+    "several-servers": (address(servers=2), "db2", "2 different servers"),
+    "address-unpassable": (address(unpassable="host 'a b' holds"), "there", "host 'a b' holds"),
+    "client-certificate": (address(wants_certificate=True), "bucardo", "without a certificate"),
+    "control-options": (
+        control(not_passed_on=("sslmode", "sslrootcert")),
+        "control database",
+        "sslmode, sslrootcert",
+    ),
+    "name-taken": (
+        facts(control=NEIGHBOUR),
+        "there",
+        "sync widgets uses this name for db2/widgets",
+    ),
+    "foreign-owner": (
+        facts(there={"foreign": (Foreign("schema", "multimaster", "mallory"),)}),
+        "multimaster",
+        "the schema multimaster belongs to mallory",
+    ),
+    "foreign-installation": (
+        facts(control=SOUND_CONTROL, host=Host(18, bucardorc="packaged")),
+        "bucardo",
+        "multimaster, made by somebody else",
+    ),
+    "bucardo-password": (facts(there_server={"password_differs": True}), "bucardo", "another"),
 }
 
 
@@ -573,6 +623,22 @@ def test_there_is_no_case_without_a_check() -> None:
 
 # Nearly the same as the case above, but sound.
 HARMLESS: dict[str, list[Facts]] = {
+    "several-servers": [address(servers=1), address(servers=0)],
+    "control-options": [control()],
+    "name-taken": [
+        # Ours, which may have moved; and a database that takes part in both syncs, wherever it is.
+        control(databases={"there": BucardoDatabase("there", host="db9", dbname="shop")}),
+        facts(there={"enrolled": {"widgets": 7}}, control=NEIGHBOUR),
+    ],
+    "foreign-installation": [
+        facts(control=SOUND_CONTROL, host=Host(18, bucardorc="ours")),
+        # Installed but never used, as by a run that was killed there.
+        facts(control=Control(installed=True), host=Host(18, bucardorc="packaged")),
+        facts(control=SOUND_CONTROL, host=Host(18, bucardorc="foreign"), adopt=True),
+        # Not known.
+        facts(control=SOUND_CONTROL, host=Host(18)),
+    ],
+    "bucardo-password": [facts(there_server={"password_differs": True}, change_password=True)],
     "origin-database": [facts(masters=(HERE, named(THERE, database=None)))],
     "os-user-login": [
         login(""),
@@ -742,6 +808,19 @@ def test_the_origin_given_twice_is_one_blocker() -> None:
     twin = _changed(twin, {"filled": frozenset({ORDERS})}, None)
     report = examine(facts(masters=(HERE, twin)))
     assert [finding.check for finding in report.of(BLOCKER)] == ["same-database"]
+
+
+def test_a_configuration_that_others_wrote_is_theirs_even_where_nothing_is_installed() -> None:
+    report = examine(facts(control=Control(), host=Host(18, bucardorc="foreign")))
+    assert sole(report, "foreign-installation").object == "/etc/bucardorc"
+
+
+def test_a_name_that_is_taken_comes_with_one_that_is_free() -> None:
+    finding = sole(examine(facts(control=NEIGHBOUR)), "name-taken")
+    assert "master_name: there_shop" in finding.cure
+    assert "database-differs" not in {
+        found.check for found in examine(facts(control=NEIGHBOUR)).findings
+    }
 
 
 def test_one_wrong_name_is_one_blocker() -> None:
