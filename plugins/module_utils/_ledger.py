@@ -17,7 +17,11 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _own_objects, _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _own_objects,
+    _pg,
+    _rowhash,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 
 # Several workers copy parts of it, each in its own transaction: it may hold any of the rows.
@@ -41,6 +45,7 @@ CREATE TABLE IF NOT EXISTS multimaster.seed (
     rows bigint NOT NULL,
     bytes bigint NOT NULL,
     hash text,
+    proof text,
     format text NOT NULL,
     index_mode text NOT NULL,
     snapshot text NOT NULL,
@@ -71,6 +76,11 @@ _ALLOW_COPYING = """
 ALTER TABLE multimaster.seed DROP CONSTRAINT IF EXISTS seed_state_check,
     ADD CONSTRAINT seed_state_check CHECK (state IN ('copying', 'copied', 'seeded'))
 """
+# For one that was made by version 1.0.0, whose sums did not tell in which row a value was.
+_ADD_PROOF = """
+ALTER TABLE multimaster.seed ADD COLUMN IF NOT EXISTS proof text;
+UPDATE multimaster.seed SET hash = NULL WHERE proof IS NULL AND hash IS NOT NULL
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +90,7 @@ class Entry:
     :param table_oid: of the table on the target; another table of that name is not seeded.
     :param bytes: as they came from the source, before conversion.
     :param hash: the sum of row hashes by which both sides were proven equal, None if not asked for.
+    :param proof: how that sum was made, C(_rowhash.PROOF) today.
     :param source: identity of the source, see C(identity).
     """
 
@@ -94,6 +105,16 @@ class Entry:
     snapshot: str
     source: str
     seconds: float
+    proof: t.Optional[str] = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the copy was proven in a way that is believed today.
+
+        If not, it is a copy all the same, whose changes have been recorded since. What proves it
+        is a comparison of the live rows.
+        """
+        return self.hash is not None and self.proof == _rowhash.PROOF
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,12 +165,18 @@ def create(session: _pg.Session) -> None:
         session.execute(_CREATE)
         # Somebody may have been quicker just now.
         _own_objects.require_ours(session)
-    elif not session.value(
+        return
+    if not session.value(
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint"
         " WHERE conrelid = 'multimaster.seed'::regclass AND conname = 'seed_state_check'"
         " AND pg_catalog.pg_get_constraintdef(oid) LIKE '%copying%')"
     ):
         session.execute(_ALLOW_COPYING)
+    if not session.value(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute"
+        " WHERE attrelid = 'multimaster.seed'::regclass AND attname = 'proof')"
+    ):
+        session.execute(_ADD_PROOF)
 
 
 def identity(session: _pg.Session) -> str:
@@ -172,7 +199,9 @@ def entries(session: _pg.Session) -> dict[TableName, Entry]:
     found: dict[TableName, Entry] = {}
     for row in session.rows(
         "SELECT s.schema_name, s.table_name, s.table_oid::bigint AS table_oid, s.state, s.rows,"
-        "       s.bytes, s.hash, s.format, s.index_mode, s.snapshot, s.source, s.seconds"
+        "       s.bytes, s.hash, s.format, s.index_mode, s.snapshot, s.source, s.seconds,"
+        # Ledgers of version 1.0.0 have no such column.
+        "       pg_catalog.to_jsonb(s) ->> 'proof' AS proof"
         "  FROM multimaster.seed s"
         "  JOIN pg_catalog.pg_class c ON c.oid = s.table_oid AND c.relname = s.table_name"
         "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s.schema_name"
@@ -226,6 +255,7 @@ def record(entries_: t.Sequence[Entry]) -> t.Any:
                     entry.rows,
                     entry.bytes,
                     entry.hash,
+                    entry.proof,
                     entry.format,
                     entry.index_mode,
                     entry.snapshot,
@@ -237,15 +267,15 @@ def record(entries_: t.Sequence[Entry]) -> t.Any:
         for entry in entries_
     )
     columns = (
-        "schema_name, table_name, table_oid, state, rows, bytes, hash, format, index_mode,"
+        "schema_name, table_name, table_oid, state, rows, bytes, hash, proof, format, index_mode,"
         " snapshot, source, seconds"
     )
     update = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", ")[2:])
-    # The hash is null in all rows or in none, and VALUES needs to know its type.
+    # Hash and proof are null in all rows or in none, and VALUES needs to know their type.
     return sql.SQL(
         f"INSERT INTO multimaster.seed ({columns})"
         " SELECT v.schema_name, v.table_name, v.table_oid::oid, v.state, v.rows, v.bytes,"
-        " v.hash::text, v.format, v.index_mode, v.snapshot, v.source, v.seconds"
+        " v.hash::text, v.proof::text, v.format, v.index_mode, v.snapshot, v.source, v.seconds"
         f" FROM (VALUES {{}}) AS v ({columns})"
         f" ON CONFLICT (schema_name, table_name) DO UPDATE SET {update},"
         " finished_at = pg_catalog.clock_timestamp()"

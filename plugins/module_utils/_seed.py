@@ -141,6 +141,22 @@ class Plan:
         """Whether everything selected is seeded."""
         return self.complete and not self.jobs and not self.unfinished
 
+    @property
+    def unproven(self) -> list[str]:
+        """Tables that were copied earlier without a proof that is believed today.
+
+        They are not copied again: changes have been recorded since, and the live rows can be
+        compared.
+        """
+        copied = {job.name for job in self.jobs}
+        return [
+            str(table.name)
+            for table in self.selected
+            if table.name not in copied
+            and table.name in self.entries
+            and not self.entries[table.name].proven
+        ]
+
 
 @dataclasses.dataclass
 class Outcome:
@@ -155,6 +171,7 @@ class Outcome:
     snapshot_seconds: float = 0.0
     queued_rows: int = 0
     indexes_built: int = 0
+    unproven: list[str] = dataclasses.field(default_factory=list)
     materialized_views: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
@@ -217,6 +234,7 @@ class Seeder:
         self._outcome.selected = len(plan.selected)
         self._outcome.tables = [_planned(job) for job in plan.jobs]
         self._outcome.indexes_built = sum(len(indexes) for _name, indexes in plan.unfinished)
+        self._outcome.unproven = plan.unproven
         return self._outcome
 
     def _connect(self, conninfo: ConnInfo) -> _pg.Session:
@@ -417,6 +435,7 @@ class Seeder:
                 # A look without the lock, so that a run with nothing to do writes nothing.
                 plan = self._plan(source, target)
                 self._outcome.selected = len(plan.selected)
+                self._outcome.unproven = plan.unproven
                 if plan.nothing_to_do:
                     self._outcome.rounds = 0
                     return True

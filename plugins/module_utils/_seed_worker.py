@@ -665,6 +665,7 @@ class Worker:
                 rows=rows[number],
                 bytes=read[number].bytes,
                 hash=found[number][1] if self.settings.proof else None,
+                proof=_rowhash.PROOF if self.settings.proof else None,
                 seconds=seconds,
             )
             for number, job in zip(numbers, jobs)

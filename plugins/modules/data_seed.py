@@ -206,6 +206,14 @@ totals:
       description: Rows that Bucardo's triggers queued on the source meanwhile.
       type: int
     indexes_built: {description: Indexes that were built after the load., type: int}
+unproven:
+  description:
+    - Tables that were copied earlier, without O(proof) or by version 1.0.0, whose proof did not
+      see values that were exchanged between rows. They are not copied again; compare the live
+      rows with M(multimaster.bucardo.data_compare).
+  returned: success
+  type: list
+  elements: str
 materialized_views:
   description: Materialized views of the target that were refreshed.
   returned: success
@@ -273,6 +281,7 @@ def result(outcome: Outcome) -> _module.Result:
         values={
             "tables": outcome.tables,
             "totals": totals,
+            "unproven": outcome.unproven,
             "materialized_views": outcome.materialized_views,
         },
         warnings=outcome.warnings,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import (
@@ -12,6 +14,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import
     vouches,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._rowhash import PROOF
 
 ORDERS, ITEMS = TableName("public", "orders"), TableName("public", "Order Items")
 
@@ -30,6 +33,18 @@ def entry(name, state=SEEDED):
         source="",
         seconds=0.0,
     )
+
+
+@pytest.mark.parametrize(
+    ("hash_", "proof", "proven"),
+    [("42", PROOF, True), ("42", None, False), (None, None, False), ("42", "older", False)],
+    ids=["today", "version 1.0.0", "not asked for", "another way"],
+)
+def test_a_sum_is_a_proof_only_when_it_was_made_as_today(hash_, proof, proven):
+    one = dataclasses.replace(entry(ORDERS), hash=hash_, proof=proof)
+    assert one.proven is proven
+    # A copy all the same, whose changes have been recorded since.
+    assert vouches({ORDERS: one}, [ORDERS])
 
 
 @pytest.mark.parametrize(
