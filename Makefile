@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup venv test lint sanity unit live molecule demo demo-clean bench changelog lock build clean
+.PHONY: help setup venv other test lint sanity unit live molecule demo demo-clean bench changelog lock build clean
 
 # The Python that .venv is made with (3.11 or newer).
 PYTHON ?= python3
@@ -28,7 +28,10 @@ setup: ## Make all that the rest needs: .venv, Docker Engine, images
 venv:
 	@tools/setup venv
 
-test: setup ## Run everything below up to molecule, side by side
+other: setup
+	@tools/setup other
+
+test: other ## Run everything below up to molecule, side by side
 	@tools/run-tests
 
 lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
@@ -40,7 +43,7 @@ sanity: venv ## ansible-test sanity
 unit: venv ## Unit tests (no server needed)
 	@tools/run-tests unit
 
-live: setup ## Tests on real servers and the real daemon, or one: make live TEST=bootstrap
+live: other ## Tests on real servers and the real daemon, or one: make live TEST=bootstrap
 	@tools/run-tests $(if $(TEST),live-$(TEST),live)
 
 molecule: setup ## All Molecule scenarios, or one: make molecule SCENARIO=default

@@ -26,7 +26,12 @@ import typing as t
 import yaml
 from servers import REPOSITORY, Servers, docker
 
-IMAGE = f"multimaster/postgresql:{os.environ.get('DEBIAN', 'bookworm')}"
+from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+
+DEBIAN = os.environ.get("DEBIAN", "bookworm")
+IMAGE = f"multimaster/postgresql:{DEBIAN}"
+# With another major version of PostgreSQL; "tools/setup other" makes it.
+OTHER_IMAGE = f"multimaster/postgresql:{'bookworm' if DEBIAN == 'trixie' else 'trixie'}"
 PASSWORD = "p,o's\"t g%r=e\\s"
 BUCARDO_PASSWORD = "b,u'c\"a r%d=o\\1"
 # Seconds.
@@ -98,10 +103,18 @@ class Site(Servers):
     """See the module. A context manager; the containers go at its end.
 
     :param hosts: one container each; Bucardo runs on the last one.
+    :param images: those of hosts that are not made from C(image).
     """
 
-    def __init__(self, name: str, hosts: t.Sequence[str] = ("db",), image: str = IMAGE) -> None:
+    def __init__(
+        self,
+        name: str,
+        hosts: t.Sequence[str] = ("db",),
+        image: str = IMAGE,
+        images: t.Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(name, image, hosts, kind="live")
+        self._images = dict(images or {})
         self.bucardo_host = hosts[-1]
         self._files = tempfile.TemporaryDirectory(prefix="multimaster-live-")
 
@@ -114,6 +127,10 @@ class Site(Servers):
         super().start()
         for host in self.hosts:
             self.psql(host, "postgres", f"ALTER ROLE postgres PASSWORD $${PASSWORD}$$")
+
+    def image_of(self, host: str) -> str:
+        """What a container is made from."""
+        return self._images.get(host, self.image)
 
     def configure(
         self, host: str, lines: t.Sequence[str] = (), auth: str = "scram-sha-256"
@@ -139,6 +156,15 @@ class Site(Servers):
             self.psql(master.host, "postgres", f'CREATE DATABASE "{quoted}" TEMPLATE template0')
             master.sql(schema)
         return master
+
+    def conninfo(self, master: Master) -> ConnInfo:
+        """For the collection's own sessions, opened by the test itself."""
+        address = docker(
+            *("inspect", "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"),
+            self.container(master.host),
+        ).strip()
+        params = {"host": address, "user": "postgres", "password": PASSWORD}
+        return ConnInfo(master.name, {**params, "dbname": master.database})
 
     def inventory(
         self, masters: t.Sequence[Master], origin: str = "", **variables: t.Any
