@@ -236,6 +236,7 @@ class Site(Servers):
         self,
         name: str,
         inventory: dict[str, t.Any],
+        /,
         user: str = "bucardo",
         check: bool = True,
         **options: t.Any,
