@@ -29,6 +29,8 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
 
 # In a failure's message; the result holds all findings.
 LINES_PER_CHECK = 25
+# Objects with the same finding that one line names.
+_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,8 +52,12 @@ class Finding:
     @property
     def line(self) -> str:
         """The finding as one line of text."""
-        place = f" on {self.master}" if self.master and self.master != self.object else ""
-        text = f"[{self.check}] {self.object}{place}: {self.message}. {self.cure}"
+        return self.line_for(self.object)
+
+    def line_for(self, objects: str) -> str:
+        """The same for several objects."""
+        place = f" on {self.master}" if self.master and self.master != objects else ""
+        text = f"[{self.check}] {objects}{place}: {self.message}. {self.cure}"
         # A name may hold a line break.
         return text.replace("\r", "\\r").replace("\n", "\\n")
 
@@ -83,8 +89,8 @@ class Report:
             "blockers": [dataclasses.asdict(finding) for finding in self.of(BLOCKER)],
             "cautions": [dataclasses.asdict(finding) for finding in self.of(WARNING)],
             "notes": [dataclasses.asdict(finding) for finding in self.of(INFO)],
-            "blockers_text": [finding.line for finding in self.of(BLOCKER)],
-            "warnings_text": [finding.line for finding in self.of(WARNING)],
+            "blockers_text": [line for _finding, line in merged(self.of(BLOCKER))],
+            "warnings_text": [line for _finding, line in merged(self.of(WARNING))],
             "tables": list(self.tables),
             "seeded": list(self.seeded),
             "all_seeded": self.all_seeded,
@@ -113,17 +119,31 @@ class Blocked(Refused):
         return self.text
 
 
-def _lines(findings: t.Sequence[Finding]) -> t.Iterator[str]:
-    """One line each; of the same check on the same master only so many, then their number."""
-    groups: dict[tuple[str, str], list[Finding]] = {}
+def merged(findings: t.Sequence[Finding]) -> list[tuple[Finding, str]]:
+    """One line each, but one for all objects of which exactly the same is said."""
+    groups: dict[Finding, list[str]] = {}
     for finding in findings:
-        groups.setdefault((finding.check, finding.master), []).append(finding)
+        groups.setdefault(dataclasses.replace(finding, object=""), []).append(finding.object)
+    result: list[tuple[Finding, str]] = []
+    for finding, objects in groups.items():
+        shown = [", ".join(objects[:_NAMED]) + f" and {len(objects) - _NAMED} more"]
+        if len(objects) <= _NAMED:
+            shown = objects
+        result.extend((finding, finding.line_for(text)) for text in shown)
+    return result
+
+
+def _lines(findings: t.Sequence[Finding]) -> t.Iterator[str]:
+    """Lines of text; of the same check on the same master only so many, then their number."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for finding, line in merged(findings):
+        groups.setdefault((finding.check, finding.master), []).append(line)
     for (check, master), group in groups.items():
-        yield from (finding.line for finding in group[:LINES_PER_CHECK])
+        yield from group[:LINES_PER_CHECK]
         more = len(group) - LINES_PER_CHECK
         if more > 0:
             place = f" on {master}" if master else ""
-            yield f"[{check}] and {more} more{place}, see blockers in the result"
+            yield f"[{check}] and {more} more lines{place}, see blockers in the result"
 
 
 def examine(facts: Facts) -> Report:

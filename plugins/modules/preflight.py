@@ -211,12 +211,12 @@ notes:
   elements: dict
   contains: *finding
 blockers_text:
-  description: The blockers, one line of text each.
+  description: The blockers as text, one line for all objects of which exactly the same is said.
   returned: always
   type: list
   elements: str
 warnings_text:
-  description: The warnings, one line of text each.
+  description: The warnings in the same way.
   returned: always
   type: list
   elements: str

@@ -25,6 +25,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._own_objects i
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight import (
     LINES_PER_CHECK,
     Blocked,
+    Finding,
     Report,
     examine,
 )
@@ -897,13 +898,26 @@ class TestReport:
         assert lines[2].startswith("2. [group-name] 1st: ")
         assert len(lines) == 3
 
-    def test_many_blockers_of_one_kind_are_cut_in_the_text_only(self) -> None:
-        names = [TableName("public", f"t{number:03}") for number in range(LINES_PER_CHECK + 7)]
+    def test_objects_with_the_same_blocker_share_a_line(self) -> None:
+        names = [TableName("public", f"t{number:03}") for number in range(159)]
         report = examine(facts(there={"filled": frozenset(names)}, here=_many(names)))
+        assert len(Blocked(report).details["blockers"]) == 159
+        lines = Blocked(report).one_line.splitlines()
+        assert lines[0] == "Preflight found 159 blockers; nothing was changed."
+        assert "public.t000, public.t001, public.t002 and 156 more on there: " in lines[1]
+        assert len(lines) == 2
+        assert len(report.values()["blockers_text"]) == 1
+
+    def test_many_different_blockers_of_one_kind_are_cut_in_the_text_only(self) -> None:
+        findings = [
+            Finding("check", BLOCKER, f"t{number}", "there", f"message {number}", "Cure.")
+            for number in range(LINES_PER_CHECK + 7)
+        ]
+        report = dataclasses.replace(examine(facts()), findings=tuple(findings))
         assert len(Blocked(report).details["blockers"]) == LINES_PER_CHECK + 7
         lines = Blocked(report).one_line.splitlines()
         assert len(lines) == 1 + LINES_PER_CHECK + 1
-        assert "and 7 more on there" in lines[-1]
+        assert "and 7 more lines on there" in lines[-1]
 
 
 def _many(names: list[TableName]) -> dict[str, t.Any]:
