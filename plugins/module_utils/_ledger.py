@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
@@ -232,6 +233,16 @@ def forget(session: _pg.Session, oids: t.Sequence[int]) -> None:
         )
 
 
+def forget_names(session: _pg.Session, names: t.Collection[TableName]) -> None:
+    """The same by name, on a master that may have other tables than the one that decides."""
+    if names and exists(session):
+        session.execute(
+            "DELETE FROM multimaster.seed WHERE (schema_name, table_name) IN"
+            " (SELECT s, t FROM pg_catalog.json_to_recordset(%s) AS n (s text, t text))",
+            (json.dumps([{"s": name.schema, "t": name.name} for name in names]),),
+        )
+
+
 def vouches(found: t.Mapping[TableName, Entry], names: t.Collection[TableName]) -> bool:
     """Whether each of the tables, and at least one, is seeded to the end (pure)."""
     return bool(names) and all(name in found and found[name].state == SEEDED for name in names)
@@ -312,6 +323,15 @@ def is_complete(session: _pg.Session) -> bool:
     """Whether a seed into this master has come to its end and none was begun after it."""
     run = last_run(session)
     return run is not None and run.finished_at is not None
+
+
+def was_complete(session: _pg.Session) -> bool:
+    """Whether a seed into this master has ever come to its end, so that it may be in use."""
+    return exists(session) and bool(
+        session.value(
+            "SELECT EXISTS (SELECT 1 FROM multimaster.seed_run WHERE finished_at IS NOT NULL)"
+        )
+    )
 
 
 def is_unfinished(session: _pg.Session) -> bool:

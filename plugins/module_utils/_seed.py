@@ -303,7 +303,9 @@ class Seeder:
                     f"index_mode catalog needs a superuser on {self._target_info.name}",
                     "Log in as one, or choose auto, recreate or keep.",
                 )
-            mode = _seed_plan.CATALOG if superuser else _seed_plan.RECREATE
+            if mode == "auto":
+                in_use = _ledger.was_complete(target) and _seed_facts.others_connected(target)
+                mode = _seed_plan.auto_mode(superuser, in_use)
         elif mode == "auto":
             mode = _seed_plan.CATALOG
         server = target or source

@@ -280,3 +280,16 @@ def is_superuser(session: _pg.Session) -> bool:
     return bool(
         session.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")
     )
+
+
+def others_connected(session: _pg.Session) -> bool:
+    """Whether somebody works with this database, besides this collection and Bucardo."""
+    return bool(
+        session.value(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity"
+            " WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'"
+            "   AND pid <> pg_catalog.pg_backend_pid()"
+            "   AND application_name NOT LIKE %s AND application_name !~ '^bucardo ')",
+            (f"{_pg.APPLICATION_NAME}%",),
+        )
+    )

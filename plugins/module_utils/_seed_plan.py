@@ -265,6 +265,18 @@ def some(names: t.Iterable[object]) -> str:
     return _some([str(name) for name in names])
 
 
+def auto_mode(superuser: bool, in_use: bool) -> str:
+    """How indexes are treated when the user leaves that open.
+
+    :param superuser: on the target.
+    :param in_use: applications work with the target. They must not find a unique index that
+        checks nothing, nor wait for the end of a load.
+    """
+    if in_use:
+        return KEEP
+    return CATALOG if superuser else RECREATE
+
+
 def make_job(
     source: Table,
     target: Table,

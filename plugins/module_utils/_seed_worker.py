@@ -52,7 +52,7 @@ _CHUNKS = 16
 _UNION = 50
 
 # How a task can fail.
-LOCKED = "locked"  # a lock on the source was not to be had in time; try later
+LOCKED = "locked"  # a lock on the source, or the target, was not to be had in time; try later
 MOVED = "moved"  # truncated or rewritten since the snapshot; needs a new one
 LOST = "lost"  # a connection or a server went away; try again
 FAILED = "failed"  # trying again would not help
@@ -608,14 +608,9 @@ class Worker:
                 target.execute(
                     sql.SQL("VACUUM {}").format(sql.Identifier(job.name.schema, job.name.name))
                 )
-        deferred = [index.oid for job in jobs for index in job.defer]
-        if deferred:
-            # Rows are not entered into an index that is not ready; REINDEX makes it ready again.
-            target.execute(
-                "UPDATE pg_catalog.pg_index SET indisvalid = false, indisready = false"
-                " WHERE indexrelid = ANY (%s::bigint[]::oid[])",
-                (deferred,),
-            )
+        for job in jobs:
+            if job.defer:
+                _defer_indexes(target, job, self.settings.lock_timeout)
 
     def _load(
         self, target: _pg.Session, feeder: _Feeder, numbers: t.Sequence[int]
@@ -766,6 +761,31 @@ class Worker:
         table = sql.Identifier(task["schema"], task["name"])
         lines = [sql.SQL(_pg.DATABASE_PATH), sql.SQL(statement).format(table)]
         _run_all(self.target(), lines)
+
+
+def _defer_indexes(session: _pg.Session, job: Job, lock_timeout: int) -> None:
+    """Let no row be entered into indexes from here on; REINDEX makes them ready again.
+
+    Writing to pg_index tells other sessions of the index only, whose cached plans for the table
+    would go on using it; writing the table's own row as it is makes them plan anew. A transaction
+    that has used the table already is not told before its end, hence the lock, as DROP INDEX has.
+
+    :param lock_timeout: milliseconds.
+    """
+    sql = _pg.sql
+    session.execute(
+        sql.SQL(
+            "SET LOCAL lock_timeout = {}; LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE;"
+            " UPDATE pg_catalog.pg_index SET indisvalid = false, indisready = false"
+            " WHERE indexrelid = ANY ({}::bigint[]::oid[]);"
+            " UPDATE pg_catalog.pg_class SET relname = relname WHERE oid = {}::oid"
+        ).format(
+            sql.Literal(f"{lock_timeout}ms"),
+            sql.Identifier(job.name.schema, job.name.name),
+            sql.Literal([index.oid for index in job.defer]),
+            sql.Literal(job.target.oid),
+        )
+    )
 
 
 def _empty(session: _pg.Session, job: Job) -> None:

@@ -86,7 +86,10 @@ options:
       - V(recreate) drops plain secondary indexes and creates them again in the transaction that
         loads the table. Indexes of constraints are kept.
       - V(keep) leaves them all in place.
-      - V(auto) is V(catalog) for superusers, else V(recreate).
+      - With V(catalog) an index that is unique checks nothing until it is rebuilt, and with
+        V(recreate) readers of the table wait for the end of its load.
+      - V(auto) is V(keep) where that would be noticed, on a master that was seeded before and to
+        which anybody else is connected; else V(catalog) for superusers and V(recreate) for others.
     type: str
     choices: [auto, catalog, recreate, keep]
     default: auto

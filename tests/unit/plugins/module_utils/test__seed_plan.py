@@ -314,3 +314,16 @@ def test_views_come_after_those_they_read():
 @pytest.mark.parametrize(("cores", "workers"), [(1, 2), (2, 2), (3, 3), (64, 4)])
 def test_default_workers(cores, workers):
     assert plan.default_workers(cores) == workers
+
+
+@pytest.mark.parametrize(
+    ("superuser", "in_use", "mode"),
+    [
+        (True, False, plan.CATALOG),
+        (False, False, plan.RECREATE),
+        (True, True, plan.KEEP),
+        (False, True, plan.KEEP),
+    ],
+)
+def test_indexes_of_a_master_in_use_stay(superuser, in_use, mode):
+    assert plan.auto_mode(superuser, in_use) == mode
