@@ -11,7 +11,9 @@ import dataclasses
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _departure,
     _enrolment,
+    _indexes,
     _locks,
     _own_objects,
     _pg,
@@ -38,6 +40,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._objects impor
     problem_with_strategy,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import Pending, Queue
 
 # Options that are columns of bucardo.sync under the same name.
 COLUMNS = (
@@ -64,6 +67,8 @@ _INTERVALS = ("checktime", "overdue", "expired", "lifetime")
 # Seconds for the daemon to confirm that it has read the syncs anew; it stops every run first.
 RELOAD_TIMEOUT = 120.0
 _LOCK_CLASS = "multimaster.bucardo_sync"
+
+_Found = t.Dict[str, t.List[Pending]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +98,8 @@ class Outcome:
     reloaded: bool = False
     purging: bool = True
     warnings: list[str] = dataclasses.field(default_factory=list)
+    # Changes that no other master got or, in check mode, that wait.
+    lost: _Found = dataclasses.field(default_factory=dict)
 
 
 def changes(current: Sync | None, desired: Desired) -> dict[str, t.Any]:
@@ -124,6 +131,8 @@ class SyncKeeper:
 
     :param logins: connection options of masters by name; for others the control database's own
         are used.
+    :param drain_timeout: seconds for the queue of tables that leave.
+    :param discard_queue: let them go when that is not enough.
     """
 
     def __init__(
@@ -133,12 +142,16 @@ class SyncKeeper:
         policy: _locks.Policy,
         check_mode: bool = False,
         reload: bool = True,
+        drain_timeout: float = 300,
+        discard_queue: bool = False,
     ) -> None:
         self.control = control
         self.logins = logins
         self.policy = policy
         self.check_mode = check_mode
         self.reload = reload
+        self.drain_timeout = drain_timeout
+        self.discard_queue = discard_queue
         self.daemon = Daemon(control.session)
 
     # -- present ------------------------------------------------------------------------------
@@ -185,19 +198,18 @@ class SyncKeeper:
             outcome.after = {**after, "enrolled": {name: len(members) for name in needed}}
             outcome.enrolment = self._planned(needed, surplus)
             outcome.sync = shown(current)
+            parting = _Parting(self, masters, desired.name, desired.dbgroup, surplus, keep)
+            parting.prepare(outcome)
             if self.check_mode or not outcome.changed:
                 outcome.purging = self._purging(current, masters)
                 return outcome
             for name, report in enrolment.enrol(needed).items():
                 outcome.enrolment[name].update(_figures(report))
+            parting.drop_triggers(outcome)
             self._write(desired, current, wanted, enrolment, needed, surplus)
             outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
             # The daemon no longer looks at these tables.
-            for name, traces in surplus.items():
-                session = masters[name].session
-                _teardown.leave_sync(
-                    session, traces, desired.name, desired.dbgroup, self.policy, keep
-                )
+            parting.finish(outcome)
             written = self.control.sync(desired.name)
             outcome.purging = self._purging(written, masters)
             outcome.sync = shown(written)
@@ -285,8 +297,8 @@ class SyncKeeper:
         found = {}
         for name, master in masters.items():
             traces = _teardown.look(name, master.session)
-            leaving = set(_teardown.to_drop(traces, sync, keep))
-            if leaving:
+            if _teardown.leaving(traces, sync, keep):
+                leaving = set(_teardown.to_drop(traces, sync, keep))
                 found[name] = dataclasses.replace(
                     traces, tables=tuple(one for one in traces.tables if one in leaving)
                 )
@@ -379,7 +391,7 @@ class SyncKeeper:
     # -- absent -------------------------------------------------------------------------------
 
     def absent(self, name: str, leave_masters: bool = False, dbgroup: str = "") -> Outcome:
-        """Hold the sync, take its triggers off the masters, delete its row.
+        """Drain the sync, take its triggers off the masters, hold it, delete its row.
 
         :param leave_masters: leave what is on the masters; a warning says so.
         :param dbgroup: where to look for masters when the row is already gone.
@@ -412,18 +424,17 @@ class SyncKeeper:
                     f"The triggers of sync {name} stay on the masters and go on filling the"
                     " queue there; remove them with bucardo_teardown."
                 )
+            parting = _Parting(self, masters, name, dbgroup, traces)
+            parting.prepare(outcome)
             if self.check_mode or not outcome.changed:
                 return outcome
+            parting.drop_triggers(outcome)
             if current and current.status != "inactive":
                 self.control.session.execute(
                     "UPDATE bucardo.sync SET status = 'inactive' WHERE name = %s", (name,)
                 )
                 outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
-            for key, found in traces.items():
-                report = _teardown.leave_sync(
-                    masters[key].session, found, name, dbgroup, self.policy
-                )
-                outcome.enrolment[key].update(_figures(report))
+            parting.finish(outcome)
             if current:
                 self.control.session.execute("DELETE FROM bucardo.sync WHERE name = %s", (name,))
                 if self.reload and self.daemon.reload(RELOAD_TIMEOUT):
@@ -483,6 +494,94 @@ class SyncKeeper:
                     " pg_catalog.hashtext(%s))",
                     (_LOCK_CLASS, sync),
                 )
+
+
+class _Parting:
+    """Tables that leave a sync on several masters; see C(_departure) for the order.
+
+    :param traces: of the masters that have such tables.
+    :param keep: tables that stay.
+    """
+
+    def __init__(
+        self,
+        keeper: SyncKeeper,
+        masters: t.Mapping[str, _enrolment.Master],
+        sync: str,
+        dbgroup: str,
+        traces: t.Mapping[str, _teardown.Traces],
+        keep: t.Collection[TableName] = (),
+    ) -> None:
+        self._keeper = keeper
+        self._sessions = {name: master.session for name, master in masters.items()}
+        self._sync, self._dbgroup, self._traces, self._keep = sync, dbgroup, traces, keep
+        self._names: set[TableName] = set()
+        queues, unserved = [], set()
+        for name, one in traces.items():
+            leaving = _teardown.leaving(one, sync, keep)
+            registered = _teardown.existing(self._sessions[name], one, sync)
+            there = {table.name for table in one.tables} | registered
+            queues.append(Queue(name, self._sessions[name], sync, dbgroup, leaving & there))
+            self._names |= leaving
+            unserved |= (leaving & there) - registered
+        self._departure = _departure.Departure(
+            keeper.control,
+            sync,
+            queues,
+            keeper.drain_timeout,
+            keeper.discard_queue,
+            not traces or self._released(),
+            # Of a whole sync that goes, what was never registered has nothing that waits.
+            unserved if keep else (),
+        )
+
+    def _released(self) -> bool:
+        """Whether the sync has ever run; before that no master counts on another's changes."""
+        current = self._keeper.control.sync(self._sync)
+        return current is None or bool(
+            self._keeper.control.session.value(
+                "SELECT EXISTS (SELECT FROM bucardo.syncrun r"
+                " JOIN bucardo.sync s ON s.name = r.sync"
+                " WHERE s.name = %s AND r.started >= s.cdate)",
+                (self._sync,),
+            )
+        )
+
+    def prepare(self, outcome: Outcome) -> None:
+        """Everything that can refuse, before anything is taken away; only looks in check mode."""
+        dry = self._keeper.check_mode
+        if not self._traces:
+            return
+        for name, session in self._sessions.items():
+            broken = _indexes.broken(session, self._names)
+            if broken and name in outcome.enrolment:
+                outcome.enrolment[name]["to_rebuild"] = [str(one) for one in broken]
+            if not dry:
+                _indexes.rebuild(name, session, broken)
+        outcome.lost = self._departure.settle(dry)
+        if dry and outcome.lost:
+            outcome.warnings.append(_departure.warning(outcome.lost, dry))
+
+    def drop_triggers(self, outcome: Outcome) -> None:
+        """Take the triggers off while the sync still runs, and let it take what came meanwhile."""
+        if not self._traces:
+            return
+        _teardown.stop_vouching(self._sessions.values(), self._names)
+        for name, traces in self._traces.items():
+            dropped = _teardown.to_drop(traces, self._sync, self._keep)
+            report = _teardown.drop_triggers(self._sessions[name], dropped, self._keeper.policy)
+            outcome.enrolment[name].update(_figures(report))
+        self._departure.settle()
+
+    def finish(self, outcome: Outcome) -> None:
+        """Drop the queue and what belongs to it, and say what was in it."""
+        outcome.lost = self._departure.waiting()
+        for name, traces in self._traces.items():
+            _teardown.leave_sync(
+                self._sessions[name], traces, self._sync, self._dbgroup, self._keep
+            )
+        if outcome.lost:
+            outcome.warnings.append(_departure.warning(outcome.lost))
 
 
 def _figures(report: _locks.Report) -> dict[str, t.Any]:

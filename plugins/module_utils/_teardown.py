@@ -14,6 +14,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigge
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import Pending, Queue
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
     BUCARDO_SCHEMA,
     OWN_SCHEMA,
@@ -149,6 +150,16 @@ def look(master: str, session: Session) -> Traces:
     )
 
 
+def stop_vouching(sessions: t.Iterable[Session], names: t.Collection[TableName]) -> None:
+    """Say on all masters that these copies are worth nothing, before a change can be missed.
+
+    Not master by master: a run may end between the first trigger dropped on one and the ledger of
+    the other, and what changed then would never be copied.
+    """
+    for session in sessions:
+        _ledger.forget_names(session, names)
+
+
 def drop_triggers(
     session: Session, dropped: t.Mapping[Tracked, t.Sequence[str]], policy: _locks.Policy
 ) -> _locks.Report:
@@ -170,27 +181,39 @@ def drop_triggers(
     return _locks.run_locked(session, jobs, _locks.ACCESS_EXCLUSIVE, policy)
 
 
+def leaving(traces: Traces, sync: str, keep: t.Collection[TableName] = ()) -> set[TableName]:
+    """The tables of a sync that have, or had until a run was killed, its triggers here (pure)."""
+    names = {table.name for table in to_drop(traces, sync, keep)}
+    names |= {TableName.parse(name) for name in traces.registered.get(sync, ())}
+    return names - set(keep)
+
+
+def existing(session: Session, traces: Traces, sync: str) -> set[TableName]:
+    """The registered tables that are still there: what is queued of another is nobody's."""
+    names = session.column(
+        "SELECT n FROM pg_catalog.unnest(%s::text[]) n WHERE pg_catalog.to_regclass(n) IS NOT NULL",
+        (sorted(traces.registered.get(sync, ())),),
+    )
+    return {TableName.parse(name) for name in names}
+
+
 def leave_sync(
     session: Session,
     traces: Traces,
     sync: str,
     dbgroup: str,
-    policy: _locks.Policy,
     keep: t.Collection[TableName] = (),
-) -> _locks.Report:
-    """Take tables out of a sync: triggers, registrations, and what no other sync uses.
+) -> None:
+    """Take tables out of a sync: registrations, and what no other sync uses.
+
+    Their triggers must be gone, and no ledger vouch for them any more.
 
     :param keep: tables that stay in the sync; empty when the whole sync goes.
     """
     sql = _pg.sql
-    dropped = to_drop(traces, sync, keep)
-    # First: a copy is worth nothing once a change of the origin can be missed.
-    _ledger.forget(
-        session, [table.oid for table, names in dropped.items() if plan.DELTA_TRIGGER in names]
-    )
-    report = drop_triggers(session, dropped, policy)
     if BUCARDO_SCHEMA not in traces.schemas:
-        return report
+        return
+    dropped = to_drop(traces, sync, keep)
     kept = {table.quoted for table in traces.tables if table.name in keep}
     kept |= {name for name in traces.registered.get(sync, ()) if TableName.parse(name) in keep}
     gone = sorted(
@@ -212,6 +235,11 @@ def leave_sync(
         for name in gone
         if name not in by_quoted or not used_by_others(traces, by_quoted[name], sync)
     ]
+    session.execute(
+        "DELETE FROM bucardo.bucardo_delta_targets"
+        " WHERE tablename IN (SELECT pg_catalog.to_regclass(n) FROM pg_catalog.unnest(%s) n)",
+        ([name for name in gone if TableName.parse(name) in unused],),
+    )
     drop_objects(session, unused)
     # Last: by these rows a run that was killed finds what is still to be dropped.
     session.execute(
@@ -224,7 +252,6 @@ def leave_sync(
                 sql.Identifier(BUCARDO_SCHEMA, plan.kick_name(sync))
             )
         )
-    return report
 
 
 def drop_objects(session: Session, tables: t.Sequence[TableName]) -> None:
@@ -253,10 +280,16 @@ def drop_object_statements(table: TableName) -> t.Sequence[sql.Composable]:
     ]
 
 
-def check(traces: Traces, syncs: t.Collection[str]) -> None:
+def others(traces: Traces, syncs: t.Collection[str]) -> list[str]:
+    """Syncs that are there besides these (pure)."""
+    return [name for name in traces.syncs if name not in syncs]
+
+
+def check(traces: Traces, syncs: t.Collection[str], keep_others: bool = False) -> None:
     """Refuse to remove what belongs to somebody else.
 
     :param syncs: the syncs that may go.
+    :param keep_others: others are no reason to refuse, as they are left alone.
     :raises Refused: when another sync is there, or when this is a control database.
     """
     if traces.is_control:
@@ -264,13 +297,55 @@ def check(traces: Traces, syncs: t.Collection[str]) -> None:
             f"{traces.master} is a control database of Bucardo",
             "Name the databases that were replicated, not the one that Bucardo keeps itself.",
         )
-    others = [name for name in traces.syncs if name not in syncs]
-    if others:
+    found = others(traces, syncs)
+    if found and not keep_others:
         raise Refused(
-            f"{traces.master} takes part in other syncs: {', '.join(others)}",
+            f"{traces.master} takes part in other syncs: {', '.join(found)}",
             "Name them in the option syncs if they may go too.",
-            syncs=others,
+            syncs=found,
         )
+
+
+def waiting(session: Session, traces: Traces, syncs: t.Collection[str]) -> list[Pending]:
+    """What the queues of these syncs hold for other masters, largest first.
+
+    Whose turn it is, is known here by the registrations only: a control database may be lost.
+    """
+    found: dict[TableName, Pending] = {}
+    for sync in sorted(set(syncs) & set(traces.registered)):
+        tables = existing(session, traces, sync)
+        targets = session.column(
+            "SELECT DISTINCT target FROM bucardo.bucardo_delta_targets"
+            " WHERE tablename IN (SELECT pg_catalog.to_regclass(n) FROM pg_catalog.unnest(%s) n)",
+            (sorted(traces.registered[sync]),),
+        )
+        for target in targets or [plan.target_name("")]:
+            dbgroup = target.replace(plan.target_name(""), "", 1)
+            for one in Queue(traces.master, session, sync, dbgroup, tables).pending():
+                if one.table not in found or found[one.table].changes < one.changes:
+                    found[one.table] = one
+    return sorted(found.values(), key=lambda one: (-one.changes, one.table))
+
+
+def check_seed(master: str, session: Session) -> None:
+    """:raises Refused: when a seed is at work, which would go on after its ledger."""
+    run = _ledger.last_run(session)
+    if run is not None and run.active:
+        raise Refused(f"A seed of {master} is under way", "Wait for it, or end it.")
+
+
+def remove_syncs(
+    session: Session, traces: Traces, syncs: t.Collection[str], policy: _locks.Policy
+) -> _locks.Report:
+    """Remove what belongs to these syncs from a master where others stay. Call check() first."""
+    total = _locks.Report()
+    for sync in sorted(set(syncs) & set(traces.syncs)):
+        report = drop_triggers(session, to_drop(traces, sync), policy)
+        total.longest_hold = max(total.longest_hold, report.longest_hold)
+        total.longest_wait = max(total.longest_wait, report.longest_wait)
+        leave_sync(session, traces, sync, "")
+        traces = look(traces.master, session)
+    return total
 
 
 def remove(session: Session, traces: Traces, policy: _locks.Policy) -> _locks.Report:

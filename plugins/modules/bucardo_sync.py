@@ -40,8 +40,8 @@ options:
     required: true
   state:
     description:
-      - V(absent) holds the sync, removes its triggers and its part of the queue from every master,
-        then the sync itself.
+      - V(absent) removes the sync's triggers and its part of the queue from every master, then the
+        sync itself. What waits in the queue is replicated first, see O(discard_queue).
     type: str
     choices: [present, absent]
     default: present
@@ -154,6 +154,21 @@ options:
         who holds them. What is enrolled stays valid, and the next run goes on from there.
     type: int
     default: 600
+  drain_timeout:
+    description:
+      - Seconds to wait until what waits in the queue of tables that leave the sync is replicated,
+        with O(state=absent) or because they left the relgroup.
+    type: float
+    default: 300
+  discard_queue:
+    description:
+      - Whether tables may leave the sync although changes of them can't be replicated first, as
+        the daemon does not run, the sync is held or O(drain_timeout) is over. RV(lost) tells what
+        was lost then.
+      - Otherwise the task fails before anything is removed, naming tables and numbers. A sync that
+        has never been released has nothing to lose, since no master counts on its changes.
+    type: bool
+    default: false
   reload:
     description:
       - Whether a running daemon is told to read its syncs again after a change, and waited for.
@@ -230,6 +245,14 @@ purging:
       nothing to purge.
   returned: success
   type: bool
+lost:
+  description:
+    - Changes of tables that left the sync which no other master got. In check mode, and on failure,
+      those that wait; a running daemon would replicate them first.
+  returned: success, and on failure because of them
+  type: list
+  elements: dict
+  sample: [{master: here, table: public.orders, changes: 12, oldest: 4.2, truncated: false}]
 blocked:
   description: Who held the locks that were not obtained in time.
   returned: when enrol_timeout is over
@@ -241,7 +264,7 @@ blocked:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _departure, _module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
     connection_spec,
     masters_option,
@@ -274,7 +297,15 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         if not control.installed:
             outcome = planned(desired, absent)
         else:
-            keeper = SyncKeeper(control, logins, policy, check_mode, params["reload"])
+            keeper = SyncKeeper(
+                control,
+                logins,
+                policy,
+                check_mode,
+                params["reload"],
+                params["drain_timeout"],
+                params["discard_queue"],
+            )
             if absent:
                 outcome = keeper.absent(desired.name, masters == [], desired.dbgroup)
             else:
@@ -288,6 +319,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             "enrolment": outcome.enrolment,
             "reloaded": outcome.reloaded,
             "purging": outcome.purging,
+            "lost": _departure.rows(outcome.lost),
         },
         warnings=outcome.warnings,
     )
@@ -327,6 +359,8 @@ def main() -> t.NoReturn:
         "lock_timeout": {"type": "int", "default": 500},
         "lock_hold": {"type": "int", "default": 50},
         "enrol_timeout": {"type": "int", "default": 600},
+        "drain_timeout": {"type": "float", "default": 300},
+        "discard_queue": {"type": "bool", "default": False},
         "reload": {"type": "bool", "default": True},
     }
     _module.run(

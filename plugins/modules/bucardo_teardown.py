@@ -18,6 +18,11 @@ description:
     collection's schema C(multimaster) from every master. The rows of your tables stay.
   - Needs nothing but the masters, so it also works when the control database is lost.
   - Triggers are dropped in short transactions, since dropping one keeps even readers out.
+  - Indexes that a seed left invalid when it was killed are rebuilt before its ledger goes; among
+    them may be a primary key that accepts duplicates. Where that fails, nothing is removed, and the
+    message names index and key.
+  - To remove one master while the others go on, take it out of the dbgroup, then name just it here;
+    the playbook C(multimaster.bucardo.teardown) does so with C(multimaster_teardown_only).
   - Remove the sync first (M(multimaster.bucardo.bucardo_sync) with O(state=absent), or stop the
     daemon), as Bucardo would fail on masters that lost their triggers.
 attributes:
@@ -37,11 +42,24 @@ options:
     description: The masters to clean.
   syncs:
     description:
-      - Names of the syncs that may go. A master that takes part in another sync is refused, and
-        then none is touched.
+      - Names of the syncs that may go.
     type: list
     elements: str
     default: [multimaster]
+  other_syncs:
+    description:
+      - What to do with a master that takes part in other syncs than O(syncs).
+      - V(refuse) touches none of the masters, V(keep) removes only what those named have there.
+        The schemas stay then, with what the other syncs need.
+    type: str
+    choices: [refuse, keep]
+    default: refuse
+  discard_queue:
+    description:
+      - Whether to go on when changes wait that no other master has got. Otherwise the task fails
+        before anything is removed, naming tables and numbers.
+    type: bool
+    default: false
   lock_timeout:
     description:
       - Longest wait for the lock of a single table, in milliseconds. Writers of the table wait
@@ -84,25 +102,45 @@ EXAMPLES = r"""
 
 RETURN = r"""
 removed:
-  description: By master, the schemas and the tables whose triggers were or would be removed.
+  description:
+    - By master, the schemas and the tables whose triggers were or would be removed, and the indexes
+      that were or would be rebuilt.
   returned: success
   type: dict
   sample:
-    here: {schemas: [bucardo, multimaster], syncs: [multimaster], tables: [public.orders]}
+    here:
+      schemas: [bucardo, multimaster]
+      syncs: [multimaster]
+      tables: [public.orders]
+      rebuilt: []
+lost:
+  description: Changes that waited for other masters when the queue was removed, or would be.
+  returned: success, and on failure because of them
+  type: list
+  elements: dict
+  sample: [{master: here, table: public.orders, changes: 12, oldest: 4.2, truncated: false}]
 """
 
 import contextlib
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module, _teardown
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _departure,
+    _indexes,
+    _module,
+    _teardown,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import masters_option
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy, Report
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import Pending
 
 
 def body(params: _module.Params, check_mode: bool) -> _module.Result:
     """Look at all masters, refuse or not, then clean one after another."""
+    syncs, keep_others = params["syncs"], params["other_syncs"] == "keep"
     policy = Policy(params["lock_timeout"], params["lock_hold"], params["timeout"])
     result = _module.Result(before={}, after={}, values={"removed": {}})
     with contextlib.ExitStack() as stack:
@@ -110,28 +148,89 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         for options in params["masters"]:
             session = stack.enter_context(Session(ConnInfo.from_options(options)))
             found.append((session, _teardown.look(options["name"], session)))
-        for _session, traces in found:
-            _teardown.check(traces, params["syncs"])
+        lost = _check(found, params)
+        broken = {traces.master: _indexes.broken(session) for session, traces in found}
+        if not check_mode:
+            for session, traces in found:
+                _indexes.rebuild(traces.master, session, broken[traces.master])
+            _stop_vouching(found, syncs)
         for session, traces in found:
-            if not traces:
+            partly = keep_others and bool(_teardown.others(traces, syncs))
+            if not traces or (partly and not set(traces.syncs) & set(syncs)):
                 continue
+            shown = _shown(traces, syncs if partly else traces.syncs)
             result.changed = True
             result.before[traces.master] = {
                 "schemas": list(traces.schemas),
                 "tables_with_triggers": len(traces.tables),
             }
-            result.after[traces.master] = {"schemas": [], "tables_with_triggers": 0}
-            removed: dict[str, t.Any] = {
-                "schemas": list(traces.schemas),
-                "syncs": traces.syncs,
-                "tables": [str(table.name) for table in traces.tables],
+            left = len(traces.tables) - len(shown["tables"])
+            result.after[traces.master] = {
+                "schemas": list(traces.schemas) if partly else [],
+                "tables_with_triggers": left,
             }
-            result.values["removed"][traces.master] = removed
+            shown["rebuilt"] = [str(one) for one in broken[traces.master]]
+            result.values["removed"][traces.master] = shown
             if not check_mode:
-                report = _teardown.remove(session, traces, policy)
-                removed["longest_hold_ms"] = round(report.longest_hold * 1000)
-                removed["longest_wait_ms"] = round(report.longest_wait * 1000)
+                remove = _teardown.remove_syncs if partly else _remove_all
+                report = remove(session, traces, syncs, policy)
+                shown["longest_hold_ms"] = round(report.longest_hold * 1000)
+                shown["longest_wait_ms"] = round(report.longest_wait * 1000)
+    result.values["lost"] = _departure.rows(lost)
+    if lost and not check_mode:
+        result.warnings.append(_departure.warning(lost))
     return result
+
+
+Found = t.List[t.Tuple[Session, _teardown.Traces]]
+
+
+def _check(found: Found, params: _module.Params) -> dict[str, list[Pending]]:
+    """Everything that can refuse; returns what will be lost."""
+    syncs = params["syncs"]
+    lost = {}
+    for session, traces in found:
+        _teardown.check(traces, syncs, params["other_syncs"] == "keep")
+        _teardown.check_seed(traces.master, session)
+        waiting = _teardown.waiting(session, traces, syncs)
+        if waiting:
+            lost[traces.master] = waiting
+    if lost and not params["discard_queue"]:
+        raise Refused(
+            f"Changes would be lost, {_departure.counted(lost)}",
+            "Remove the sync first, with bucardo_sync (state: absent), which lets them be"
+            " replicated; or say that they may be lost (discard_queue: true).",
+            lost=_departure.rows(lost),
+        )
+    return lost
+
+
+def _stop_vouching(found: Found, syncs: t.Collection[str]) -> None:
+    """On all masters before the first trigger goes on any."""
+    names = set()
+    for _session, traces in found:
+        for sync in set(syncs) & set(traces.syncs):
+            names |= _teardown.leaving(traces, sync)
+    _teardown.stop_vouching([session for session, _traces in found], names)
+
+
+def _shown(traces: _teardown.Traces, syncs: t.Collection[str]) -> dict[str, t.Any]:
+    partly = bool(_teardown.others(traces, syncs))
+    tables = [table.name for table in traces.tables]
+    if partly:
+        going = {one for sync in syncs for one in _teardown.to_drop(traces, sync)}
+        tables = sorted(one.name for one in going)
+    return {
+        "schemas": [] if partly else list(traces.schemas),
+        "syncs": [name for name in traces.syncs if name in syncs],
+        "tables": [str(name) for name in tables],
+    }
+
+
+def _remove_all(
+    session: Session, traces: _teardown.Traces, syncs: t.Collection[str], policy: Policy
+) -> Report:
+    return _teardown.remove(session, traces, policy)
 
 
 def main() -> t.NoReturn:
@@ -140,6 +239,8 @@ def main() -> t.NoReturn:
         "state": {"type": "str", "choices": ["absent"], "default": "absent"},
         "masters": masters_option(),
         "syncs": {"type": "list", "elements": "str", "default": ["multimaster"]},
+        "other_syncs": {"type": "str", "choices": ["refuse", "keep"], "default": "refuse"},
+        "discard_queue": {"type": "bool", "default": False},
         "lock_timeout": {"type": "int", "default": 500},
         "lock_hold": {"type": "int", "default": 50},
         "timeout": {"type": "int", "default": 600},

@@ -89,6 +89,15 @@ class Master:
         """All rows of a table, in order."""
         return self.sql(f'SELECT r::text FROM {table} r ORDER BY r::text COLLATE "C"')
 
+    @contextlib.contextmanager
+    def connected(self) -> t.Iterator[Connection]:
+        """A session that stays open, as an application's; it ends with the block."""
+        connection = Connection(self)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
     def variables(self) -> dict[str, t.Any]:
         """Its entry in an inventory."""
         return {
@@ -97,6 +106,46 @@ class Master:
             "master_user": "postgres",
             "master_password": PASSWORD,
         }
+
+
+class Connection:
+    """psql that waits for the next statement, in the state that the last one left it in."""
+
+    _END = "--end of the answer--"
+
+    def __init__(self, master: Master) -> None:
+        site = master.site
+        self._psql = subprocess.Popen(
+            [
+                *("docker", "exec", "--interactive", "--user", "postgres"),
+                *(site.container(master.host), "psql", "--no-psqlrc", "--quiet"),
+                *("--tuples-only", "--no-align", "--field-separator=\x1f"),
+                f"--dbname=dbname='{master.database}'",
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def sql(self, text: str) -> list[list[str]]:
+        """Rows of statements, or the one field of an error message."""
+        assert self._psql.stdin
+        assert self._psql.stdout
+        self._psql.stdin.write(f"{text.rstrip(';')};\n\\echo {self._END}\n")
+        self._psql.stdin.flush()
+        rows = []
+        for line in self._psql.stdout:
+            if line.strip() == self._END:
+                break
+            rows.append(line.rstrip("\n").split("\x1f"))
+        return rows
+
+    def close(self) -> None:
+        """End the session; an open transaction is rolled back."""
+        assert self._psql.stdin
+        self._psql.stdin.close()
+        self._psql.wait()
 
 
 class Site(Servers):
@@ -232,20 +281,8 @@ class Site(Servers):
                 process.kill()
                 process.wait()
 
-    def module(
-        self,
-        name: str,
-        inventory: dict[str, t.Any],
-        /,
-        user: str = "bucardo",
-        check: bool = True,
-        **options: t.Any,
-    ) -> dict[str, t.Any]:
-        """Result of one module of the collection on the host of Bucardo.
-
-        :param user: the operating-system user; C(bucardo) reaches the control database.
-        :param check: whether it must end well.
-        """
+    def task(self, name: str, user: str = "bucardo", /, **options: t.Any) -> str:
+        """A playbook that runs one module, see C(module); its result goes to a file beside it."""
         path = pathlib.Path(tempfile.mkdtemp(dir=self._files.name)) / "task.yml"
         result = path.with_name("result.json")
         task = {
@@ -263,7 +300,25 @@ class Site(Servers):
         }
         play = [{"hosts": "bucardo", "gather_facts": False, "tasks": [task, write]}]
         path.write_text(yaml.safe_dump(play, allow_unicode=True), "utf-8")
-        said = self.play(str(path), inventory)
+        return str(path)
+
+    def module(
+        self,
+        name: str,
+        inventory: dict[str, t.Any],
+        /,
+        user: str = "bucardo",
+        check: bool = True,
+        **options: t.Any,
+    ) -> dict[str, t.Any]:
+        """Result of one module of the collection on the host of Bucardo.
+
+        :param user: the operating-system user; C(bucardo) reaches the control database.
+        :param check: whether it must end well.
+        """
+        path = self.task(name, user, **options)
+        result = pathlib.Path(path).with_name("result.json")
+        said = self.play(path, inventory)
         found = dict(json.loads(result.read_text("utf-8")))
         assert not check or not found.get("failed"), said.text
         return found
@@ -282,6 +337,10 @@ class Site(Servers):
             }
             for name, variables in hosts.items()
         ]
+
+    def kill(self, words: str) -> None:
+        """End the processes of modules whose arguments hold these words, on Bucardo's host."""
+        self.run(self.bucardo_host, f"pkill -9 -f -- '{words}'")
 
     def bucardo(self, *words: str) -> str:
         """Output of Bucardo's own program."""

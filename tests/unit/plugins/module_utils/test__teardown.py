@@ -87,3 +87,14 @@ def test_a_control_database_is_refused():
     control = _teardown.Traces("here", schemas=("bucardo",), is_control=True)
     with pytest.raises(Refused, match="control database"):
         _teardown.check(control, ["one"])
+
+
+def test_others_may_stay():
+    _teardown.check(traces(two=["public.b"]), ["one"], keep_others=True)
+
+
+def test_a_table_that_lost_its_triggers_to_a_killed_run_still_leaves():
+    found = traces(tracked("a", *ALL), one=["public.a", "public.b"])
+    names = {TableName("public", name) for name in "ab"}
+    assert _teardown.leaving(found, "one") == names
+    assert _teardown.leaving(found, "one", keep=names) == set()
