@@ -19,6 +19,8 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import DeadlineExceeded
 from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
 
+# Seconds that a sync is given to answer a kick: a run may be in progress.
+_KICK_TIMEOUT = 10.0
 # Seconds. It answers within its main loop's sleep, a fraction of a second.
 _PONG_TIMEOUT = 10.0
 
@@ -42,6 +44,25 @@ class Daemon:
     def answers(self, timeout: float = _PONG_TIMEOUT) -> bool:
         """Whether it answers a ping within so many seconds."""
         return self.ask("mcp_ping", ["mcp_pong"], timeout) is not None
+
+    def runs(self, sync: str) -> bool:
+        """Whether it has taken up a sync; True when no daemon is there to be asked.
+
+        A daemon leaves a sync out that it could not validate when it last read them, and its row
+        stays active.
+        """
+        if self.pid() is None:
+            return True
+        if self.session.value(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity"
+            " WHERE datname = pg_catalog.current_database()"
+            "   AND pg_catalog.starts_with(application_name, %s))",
+            (f"bucardo KID ({sync}) ",),
+        ):
+            return True
+        # Its worker may just be replaced, or not be kept between runs.
+        answers = [f"syncdone_{sync}", f"synckill_{sync}", f"syncerror_{sync}"]
+        return self.ask(f"kick_sync_{sync}", answers, _KICK_TIMEOUT) in answers[:2]
 
     def reload(self, timeout: float) -> bool:
         """Have it read all syncs again, which ends every run that is in progress.

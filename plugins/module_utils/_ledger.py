@@ -53,6 +53,10 @@ CREATE TABLE IF NOT EXISTS multimaster.seed (
     source text NOT NULL,
     seconds double precision NOT NULL,
     finished_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    source_oid oid,
+    target text,
+    epoch text,
+    how text NOT NULL DEFAULT 'copied',
     PRIMARY KEY (schema_name, table_name)
 );
 CREATE TABLE IF NOT EXISTS multimaster.seed_run (
@@ -72,16 +76,25 @@ CREATE TABLE IF NOT EXISTS multimaster.seed_run (
 COMMENT ON SCHEMA multimaster IS 'Ledger of the Ansible collection multimaster.bucardo';
 RESET client_min_messages;
 """
-# For a ledger that was made before tables could be copied in parts.
-_ALLOW_COPYING = """
-ALTER TABLE multimaster.seed DROP CONSTRAINT IF EXISTS seed_state_check,
-    ADD CONSTRAINT seed_state_check CHECK (state IN ('copying', 'copied', 'seeded'))
+# For a ledger of 1.0.0: it knew neither whose copy exactly an entry speaks of nor of membership.
+_ADD_COLUMNS = """
+ALTER TABLE multimaster.seed ADD COLUMN IF NOT EXISTS source_oid oid,
+    ADD COLUMN IF NOT EXISTS target text,
+    ADD COLUMN IF NOT EXISTS epoch text,
+    ADD COLUMN IF NOT EXISTS how text NOT NULL DEFAULT 'copied'
 """
 # For one that was made by version 1.0.0, whose sums did not tell in which row a value was.
 _ADD_PROOF = """
 ALTER TABLE multimaster.seed ADD COLUMN IF NOT EXISTS proof text;
 UPDATE multimaster.seed SET hash = NULL WHERE proof IS NULL AND hash IS NOT NULL
 """
+
+# How the rows of an entry came to be the source's.
+BY_COPY = "copied"
+# The table was the origin's itself, from which the source was seeded.
+AS_ORIGIN = "origin"
+# Somebody said so.
+ELSEWHERE = "elsewhere"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +106,11 @@ class Entry:
     :param hash: the sum of row hashes by which both sides were proven equal, None if not asked for.
     :param proof: how that sum was made, C(_rowhash.PROOF) today.
     :param source: identity of the source, see C(identity).
+    :param source_oid: of the table on the source; None in entries of 1.0.0, like the next two.
+    :param target: where the entry was written, see C(place): a dump takes the ledger with it.
+    :param epoch: of the membership in which it was seeded, see C(_membership); None without one.
+    :param how: C(BY_COPY), C(AS_ORIGIN) or C(ELSEWHERE).
+    :param finished_at: by the target's clock; None in an entry that is still to be written.
     """
 
     name: TableName
@@ -106,7 +124,12 @@ class Entry:
     snapshot: str
     source: str
     seconds: float
+    source_oid: t.Optional[int] = None
+    target: t.Optional[str] = None
+    epoch: t.Optional[str] = None
+    how: str = BY_COPY
     proof: t.Optional[str] = None
+    finished_at: t.Optional[datetime.datetime] = None
 
     @property
     def proven(self) -> bool:
@@ -167,27 +190,40 @@ def create(session: _pg.Session) -> None:
         # Somebody may have been quicker just now.
         _own_objects.require_ours(session)
         return
-    if not session.value(
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint"
-        " WHERE conrelid = 'multimaster.seed'::regclass AND conname = 'seed_state_check'"
-        " AND pg_catalog.pg_get_constraintdef(oid) LIKE '%copying%')"
-    ):
-        session.execute(_ALLOW_COPYING)
-    if not session.value(
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute"
-        " WHERE attrelid = 'multimaster.seed'::regclass AND attname = 'proof')"
-    ):
-        session.execute(_ADD_PROOF)
+    for column, statement in (("proof", _ADD_PROOF), ("how", _ADD_COLUMNS)):
+        if not session.value(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute"
+            " WHERE attrelid = 'multimaster.seed'::regclass AND attname = %s)",
+            (column,),
+        ):
+            session.execute(statement)
 
 
 def identity(session: _pg.Session) -> str:
-    """Which database of which cluster this is: C(system identifier/name of the database)."""
+    """Which database of which cluster this is: C(system identifier/OID/name of the database).
+
+    A database that was dropped and restored keeps its name, but not its OID.
+    """
     return str(
         session.value(
             "SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system())::text"
-            " || '/' || pg_catalog.current_database()"
+            " || '/' || oid || '/' || datname"
+            "  FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()"
         )
     )
+
+
+def place(session: _pg.Session) -> str:
+    """The same with the timeline: a server that was restored to an earlier time, or promoted
+    while it lagged, holds what it held then, its ledger included."""
+    timeline = "0"
+    if not session.value("SELECT pg_catalog.pg_is_in_recovery()"):
+        # pg_control_checkpoint() still tells the old one for a while after a promotion.
+        timeline = session.value(
+            "SELECT pg_catalog.substr("
+            "pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 1, 8)"
+        )
+    return f"{timeline}/{identity(session)}"
 
 
 def entries(session: _pg.Session) -> dict[TableName, Entry]:
@@ -201,9 +237,13 @@ def entries(session: _pg.Session) -> dict[TableName, Entry]:
     for row in session.rows(
         "SELECT s.schema_name, s.table_name, s.table_oid::bigint AS table_oid, s.state, s.rows,"
         "       s.bytes, s.hash, s.format, s.index_mode, s.snapshot, s.source, s.seconds,"
-        # Ledgers of version 1.0.0 have no such column.
-        "       pg_catalog.to_jsonb(s) ->> 'proof' AS proof"
+        "       s.finished_at,"
+        # A ledger of 1.0.0 lacks these, and who only reads does not add them.
+        "       j.seed ->> 'proof' AS proof,"
+        "       (j.seed ->> 'source_oid')::bigint AS source_oid, j.seed ->> 'target' AS target,"
+        "       j.seed ->> 'epoch' AS epoch, COALESCE(j.seed ->> 'how', 'copied') AS how"
         "  FROM multimaster.seed s"
+        " CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(s) AS seed) j"
         "  JOIN pg_catalog.pg_class c ON c.oid = s.table_oid AND c.relname = s.table_name"
         "  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = s.schema_name"
     ):
@@ -243,9 +283,24 @@ def forget_names(session: _pg.Session, names: t.Collection[TableName]) -> None:
         )
 
 
-def vouches(found: t.Mapping[TableName, Entry], names: t.Collection[TableName]) -> bool:
-    """Whether each of the tables, and at least one, is seeded to the end (pure)."""
-    return bool(names) and all(name in found and found[name].state == SEEDED for name in names)
+# What an entry is in the table, with the type of values that may be null in all rows.
+_RECORDED = {
+    "table_oid": "oid",
+    "state": "text",
+    "rows": "bigint",
+    "bytes": "bigint",
+    "hash": "text",
+    "proof": "text",
+    "format": "text",
+    "index_mode": "text",
+    "snapshot": "text",
+    "source": "text",
+    "seconds": "double precision",
+    "source_oid": "oid",
+    "target": "text",
+    "epoch": "text",
+    "how": "text",
+}
 
 
 def record(entries_: t.Sequence[Entry]) -> t.Any:
@@ -257,40 +312,54 @@ def record(entries_: t.Sequence[Entry]) -> t.Any:
     values = sql.SQL(", ").join(
         sql.SQL("({})").format(
             sql.SQL(", ").join(
-                sql.Literal(value)
-                for value in (
-                    entry.name.schema,
-                    entry.name.name,
-                    entry.table_oid,
-                    entry.state,
-                    entry.rows,
-                    entry.bytes,
-                    entry.hash,
-                    entry.proof,
-                    entry.format,
-                    entry.index_mode,
-                    entry.snapshot,
-                    entry.source,
-                    entry.seconds,
+                map(
+                    sql.Literal,
+                    (
+                        entry.name.schema,
+                        entry.name.name,
+                        *(getattr(entry, column) for column in _RECORDED),
+                    ),
                 )
             )
         )
         for entry in entries_
     )
-    columns = (
-        "schema_name, table_name, table_oid, state, rows, bytes, hash, proof, format, index_mode,"
-        " snapshot, source, seconds"
-    )
-    update = ", ".join(f"{column} = excluded.{column}" for column in columns.split(", ")[2:])
-    # Hash and proof are null in all rows or in none, and VALUES needs to know their type.
+    columns = ", ".join(("schema_name", "table_name", *_RECORDED))
+    typed = ", ".join(f"v.{column}::{kind}" for column, kind in _RECORDED.items())
+    update = ", ".join(f"{column} = excluded.{column}" for column in _RECORDED)
     return sql.SQL(
         f"INSERT INTO multimaster.seed ({columns})"
-        " SELECT v.schema_name, v.table_name, v.table_oid::oid, v.state, v.rows, v.bytes,"
-        " v.hash::text, v.proof::text, v.format, v.index_mode, v.snapshot, v.source, v.seconds"
-        f" FROM (VALUES {{}}) AS v ({columns})"
+        f" SELECT v.schema_name, v.table_name, {typed} FROM (VALUES {{}}) AS v ({columns})"
         f" ON CONFLICT (schema_name, table_name) DO UPDATE SET {update},"
         " finished_at = pg_catalog.clock_timestamp()"
     ).format(values)
+
+
+def readdress(session: _pg.Session, entries_: t.Sequence[Entry]) -> None:
+    """Let entries speak of these sides; what they tell of the copy stays as it is."""
+    columns = {name: _RECORDED[name] for name in ("source", "source_oid", "target", "epoch")}
+    changes = ", ".join(f"{name} = v.{name}::{kind}" for name, kind in columns.items())
+    arrays = ", ".join("%s::text[]" for _name in ("schema", "table", *columns))
+    rows = [
+        (entry.name.schema, entry.name.name, *(getattr(entry, name) for name in columns))
+        for entry in entries_
+    ]
+    session.execute(
+        f"UPDATE multimaster.seed s SET {changes} FROM unnest({arrays})"
+        f" AS v (schema_name, table_name, {', '.join(columns)})"
+        " WHERE s.schema_name = v.schema_name AND s.table_name = v.table_name",
+        [[None if value is None else str(value) for value in column] for column in zip(*rows)],
+    )
+
+
+def seeded_in(session: _pg.Session, run: int) -> list[TableName]:
+    """Tables that were finished since a run began, by whichever of its processes or restarts."""
+    rows = session.rows(
+        "SELECT schema_name, table_name FROM multimaster.seed s JOIN multimaster.seed_run r"
+        " ON r.id = %s AND s.finished_at >= r.started_at",
+        (run,),
+    )
+    return [TableName(row["schema_name"], row["table_name"]) for row in rows]
 
 
 def mark_seeded(name: TableName) -> t.Any:

@@ -40,6 +40,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
     UniqueKey,
     normal_locale,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_plan import REPLACE
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
     BUCARDO_SCHEMA,
     OWN_SCHEMA,
@@ -1581,16 +1582,46 @@ def _sequence_cycle(ctx: Context) -> t.Iterator[Hit]:
 @check(
     "target-not-empty",
     BLOCKER,
-    "A target's table holds rows that no seed of ours put there; they would not be overwritten.",
-    "Empty the table on the target, or exclude it.",
+    "A target's table holds rows for which no seed of this membership vouches; they would not be"
+    " overwritten. Nothing that you do to them by hand is safe: where the table is replicated, it"
+    " is replayed on the origin.",
+    REPLACE,
 )
 def _target_not_empty(ctx: Context) -> t.Iterator[Hit]:
     # Rows of the origin itself are reported as what they are.
     twins = {twin.name for pair in _twins(ctx) for twin in pair}
+    if ctx.facts.origin_stays:
+        # Who is seeded from whom is the question, not what the tables hold.
+        return
+    replaced = {
+        table.name for table in ctx.selected if any(_matches(table, p) for p in ctx.wanted.replace)
+    }
     for master in ctx.targets:
         if master.database and master.name not in twins:
-            for table in sorted(master.database.filled & ctx.names):
-                yield Hit(str(table), master.name, "is not empty")
+            yield from _filled(master.name, master.database, ctx.names - replaced)
+
+
+def _filled(name: str, database: Database, names: t.Collection[TableName]) -> t.Iterator[Hit]:
+    replicated = database.seed.enrolled if database.seed else frozenset()
+    for table in sorted(database.filled & set(names)):
+        why = database.doubts.get(table, "was never seeded")
+        state = "replicated and not empty" if table in replicated else "not empty"
+        yield Hit(str(table), name, f"is {state}, and {why}")
+
+
+@check(
+    "origin-moved",
+    BLOCKER,
+    "The inventory names another origin than the one from which the masters of the sync were"
+    " seeded, and it cannot take its place now.",
+    "Let the former origin be the origin in the inventory until the sync replicates and every"
+    " master is seeded.",
+)
+def _origin_moved(ctx: Context) -> t.Iterator[Hit]:
+    former = ctx.facts.former_origin
+    if ctx.facts.origin_stays:
+        said = f"the origin is {former}, and {ctx.facts.origin_stays}"
+        yield Hit(ctx.origin_name, ctx.origin_name, said)
 
 
 @check(
@@ -1625,6 +1656,7 @@ def _columns_differ(ctx: Context) -> t.Iterator[Hit]:
         theirs = [(c.name, c.type, c.generated) for c in there.columns]
         if ours == theirs:
             continue
+        cure = ""
         if sorted(ours) == sorted(theirs):
             said = f"columns in another order: {_few([c.name for c in there.columns])}"
         else:
@@ -1636,7 +1668,13 @@ def _columns_differ(ctx: Context) -> t.Iterator[Hit]:
                 )
                 if part
             )
-        yield Hit(str(here.name), master.name, said)
+            if ours[: len(theirs)] == theirs:
+                # As after DDL between two runs; nothing of the rows or the queue is lost by it.
+                cure = (
+                    "ALTER TABLE ... ADD COLUMN on this master as well, in the same order, and run"
+                    " again."
+                )
+        yield Hit(str(here.name), master.name, said, cure)
 
 
 def _described(where: str, columns: t.Sequence[tuple[str, str, str]]) -> str:

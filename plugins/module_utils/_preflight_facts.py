@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import Entry
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
     Database as BucardoDatabase,
@@ -32,6 +33,7 @@ class Wanted:
 
     tables: tuple[str, ...] = ("*.*",)
     exclude: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
     sync: str = "multimaster"
     dbgroup: str = "multimaster"
     relgroup: str = "multimaster"
@@ -220,6 +222,22 @@ class Transaction:
 
 
 @dataclasses.dataclass(frozen=True)
+class Seed:
+    """What a master's ledger says, and of which database and membership.
+
+    :param identity: C(_ledger.identity) of the database; C(place) is C(_ledger.place).
+    :param epoch: of its membership in the group, as it knows it; None without one.
+    :param enrolled: tables whose changes are queued.
+    """
+
+    identity: str
+    place: str
+    epoch: str | None = None
+    entries: t.Mapping[TableName, Entry] = dataclasses.field(default_factory=dict)
+    enrolled: frozenset[TableName] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
 class Database:
     """What a master's database holds.
 
@@ -233,8 +251,10 @@ class Database:
     :param bucardo_relations: how many relations schema bucardo holds.
     :param has_bucardo: whether Bucardo's tables are among them.
     :param is_control: whether the control database's own tables are in it.
-    :param ledger: table to its state in this collection's seed ledger; None without a ledger.
-    :param filled: tables without a row in the ledger that hold rows.
+    :param seed: None where it could not be read.
+    :param ledger: table to its state in the seed ledger, of those that count; None without one.
+    :param doubts: why the ledger's word on other tables does not count.
+    :param filled: tables for which the ledger does not vouch and that hold rows.
     :param locked: sizes were not read since something holds exclusive locks.
     :param foreign: what in our schemas belongs to somebody whom we do not trust.
     """
@@ -263,7 +283,9 @@ class Database:
     has_bucardo: bool = False
     is_control: bool = False
     enrolled: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
+    seed: Seed | None = None
     ledger: t.Mapping[TableName, str] | None = None
+    doubts: t.Mapping[TableName, str] = dataclasses.field(default_factory=dict)
     filled: frozenset[TableName] = frozenset()
     locked: bool = False
     foreign: tuple[Foreign, ...] = ()
@@ -361,9 +383,15 @@ class Host:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """Everything that the checks judge."""
+    """Everything that the checks judge.
+
+    :param former_origin: the sync's origin where the inventory names another master.
+    :param origin_stays: why it cannot move, "" when it can.
+    """
 
     wanted: Wanted
     masters: tuple[Master, ...]
     control: Control | None = None
     host: Host = Host()
+    former_origin: str = ""
+    origin_stays: str = ""

@@ -24,10 +24,12 @@ import zlib
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _ledger,
+    _membership,
     _pg,
     _rowhash,
     _seed_facts,
     _seed_plan,
+    _seed_target,
     _seed_worker,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
@@ -55,8 +57,9 @@ _LEDGER_EVERY = 2.0
 _BACKOFF = (1.0, 15.0)
 # Seconds to wait for a server that went away: it may have to recover from a crash.
 _PATIENCE = 180.0
-# Seconds to wait for another seed's lock: as long as a server needs to see that its client died.
-_LOCK_WAIT = 10.0
+# Seconds to wait for another seed's lock. One that runs in the background goes on until its lease
+# is over (_live.LEASE), and a server needs some seconds to see that its client died.
+_LOCK_WAIT = 60.0
 
 
 class Interrupted(MultimasterError):
@@ -73,10 +76,17 @@ class Options:
     :param index_mode: "auto" or one of C(_seed_plan)'s modes.
     :param lock_timeout: milliseconds to wait for a lock on a table of the source.
     :param rounds: how often to try what could not be copied.
+    :param replace: tables, as patterns, whose rows on the target may go unless the ledger vouches
+        for them.
+    :param replace_vouched: or even then; the ledger forgets them first.
+    :param dbgroup: the group in which the target is a member, "" for the only one.
     """
 
     tables: t.Sequence[str]
     exclude: t.Sequence[str]
+    replace: t.Sequence[str] = ()
+    replace_vouched: bool = False
+    dbgroup: str = ""
     require_triggers: bool = True
     workers: int = 0
     rate_limit: int = 0
@@ -127,6 +137,7 @@ class Plan:
     :param jobs: those to copy.
     :param unfinished: copied by a killed run, with the indexes that are still to be built.
     :param complete: the last run came to its end.
+    :param today: what entries must speak of.
     """
 
     selected: list[Table]
@@ -134,7 +145,7 @@ class Plan:
     jobs: list[Job]
     unfinished: list[tuple[TableName, list[_seed_plan.IndexFacts]]]
     complete: bool
-    identity: str
+    today: _membership.Today
 
     @property
     def nothing_to_do(self) -> bool:
@@ -170,6 +181,7 @@ class Outcome:
     rounds: int = 0
     snapshot_seconds: float = 0.0
     queued_rows: int = 0
+    discarded: int = 0
     indexes_built: int = 0
     unproven: list[str] = dataclasses.field(default_factory=list)
     materialized_views: list[str] = dataclasses.field(default_factory=list)
@@ -219,6 +231,8 @@ class Seeder:
         self._done: dict[TableName, dict[str, t.Any]] = {}
         self._queued: int | None = None
         self._connected = False
+        # Whether what is to be replaced although it is vouched for was forgotten.
+        self._forgotten = not options.replace_vouched
 
     # Planning
 
@@ -229,6 +243,12 @@ class Seeder:
             target = _pg.connect_if_exists(self._target_info, self._maintenance_db, self._connect)
             if target is not None:
                 stack.enter_context(target)
+                if _membership.is_only_origin(target):
+                    # In a check the step that would have moved the origin changed nothing.
+                    self._outcome.warnings.append(
+                        f"{self._target_info.name} is the origin of its group, and not seeded"
+                    )
+                    return self._outcome
             plan = self._plan(source, target, dry=True)
         self._outcome.changed = not plan.nothing_to_do
         self._outcome.selected = len(plan.selected)
@@ -255,26 +275,41 @@ class Seeder:
             self._check_different(source, target)
         entries = _ledger.entries(target) if target else {}
         there = {table.name: table for table in read_tables(target, sizes=False)} if target else {}
-        half = {name for name, entry in entries.items() if entry.state == _ledger.COPYING}
-        known = entries.keys() - half
+        replace = set()
+        if options.replace:
+            replace = {table.name for table in select(selected, options.replace, [])}
+        today = self._today(source, target, selected)
+        doubts = {
+            table.name: _membership.doubt(entries.get(table.name), today) for table in selected
+        }
+        if not self._forgotten:
+            doubts.update(dict.fromkeys(replace, "is to be replaced"))
+        known = {name: entries[name] for name, why in doubts.items() if not why}
+        # What this very database was given in parts may go; not what a dump brought along.
+        half = {
+            name
+            for name, entry in entries.items()
+            if entry.state == _ledger.COPYING and entry.target in (None, today.target)
+        }
         todo = [table for table in selected if table.name not in known]
         plan = Plan(
             selected=selected,
             entries=entries,
             jobs=[],
-            unfinished=self._unfinished(target, selected, entries, there),
+            unfinished=self._unfinished(target, selected, known, there),
             complete=target is not None and _ledger.is_complete(target),
-            identity=_ledger.identity(source),
+            today=today,
         )
         if not todo:
             return plan
+        if target is not None:
+            tables = [there[table.name] for table in todo if table.name in there]
+            _seed_target.check(target, self._target_info.name, tables, bool(replace))
+        pairs = [(table, there.get(table.name)) for table in todo]
         if dry:
             # What is not there yet would be cloned from here.
-            pairs = [(table, there.get(table.name)) for table in todo]
             there = {**{table.name: table for table in todo}, **there}
-        else:
-            pairs = [(table, there.get(table.name)) for table in todo]
-        states = _seed_facts.read_states(source, target, pairs, half)
+        states = _seed_facts.read_states(source, target, pairs, half, doubts)
         _seed_plan.check(
             todo,
             there,
@@ -282,9 +317,19 @@ class Seeder:
             self._target_info.name,
             self._source_info.name,
             options.require_triggers and not dry,
+            replace,
         )
-        plan.jobs = self._jobs(source, target, todo, there, states)
+        plan.jobs = self._jobs(source, target, todo, there, states, replace)
         return plan
+
+    def _today(
+        self, source: _pg.Session, target: _pg.Session | None, selected: t.Sequence[Table]
+    ) -> _membership.Today:
+        oids = {table.name: table.oid for table in selected}
+        if target is None:
+            return _membership.Today(_ledger.identity(source), oids, "", None)
+        epoch = _membership.epoch_of(target, self._options.dbgroup)
+        return _membership.today(source, target, oids, epoch)
 
     def _jobs(
         self,
@@ -293,6 +338,7 @@ class Seeder:
         todo: t.Sequence[Table],
         there: t.Mapping[TableName, Table],
         states: t.Mapping[TableName, _seed_plan.TableState],
+        replace: t.Collection[TableName],
     ) -> list[Job]:
         sizes = _seed_facts.read_sizes(source, todo, self._options.lock_timeout)
         mode = self._options.index_mode
@@ -327,7 +373,13 @@ class Seeder:
             sized = dataclasses.replace(table, bytes=sizes[table.oid][0])
             jobs.append(
                 _seed_plan.make_job(
-                    sized, other, copy_format, states[table.name], indexes.get(other.oid, ()), mode
+                    sized,
+                    other,
+                    copy_format,
+                    states[table.name],
+                    indexes.get(other.oid, ()),
+                    mode,
+                    table.name in replace,
                 )
             )
         return _seed_plan.split(
@@ -446,6 +498,9 @@ class Seeder:
             self._lock(target)
             self._end_orphans(source)
             self._end_orphans(target)
+            if not self._forgotten:
+                self._forget(target)
+                plan = None
             # With the ledger as it was, no other seed came in between.
             if plan is None or _ledger.entries(target) != plan.entries:
                 plan = self._plan(source, target)
@@ -466,6 +521,16 @@ class Seeder:
             self._progress.phase = "finished"
             self._report(self._progress)
             return True
+
+    def _forget(self, target: _pg.Session) -> None:
+        """Let the ledger no longer vouch for what is to be replaced, all of it before any goes.
+
+        Whoever is killed after this has held tables, and no release believes in them.
+        """
+        options = self._options
+        tables = select(read_tables(target, sizes=False), options.tables, options.exclude)
+        _ledger.forget(target, [table.oid for table in select(tables, options.replace, [])])
+        self._forgotten = True
 
     def _sign(self, source: _pg.Session, target: _pg.Session) -> None:
         """Let all sessions of seeds of this very database have one name, and others another."""
@@ -593,7 +658,7 @@ class _Round:
             done["size"] for done in seeder._done.values()
         )
         self.run = _ledger.begin_run(
-            target, plan.identity, self._progress.tables_total, self._progress.bytes_total
+            target, plan.today.source, self._progress.tables_total, self._progress.bytes_total
         )
         encoding = str(source.value("SELECT pg_catalog.current_setting('server_encoding')"))
         method = _rowhash.agree([source, target])
@@ -610,7 +675,8 @@ class _Round:
             # Converted, and validated, only once: by the target.
             source=seeder._source_info.with_params(client_encoding=encoding),
             target=seeder._target_info.with_params(client_encoding=encoding),
-            source_identity=plan.identity,
+            target_name=seeder._target_info.name,
+            today=plan.today,
             snapshot=snapshot,
             jobs=jobs,
             source_types=source_types,
@@ -682,10 +748,24 @@ class _Round:
             raise ConnectionFailed(self._failures.text)
 
     def refresh(self) -> None:
-        """Fill the materialized views that the source has filled, each after those it reads."""
-        depends, populated = _seed_facts.read_materialized_views(self._source)
-        there, _filled = _seed_facts.read_materialized_views(self._target)
-        names = _seed_plan.order_by_dependency((n for n in there if n in populated), depends)
+        """Fill the materialized views that the source has filled, each after those it reads.
+
+        On a master that is in use, only those that lack rows which this run has brought: readers
+        of a view wait for its refresh.
+        """
+        here = _seed_facts.read_materialized_views(self._source)
+        there = _seed_facts.read_materialized_views(self._target)
+        seeded = set(_ledger.seeded_in(self._target, self.run))
+        names = _seed_plan.order_by_dependency(
+            (
+                name
+                for name, view in there.items()
+                if name in here
+                and here[name].populated
+                and (not view.populated or view.reads & seeded)
+            ),
+            {name: view.depends for name, view in here.items()},
+        )
         self._progress.phase = "refresh"
         for name in names:
             self._builds.append({"do": "refresh", "schema": name.schema, "name": name.name})
@@ -806,6 +886,7 @@ class _Round:
             self._release_snapshot()
 
     def _succeeded(self, task: Message, message: Message) -> None:
+        self._seeder._outcome.discarded += message.get("discarded", 0)
         if task["do"] == "begin":
             self._split(task["jobs"][0])
         elif "part" in task:
@@ -996,7 +1077,7 @@ def _planned(job: Job) -> dict[str, t.Any]:
 
 def _gave_up(failures: _Failures, rounds: int) -> MultimasterError:
     words = {
-        _seed_worker.LOCKED: "locked by others on the source",
+        _seed_worker.LOCKED: "locked by others",
         _seed_worker.MOVED: "truncated or rewritten again and again",
         _seed_worker.LOST: "connections were lost",
     }

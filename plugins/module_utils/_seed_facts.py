@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg, _seed_target
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import StatementFailed
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed_plan import (
@@ -116,7 +117,16 @@ SELECT n.nspname AS schema, c.relname AS name, c.relispopulated AS populated,
                FROM reach r
                JOIN pg_catalog.pg_class u ON u.oid = r.used AND u.relkind = 'm'
                JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace
-              WHERE r.view = c.oid) AS depends
+              WHERE r.view = c.oid) AS depends,
+       ARRAY(WITH RECURSIVE below (oid) AS (
+                 SELECT r.used FROM reach r WHERE r.view = c.oid
+                 UNION
+                 SELECT h.inhrelid FROM below b JOIN pg_catalog.pg_inherits h ON h.inhparent = b.oid
+             )
+             SELECT ARRAY[un.nspname::text, u.relname::text]
+               FROM below b
+               JOIN pg_catalog.pg_class u ON u.oid = b.oid AND u.relkind = 'r'
+               JOIN pg_catalog.pg_namespace un ON un.oid = u.relnamespace) AS reads
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  WHERE c.relkind = 'm' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
@@ -139,10 +149,12 @@ def read_states(
     target: _pg.Session | None,
     pairs: t.Sequence[tuple[Table, Table | None]],
     half: t.Collection[TableName],
+    doubts: t.Mapping[TableName, str],
 ) -> dict[TableName, TableState]:
     """What else the two servers say about these pairs of tables, before any change.
 
     :param half: those that the target's ledger calls half copied.
+    :param doubts: why the ledger does not vouch for them.
     """
     here = _states(source, [table.oid for table, _ignored in pairs], False)
     targets = [table for _ignored, table in pairs if table is not None]
@@ -162,6 +174,7 @@ def read_states(
                 has_rows=other.oid in with_rows,
                 target_bytes=found["bytes"],
                 half=table.name in half,
+                doubt=doubts.get(table.name, ""),
                 always_triggers=tuple((name, kind) for name, kind in found["always_triggers"]),
             )
         states[table.name] = state
@@ -174,16 +187,9 @@ def _states(session: _pg.Session, oids: t.Sequence[int], sizes: bool) -> dict[in
 
 
 def _with_rows(session: _pg.Session, tables: t.Sequence[Table]) -> set[int]:
-    sql = _pg.sql
     found: set[int] = set()
     for start in range(0, len(tables), _CHUNK):
-        statement = sql.SQL(" UNION ALL ").join(
-            sql.SQL("SELECT {} AS oid WHERE EXISTS (SELECT 1 FROM ONLY {})").format(
-                sql.Literal(table.oid), sql.Identifier(table.name.schema, table.name.name)
-            )
-            for table in tables[start : start + _CHUNK]
-        )
-        found.update(session.column(statement))
+        found |= _seed_target.with_rows(session, tables[start : start + _CHUNK])
     return found
 
 
@@ -246,19 +252,29 @@ def read_indexes(
     return found
 
 
-def read_materialized_views(
-    session: _pg.Session,
-) -> tuple[dict[TableName, frozenset[TableName]], set[TableName]]:
-    """Materialized views with those that each reads from, directly or through views; and which
-    of them are populated."""
-    depends = {}
-    populated = set()
-    for row in session.rows(_MATERIALIZED):
-        name = TableName(row["schema"], row["name"])
-        depends[name] = frozenset(TableName(schema, view) for schema, view in row["depends"])
-        if row["populated"]:
-            populated.add(name)
-    return depends, populated
+@dataclasses.dataclass(frozen=True)
+class MaterializedView:
+    """A materialized view.
+
+    :param depends: those that it reads from, directly or through views.
+    :param reads: tables that it reads from, directly, through views or as partitions.
+    """
+
+    populated: bool
+    depends: frozenset[TableName]
+    reads: frozenset[TableName]
+
+
+def read_materialized_views(session: _pg.Session) -> dict[TableName, MaterializedView]:
+    """All of them, by name."""
+    return {
+        TableName(row["schema"], row["name"]): MaterializedView(
+            row["populated"],
+            frozenset(TableName(schema, view) for schema, view in row["depends"]),
+            frozenset(TableName(schema, table) for schema, table in row["reads"]),
+        )
+        for row in session.rows(_MATERIALIZED)
+    }
 
 
 def queued_rows(session: _pg.Session) -> int:

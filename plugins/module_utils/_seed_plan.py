@@ -36,6 +36,13 @@ _ROUNDS = 4
 PART_BYTES = 256 << 20
 # More parts than workers, so that no worker is left alone with a long one.
 PARTS_PER_WORKER = 4
+# What to do about rows that nobody vouches for. Never "empty it": a TRUNCATE or DELETE on a master
+# that is enrolled already is replayed on the origin.
+REPLACE = (
+    "If these rows may go, name the table in data_seed_replace (option replace of data_seed):"
+    " they are removed on this master alone, and the origin's are copied; the playbook"
+    " multimaster.bucardo.reseed does it while the other masters go on."
+)
 # Measured: two workers on two processors gain nothing.
 _WORKERS_TO_SPLIT = 3
 # Before 14 a range of ctid reads the whole table.
@@ -86,6 +93,7 @@ class TableState:
     :param has_rows: the target's table holds visible rows.
     :param target_bytes: size of the target's table; without rows, what a killed load left.
     :param half: what it holds was put there by a seed that copied it in parts and was killed.
+    :param doubt: why the ledger does not vouch for the target's rows.
     :param always_triggers: the target's triggers that fire even in replica role, with the letter
         of pg_trigger.tgenabled.
     """
@@ -96,6 +104,7 @@ class TableState:
     has_rows: bool = False
     target_bytes: int = 0
     half: bool = False
+    doubt: str = ""
     always_triggers: tuple[tuple[str, str], ...] = ()
 
 
@@ -111,6 +120,7 @@ class Job:
     :param recreate: indexes to drop before and create after the load, in its transaction.
     :param parts: ranges of the source's blocks, each a transaction of its own: the first block and
         the one after the last, None for an open end. Empty: all in one.
+    :param replace: rows that the target holds go, by the user's choice.
     """
 
     source: Table
@@ -123,6 +133,7 @@ class Job:
     rebuild: tuple[IndexFacts, ...] = ()
     recreate: tuple[IndexFacts, ...] = ()
     parts: tuple[Part, ...] = ()
+    replace: bool = False
 
     @property
     def name(self) -> TableName:
@@ -136,6 +147,7 @@ class Job:
             self.source.bytes < SMALL
             and not self.recreate
             and not self.parts
+            and not self.replace
             and not self.state.always_triggers
             and self.state.target_bytes < SMALL
         )
@@ -203,9 +215,11 @@ def check(
     target_name: str,
     source_name: str,
     require_triggers: bool,
+    replace: t.Collection[TableName] = (),
 ) -> None:
     """Refuse what cannot be seeded; everything that is wrong is named at once.
 
+    :param replace: tables whose rows on the target may go.
     :raises Refused: before anything was changed.
     """
     problems: dict[str, list[str]] = collections.defaultdict(list)
@@ -234,12 +248,17 @@ def check(
             note(different, name, f"Make the table on {target_name} like that on {source_name}.")
             continue
         state = states.get(name, TableState())
-        if state.has_rows and not state.half:
-            note(
-                f"already holds rows on {target_name} that no seed put there",
-                name,
-                "Empty it, or leave it out with exclude.",
-            )
+        if state.has_rows and not state.half and name not in replace:
+            why = state.doubt or "was never seeded"
+            if state.target_queues:
+                # Whatever a user does to its rows is queued and comes to the other masters.
+                note(f"replicated, and holds rows on {target_name}, but {why}", name, REPLACE)
+            else:
+                note(
+                    f"holds rows on {target_name}, but {why}",
+                    name,
+                    f"{REPLACE} Or leave it out with exclude.",
+                )
         if require_triggers and not (state.queues and state.target_queues):
             where = source_name if not state.queues else target_name
             note(
@@ -284,6 +303,7 @@ def make_job(
     state: TableState,
     indexes: t.Sequence[IndexFacts],
     index_mode: str,
+    replace: bool = False,
 ) -> Job:
     """Decide how one table is loaded.
 
@@ -295,7 +315,7 @@ def make_job(
     mode, defer, recreate = KEEP, (), ()  # type: t.Any, t.Any, t.Any
     if source.bytes >= SMALL and index_mode == CATALOG:
         # TRUNCATE, which empties what is half copied, makes indexes valid again.
-        usable = indexes if state.half else valid
+        usable = indexes if state.half or replace else valid
         # Building a GIN index is not quicker than filling it (it has a pending list).
         defer = tuple(index for index in usable if index.method != "gin")
         rebuild = tuple(index for index in rebuild if index not in defer)
@@ -315,6 +335,7 @@ def make_job(
         defer=defer,
         rebuild=rebuild,
         recreate=recreate,
+        replace=replace,
     )
 
 

@@ -23,7 +23,13 @@ import threading
 import time
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _ledger, _pg, _rowhash
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _ledger,
+    _membership,
+    _pg,
+    _rowhash,
+    _seed_target,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
     ConnectionFailed,
@@ -65,6 +71,7 @@ RETRY = frozenset(
         "57P01",  # admin_shutdown
         "57P02",  # crash_shutdown
         "57P03",  # cannot_connect_now
+        "72000",  # snapshot_too_old: old_snapshot_threshold, before 17
         "22023",  # invalid_parameter_value: the same, as newer servers say it
     }
 )
@@ -157,7 +164,8 @@ class Settings:
 
     source: ConnInfo
     target: ConnInfo
-    source_identity: str
+    target_name: str
+    today: _membership.Today
     snapshot: str
     jobs: t.Sequence[Job]
     source_types: _rowhash.Types
@@ -565,9 +573,10 @@ class Worker:
         feeder.start()
         try:
             with target.transaction():
+                discarded = self._take(target, numbers) if part is None else 0
                 rows = self._load(target, feeder, numbers)
                 if part is None:
-                    return self._prove(target, rows, feeder.finish, started)
+                    return self._prove(target, rows, feeder.finish, started, discarded)
                 read = feeder.finish()
                 self._compare(rows, read, {number: read[number].sums for number in numbers})
         except BaseException:
@@ -581,36 +590,52 @@ class Worker:
 
     # A table in parts: begin, then copy for each part, then prove; empty if any of it failed.
 
-    def _task_begin(self, task: Message) -> None:
+    def _task_begin(self, task: Message) -> Message:
         """Make a table ready for parts, and let the ledger say so before it holds any."""
         job = self.settings.jobs[task["jobs"][0]]
         target = self.target()
         self._prepare(target, [job])
-        target.execute(_ledger.record([self._entry(job, _ledger.COPYING)]))
+        with target.transaction():
+            discarded = self._take(target, task["jobs"])
+            target.execute(_ledger.record([self._entry(job, _ledger.COPYING)]))
+        return {"discarded": discarded}
 
     def _task_prove(self, task: Message) -> Message:
         read = {task["jobs"][0]: Read.of(task["read"])}
         target = self.target()
         with target.transaction():
+            # Between the parts others could write; if nothing came of it, nothing shall be queued.
+            discarded = self._take(target, task["jobs"], loaded=True)
             rows = {number: found.rows for number, found in read.items()}
-            return self._prove(target, rows, lambda: read, task["started"])
+            return self._prove(target, rows, lambda: read, task["started"], discarded)
 
     def _task_empty(self, task: Message) -> None:
-        _empty(self.target(), self.settings.jobs[task["jobs"][0]])
+        _seed_target.empty_half(self.target(), self.settings.jobs[task["jobs"][0]])
+
+    def _take(self, target: _pg.Session, numbers: t.Sequence[int], loaded: bool = False) -> int:
+        """Keep writers out and discard what they queued; see C(_seed_target.take)."""
+        jobs = [self.settings.jobs[number] for number in numbers]
+        name, timeout = self.settings.target_name, self.settings.lock_timeout
+        if loaded:
+            return _seed_target.take_loaded(target, jobs, timeout)
+        _run_all(target, [line for job in jobs for line in _before(job)])
+        discarded = _seed_target.take(target, jobs, name, timeout)
+        for job in jobs:
+            if job.defer:
+                # Not before the table is emptied: TRUNCATE makes indexes ready as well.
+                _defer_indexes(target, job)
+        return discarded
 
     def _prepare(self, target: _pg.Session, jobs: t.Sequence[Job]) -> None:
         sql = _pg.sql
         for job in jobs:
             if job.state.half:
-                _empty(target, job)
-            if job.state.target_bytes and not job.small:
+                _seed_target.empty_half(target, job)
+            if job.state.target_bytes and not job.small and not job.replace:
                 # Dead rows of a killed load; TRUNCATE is refused where a foreign key points here.
                 target.execute(
                     sql.SQL("VACUUM {}").format(sql.Identifier(job.name.schema, job.name.name))
                 )
-        for job in jobs:
-            if job.defer:
-                _defer_indexes(target, job, self.settings.lock_timeout)
 
     def _load(
         self, target: _pg.Session, feeder: _Feeder, numbers: t.Sequence[int]
@@ -618,8 +643,7 @@ class Worker:
         """Write what comes from the source; returns the number of rows by job."""
         jobs = [self.settings.jobs[number] for number in numbers]
         # Functions in indexes and constraints may rely on the database's own path.
-        path = _pg.sql.SQL(_pg.DATABASE_PATH)
-        _run_all(target, [path, *(line for job in jobs for line in _before(job))])
+        target.execute(_pg.DATABASE_PATH)
         rows = {}
         for number, job in zip(numbers, jobs):
             try:
@@ -637,11 +661,13 @@ class Worker:
         rows: t.Mapping[int, int],
         source: t.Callable[[], t.Mapping[int, Read]],
         started: float,
+        discarded: int,
     ) -> Message:
         """Compare whole tables with what was read, and enter them into the ledger.
 
         :param rows: how many arrived, by job.
         :param source: waits for the source and returns what was read of each job.
+        :param discarded: changes that the target had queued of these tables.
         """
         sql = _pg.sql
         numbers = list(rows)
@@ -676,6 +702,7 @@ class Worker:
             )
         _run_all(target, lines)
         return {
+            "discarded": discarded,
             "tables": [
                 {
                     "job": number,
@@ -685,7 +712,7 @@ class Worker:
                     "state": entry.state,
                 }
                 for number, entry in zip(numbers, entries)
-            ]
+            ],
         }
 
     def _compare(
@@ -718,7 +745,10 @@ class Worker:
             format=job.format,
             index_mode=job.index_mode,
             snapshot=self.settings.snapshot,
-            source=self.settings.source_identity,
+            source=self.settings.today.source,
+            source_oid=job.source.oid,
+            target=self.settings.today.target,
+            epoch=self.settings.today.epoch,
             **known,
         )
 
@@ -763,53 +793,25 @@ class Worker:
         _run_all(self.target(), lines)
 
 
-def _defer_indexes(session: _pg.Session, job: Job, lock_timeout: int) -> None:
+def _defer_indexes(session: _pg.Session, job: Job) -> None:
     """Let no row be entered into indexes from here on; REINDEX makes them ready again.
 
     Writing to pg_index tells other sessions of the index only, whose cached plans for the table
     would go on using it; writing the table's own row as it is makes them plan anew. A transaction
-    that has used the table already is not told before its end, hence the lock, as DROP INDEX has.
-
-    :param lock_timeout: milliseconds.
+    that has used the table already is not told before its end, hence the lock that the caller has,
+    as DROP INDEX has.
     """
     sql = _pg.sql
     session.execute(
         sql.SQL(
-            "SET LOCAL lock_timeout = {}; LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE;"
-            " UPDATE pg_catalog.pg_index SET indisvalid = false, indisready = false"
+            "UPDATE pg_catalog.pg_index SET indisvalid = false, indisready = false"
             " WHERE indexrelid = ANY ({}::bigint[]::oid[]);"
             " UPDATE pg_catalog.pg_class SET relname = relname WHERE oid = {}::oid"
         ).format(
-            sql.Literal(f"{lock_timeout}ms"),
-            sql.Identifier(job.name.schema, job.name.name),
             sql.Literal([index.oid for index in job.defer]),
             sql.Literal(job.target.oid),
         )
     )
-
-
-def _empty(session: _pg.Session, job: Job) -> None:
-    """Take away what parts have put into a table, if the ledger says that it is but half copied."""
-    sql = _pg.sql
-    table = sql.Identifier(job.name.schema, job.name.name)
-    with session.transaction():
-        if not _ledger.is_copying(session, job.target.oid):
-            return
-        referenced = session.value(
-            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint"
-            " WHERE contype = 'f' AND confrelid = %(oid)s::oid AND conrelid <> %(oid)s::oid)",
-            {"oid": job.target.oid},
-        )
-        if referenced:
-            # TRUNCATE is refused. The lock waits for parts of workers that were killed.
-            session.execute(
-                sql.SQL(
-                    "LOCK TABLE ONLY {} IN SHARE ROW EXCLUSIVE MODE; DELETE FROM ONLY {}"
-                ).format(table, table)
-            )
-        else:
-            session.execute(sql.SQL("TRUNCATE ONLY {}").format(table))
-        _ledger.forget(session, [job.target.oid])
 
 
 def _before(job: Job) -> list[t.Any]:

@@ -22,8 +22,10 @@ import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _ledger,
+    _membership,
     _own_objects,
     _pg,
+    _preflight_ledger,
     _survey_address,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
@@ -53,6 +55,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
     Login,
     Master,
     Role,
+    Seed,
     Sequence,
     Server,
     Setting,
@@ -63,6 +66,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
     normal_locale,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
+from ansible_collections.multimaster.bucardo.plugins.module_utils._trigger_plan import (
+    DELTA_TRIGGER,
+)
 
 Options = t.Mapping[str, t.Any]
 _Value = t.TypeVar("_Value")
@@ -152,6 +158,12 @@ _LOCALES = """
 SELECT DISTINCT collcollate::text AS name FROM pg_catalog.pg_collation
  WHERE collprovider = 'c' AND collcollate IS NOT NULL
  UNION SELECT datcollate::text FROM pg_catalog.pg_database
+"""
+_QUEUED = """
+SELECT n.nspname::text AS schema, c.relname::text AS name FROM pg_catalog.pg_trigger g
+  JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE g.tgname = %s
 """
 # The names of some columns changed with PostgreSQL 15 and 17: read the row as a document.
 # to_regclass() would fail for a role that may not use the schema.
@@ -311,11 +323,13 @@ def survey(
     """Read everything. Never raises because of a server."""
     with concurrent.futures.ThreadPoolExecutor(_MASTERS_AT_ONCE) as pool:
         found = tuple(pool.map(lambda options: read_master(options, wanted), masters))
-    return Facts(
-        wanted=wanted,
-        masters=found,
-        control=None if control is None else read_control(control, wanted),
-        host=read_host(masters, found, wanted, os_users, pg_bin_dir),
+    return _preflight_ledger.judge(
+        Facts(
+            wanted=wanted,
+            masters=found,
+            control=None if control is None else read_control(control, wanted),
+            host=read_host(masters, found, wanted, os_users, pg_bin_dir),
+        )
     )
 
 
@@ -530,9 +544,7 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
     for publication, schema, name_ in others.get("published", []):
         name = TableName(schema, name_)
         published[name] = (*published.get(name, ()), publication)
-    ledger = None
-    if not origin:
-        ledger = reader.attempt("the seed's ledger", lambda: _read_ledger(session), None)
+    seed = reader.attempt("the seed's ledger", lambda: _read_seed(session, wanted.dbgroup), None)
     return Database(
         name=dbname,
         bytes=int(row["bytes"]),
@@ -592,12 +604,12 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
         has_bucardo=row["has_bucardo"],
         is_control=row["is_control"],
         enrolled=_read_enrolled(reader, row["has_bucardo"]),
-        ledger=ledger,
+        seed=seed,
         filled=frozenset()
         if origin
         else reader.attempt(
             "which tables are empty",
-            lambda: _read_filled(session, tables, set(ledger or ())),
+            lambda: _read_filled(session, tables, _vouched(seed)),
             frozenset(),
         ),
         locked=locked,
@@ -605,14 +617,26 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
     )
 
 
-def _read_ledger(session: _pg.Session) -> dict[TableName, str] | None:
+def _read_seed(session: _pg.Session, dbgroup: str) -> Seed:
+    enrolled = frozenset(TableName(**row) for row in session.rows(_QUEUED, (DELTA_TRIGGER,)))
+    seed = Seed(_ledger.identity(session), _ledger.place(session), enrolled=enrolled)
     try:
-        if not _ledger.exists(session):
-            return None
+        epoch = _membership.epoch_of(session, dbgroup)
+        return dataclasses.replace(seed, epoch=epoch, entries=_ledger.entries(session))
     except Refused:
         # What somebody else made is not believed; a check names it.
-        return None
-    return {name: entry.state for name, entry in _ledger.entries(session).items()}
+        return seed
+
+
+def _vouched(seed: Seed | None) -> set[TableName]:
+    """Tables of which the ledger speaks, as far as this master alone can tell."""
+    if seed is None:
+        return set()
+    return {
+        name
+        for name, entry in seed.entries.items()
+        if entry.epoch == seed.epoch and entry.target in (None, seed.place)
+    }
 
 
 def _read_enrolled(reader: _Reader, has_names: bool) -> dict[str, int]:

@@ -15,9 +15,11 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _enrolment,
     _indexes,
     _locks,
+    _membership,
     _own_objects,
     _pg,
     _purge,
+    _release,
     _teardown,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
@@ -36,6 +38,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._names import 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
     STRATEGIES,
     Dbgroup,
+    Goat,
     Sync,
     problem_with_strategy,
 )
@@ -77,6 +80,7 @@ class Desired:
 
     :param held: status inactive: changes queue, nothing is brought over.
     :param columns: further columns of bucardo.sync that were given.
+    :param seeded_elsewhere: the user vouches for rows that no ledger knows of.
     """
 
     name: str
@@ -84,6 +88,7 @@ class Desired:
     dbgroup: str
     held: bool | None
     columns: t.Mapping[str, t.Any]
+    seeded_elsewhere: bool = False
 
 
 @dataclasses.dataclass
@@ -186,11 +191,15 @@ class SyncKeeper:
                     f"relgroup {desired.relgroup} of sync {desired.name} has no tables",
                     "Add tables with bucardo_relgroup first.",
                 )
+            guard = self._guard(desired, current, wanted, members, masters)
+            guard.look()
+            outcome.warnings += guard.warnings
             needed = enrolment.needs(members) if members else {}
             keep = {goat.name for goat in members}
             surplus = self._surplus(masters, desired.name, keep, autokick)
             enrolled = {name: len(members) - len(need.to_lock) for name, need in needed.items()}
             outcome.changed = bool(wanted or current is None or any(needed.values()) or surplus)
+            outcome.changed = outcome.changed or guard.changed
             outcome.before["enrolled"] = enrolled
             after = {**shown(current), "name": desired.name, **wanted}
             after.update(relgroup=desired.relgroup, dbgroup=desired.dbgroup)
@@ -200,11 +209,20 @@ class SyncKeeper:
             outcome.sync = shown(current)
             parting = _Parting(self, masters, desired.name, desired.dbgroup, surplus, keep)
             parting.prepare(outcome)
-            if self.check_mode or not outcome.changed:
+            if self.check_mode:
+                outcome.purging = self._purging(current, masters)
+                return outcome
+            if not (wanted or current is None or any(needed.values()) or surplus):
+                guard.vouch()
+                if guard.will_be_active and self.reload and not self.daemon.runs(desired.name):
+                    # The row says what ought to be; a daemon may have left the sync out.
+                    outcome.reloaded = self.daemon.reload(RELOAD_TIMEOUT)
+                    outcome.changed = outcome.changed or outcome.reloaded
                 outcome.purging = self._purging(current, masters)
                 return outcome
             for name, report in enrolment.enrol(needed).items():
                 outcome.enrolment[name].update(_figures(report))
+            guard.vouch()
             parting.drop_triggers(outcome)
             self._write(desired, current, wanted, enrolment, needed, surplus)
             outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
@@ -215,6 +233,25 @@ class SyncKeeper:
             outcome.sync = shown(written)
             outcome.after = {**outcome.sync, "enrolled": outcome.after["enrolled"]}
         return outcome
+
+    def _guard(
+        self,
+        desired: Desired,
+        current: Sync | None,
+        wanted: t.Mapping[str, t.Any],
+        goats: t.Sequence[Goat],
+        masters: t.Mapping[str, _enrolment.Master],
+    ) -> _release.Guard:
+        status = current.status if current else "inactive"
+        active = (status != "inactive", wanted.get("status", status) != "inactive")
+        members = None
+        if goats and masters:
+            sessions = {name: master.session for name, master in masters.items()}
+            names = [goat.name for goat in goats]
+            members = _release.Members(
+                self.control.session, sessions, desired.name, desired.dbgroup, goats[0].db, names
+            )
+        return _release.Guard(members, active, desired.seeded_elsewhere, self.check_mode)
 
     def _write(
         self,
@@ -435,6 +472,8 @@ class SyncKeeper:
                 )
                 outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
             parting.finish(outcome)
+            for one in masters.values():
+                _membership.leave(one.session, dbgroup)
             if current:
                 self.control.session.execute("DELETE FROM bucardo.sync WHERE name = %s", (name,))
                 if self.reload and self.daemon.reload(RELOAD_TIMEOUT):

@@ -83,7 +83,7 @@ commands:
   elements: str
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _membership, _module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
     Control,
@@ -141,6 +141,7 @@ def _present(
         )
     control.save_members(name, current, new)
     if not control.dry:
+        _membership.join(control.session, name, set(new) - set(old))
         found = control.dbgroups().get(name)
         if found is None or dict(found.members) != new:
             raise CommandFailed(f"Bucardo's catalog does not hold dbgroup {name} as asked")

@@ -81,10 +81,10 @@ dbgroups:
   type: dict
   sample: {multimaster: {here: source, there: source}}
 relgroups:
-  description: By name, the tables and sequences of each group.
+  description: By name, the tables and sequences of each group, and whose they are.
   returned: success
   type: dict
-  sample: {multimaster: {tables: [public.orders], sequences: []}}
+  sample: {multimaster: {db: here, tables: [public.orders], sequences: []}}
 syncs:
   description: By name, each sync, with its running, last good, last bad and last empty runs.
   returned: success
@@ -248,11 +248,12 @@ def _catalog(control: Control, only: str | None) -> dict[str, t.Any]:
             raise Refused(f"There is no sync {only!r}", f"Known: {', '.join(syncs) or 'none'}.")
         syncs = {only: syncs[only]}
     dbgroups = {sync.dbgroup for sync in syncs.values()}
-    relgroups: dict[str, dict[str, list[str]]] = {
-        name: {"tables": [], "sequences": []} for name in control.relgroups()
+    relgroups: dict[str, dict[str, t.Any]] = {
+        name: {"db": "", "tables": [], "sequences": []} for name in control.relgroups()
     }
     for goat in control.goats():
         for name in goat.relgroups:
+            relgroups[name]["db"] = goat.db
             relgroups[name][f"{goat.reltype}s"].append(str(goat.name))
     if only is not None:
         relgroups = {name: relgroups[name] for name in {syncs[only].relgroup} & set(relgroups)}

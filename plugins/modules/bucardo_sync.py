@@ -58,8 +58,23 @@ options:
     description:
       - V(held) lets changes queue with all triggers in place, V(active) brings them over.
       - Left out, a new sync is held and the status of another stays.
+      - A sync is active only if every table of its relgroup was copied and proven on every master
+        but the one whose tables these are, by M(multimaster.bucardo.data_seed), in the membership
+        of today. The module asks the masters and refuses otherwise, also when it is active already.
+      - An active sync that a running daemon has left out is taken up again by a reload.
     type: str
     choices: [active, held]
+  seeded_elsewhere:
+    description:
+      - You vouch that every master holds every row of the relgroup's tables as they were when
+        changes began to be queued, as after a copy with tools of your own. It is noted in the
+        ledgers of the masters, and believed from then on.
+      - If it is not so, rows stay missing on a master for good while Bucardo reports no error, and
+        changes of a master that lacks them may win. Run M(multimaster.bucardo.data_compare) first.
+      - Only heeded while the sync is, or becomes, active.
+    type: bool
+    default: false
+    version_added: 1.1.0
   conflict_strategy:
     description:
       - Who wins when a row was changed on several masters. V(bucardo_latest),
@@ -288,6 +303,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         dbgroup=params["dbgroup"] or "",
         held=None if params["status"] is None else params["status"] == "held",
         columns={name: params[name] for name in COLUMNS if params[name] is not None},
+        seeded_elsewhere=params["seeded_elsewhere"],
     )
     policy = Policy(params["lock_timeout"], params["lock_hold"], params["enrol_timeout"])
     masters = params["masters"]
@@ -337,6 +353,7 @@ def main() -> t.NoReturn:
         "relgroup": text,
         "dbgroup": text,
         "status": {"type": "str", "choices": ["active", "held"]},
+        "seeded_elsewhere": {"type": "bool", "default": False},
         "conflict_strategy": text,
         "autokick": flag,
         "checktime": text,

@@ -20,7 +20,11 @@ description:
     those of the source within the snapshot, or nothing of it is kept and the task fails.
   - A table C(multimaster.seed) on the target notes each table in the transaction that loads it.
     A task that was killed, on whichever side, is finished by running it again. Tables that were
-    seeded once are never touched again.
+    seeded once are not touched again, as long as the target stays in its group and both tables
+    are those that they were.
+  - What the target had queued of a table before the table was loaded is discarded with the load;
+    writers of the table on the target wait meanwhile, and readers as well where its rows are replaced
+    or its indexes are built after the load.
   - A table that dominates the database can be copied in parts, see O(split_above). Until it is
     proven, readers of the target see some of its rows, and the ledger calls it C(copying). When the
     task is run again after it was killed, such a table is emptied first, by TRUNCATE, or by DELETE
@@ -34,7 +38,8 @@ options:
     description: The master to copy from. Its login role must be able to read all selected tables.
   target:
     description:
-      - The master to copy to. Its tables must exist, with the same columns, and be empty.
+      - The master to copy to. Its tables must exist, with the same columns, and be empty, unless
+        O(replace) names them.
       - Its login role must be a superuser, or own the tables and be allowed to set
         C(session_replication_role).
   tables:
@@ -49,6 +54,35 @@ options:
     type: list
     elements: str
     default: []
+  replace:
+    description:
+      - Tables, in the notation of O(tables), whose rows on the target may go. Without it a table
+        that holds rows for which the ledger does not vouch is refused.
+      - Each is emptied in the transaction that loads it, by TRUNCATE, or by DELETE where foreign
+        keys of other tables point at it, without triggers. Nothing of that reaches other masters,
+        and what the target had queued of the table goes as well; RV(totals.discarded) counts it.
+      - Tables for which the ledger vouches stay as they are, so a task that was killed is finished
+        by running it again. See O(replace_vouched).
+      - Refused while Bucardo replicates to and from the target; hold the sync first.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
+  replace_vouched:
+    description:
+      - Replace the tables of O(replace) even where the ledger vouches for them. It forgets all of
+        them first, so nothing is released before each was copied and proven anew.
+      - A task that was killed is finished without this option; with it, it begins anew.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  dbgroup:
+    description:
+      - Bucardo's group of databases of which the target is a member. Entries of the ledger are
+        worth something only within the membership in which they were made.
+      - Needed where the target is a member of several.
+    type: str
+    version_added: 1.1.0
   require_triggers:
     description:
       - Refuse to start when a selected table lacks an enabled trigger C(bucardo_delta) on either
@@ -172,6 +206,13 @@ EXAMPLES = r"""
     target: {name: there, connect_params: {service: there}}
     workers: 1
     rate_limit: 20000000
+
+- name: Copy one table anew, while the sync is held
+  multimaster.bucardo.data_seed:
+    source: {name: here, connect_params: {service: here}}
+    target: {name: there, connect_params: {service: there}}
+    replace: [public.orders]
+    replace_vouched: true
 """
 
 RETURN = r"""
@@ -208,6 +249,9 @@ totals:
     queued_rows:
       description: Rows that Bucardo's triggers queued on the source meanwhile.
       type: int
+    discarded:
+      description: Changes that the target had queued of these tables before they were loaded.
+      type: int
     indexes_built: {description: Indexes that were built after the load., type: int}
 unproven:
   description:
@@ -218,7 +262,7 @@ unproven:
   type: list
   elements: str
 materialized_views:
-  description: Materialized views of the target that were refreshed.
+  description: Materialized views of the target that lacked rows and were refreshed.
   returned: success
   type: list
   elements: str
@@ -246,6 +290,9 @@ def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
         Options(
             tables=params["tables"],
             exclude=params["exclude"],
+            replace=params["replace"],
+            replace_vouched=params["replace_vouched"],
+            dbgroup=params["dbgroup"] or "",
             require_triggers=params["require_triggers"],
             workers=params["workers"] or 0,
             rate_limit=params["rate_limit"],
@@ -275,6 +322,7 @@ def result(outcome: Outcome) -> _module.Result:
         "rounds": outcome.rounds,
         "snapshot_seconds": outcome.snapshot_seconds,
         "queued_rows": outcome.queued_rows,
+        "discarded": outcome.discarded,
         "indexes_built": outcome.indexes_built,
     }
     return _module.Result(
@@ -298,6 +346,9 @@ def main() -> None:
             "source": _args.master_option(),
             "target": _args.master_option(),
             **_args.selection_spec(),
+            "replace": {"type": "list", "elements": "str", "default": []},
+            "replace_vouched": {"type": "bool", "default": False},
+            "dbgroup": {"type": "str"},
             "require_triggers": {"type": "bool", "default": True},
             "workers": {"type": "int"},
             "rate_limit": {"type": "int", "default": 0},

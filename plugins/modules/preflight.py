@@ -42,6 +42,14 @@ options:
     type: list
     elements: str
     default: []
+  replace:
+    description:
+      - Tables whose rows on the targets are going to be replaced, as for
+        M(multimaster.bucardo.data_seed).
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
   sync:
     description: Name that Bucardo's sync has or will have.
     type: str
@@ -289,6 +297,7 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
     wanted = Wanted(
         tables=tuple(params["tables"]),
         exclude=tuple(params["exclude"]),
+        replace=tuple(params["replace"]),
         **{
             name: params[name]
             for name in (
@@ -332,6 +341,7 @@ def main() -> None:
         {
             "masters": masters_option(),
             **selection_spec(),
+            "replace": {"type": "list", "elements": "str", "default": []},
             "sync": dict(names),
             "dbgroup": dict(names),
             "relgroup": dict(names),

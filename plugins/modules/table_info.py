@@ -30,7 +30,8 @@ options:
   targets:
     description:
       - Masters to look at as well. Those for which the ledger of M(multimaster.bucardo.data_seed)
-        does not vouch for every selected table are returned as RV(unseeded).
+        does not vouch for every selected table, as it is on both sides today, are returned as
+        RV(unseeded).
     required: false
     default: []
   tables:
@@ -48,6 +49,12 @@ options:
     type: list
     elements: str
     default: []
+  dbgroup:
+    description:
+      - Bucardo's group of databases that O(targets) are members of; see
+        M(multimaster.bucardo.data_seed).
+    type: str
+    version_added: 1.1.0
 extends_documentation_fragment:
   - multimaster.bucardo.masters.source_and_targets
 seealso:
@@ -114,9 +121,13 @@ unseeded:
   sample: [there]
 """
 
-import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _ledger, _module, _pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _ledger,
+    _membership,
+    _module,
+    _pg,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
     master_option,
     masters_option,
@@ -124,21 +135,22 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
-from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import select
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table, select
 
 
 def body(params: _module.Params, _check_mode: bool) -> _module.Result:
     """Read the tables and select among them."""
     with _pg.Session(ConnInfo.from_options(params["source"])) as session:
         everything = read_tables(session)
-    selected = select(everything, params["tables"], params["exclude"])
-    names = [table.name for table in selected]
+        selected = select(everything, params["tables"], params["exclude"])
+        unseeded = [
+            target["name"]
+            for target in params["targets"]
+            if not _is_seeded(session, target, selected, params["dbgroup"] or "")
+        ]
     return _module.Result(
         values={
-            "unseeded": [
-                target["name"] for target in params["targets"] if not _is_seeded(target, names)
-            ],
+            "unseeded": unseeded,
             "tables": [str(table.name) for table in selected],
             "details": [
                 {
@@ -153,19 +165,24 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
     )
 
 
-def _is_seeded(target: dict[str, t.Any], names: list[TableName]) -> bool:
+def _is_seeded(
+    source: _pg.Session, target: _module.Params, selected: list[Table], dbgroup: str
+) -> bool:
     conninfo = ConnInfo.from_options(target)
     session = _pg.connect_if_exists(conninfo, target["maintenance_db"])
     if session is None:
         return False
     with session:
-        return _ledger.vouches(_ledger.entries(session), names)
+        oids = {table.name: table.oid for table in selected}
+        today = _membership.today(source, session, oids, _membership.epoch_of(session, dbgroup))
+        return bool(oids) and not _membership.doubts(_ledger.entries(session), oids, today)
 
 
 def main() -> None:
     """Run the module."""
     targets = {**masters_option(), "required": False, "default": []}
-    _module.run({"source": master_option(), "targets": targets, **selection_spec()}, body)
+    spec = {"source": master_option(), "targets": targets, **selection_spec()}
+    _module.run({**spec, "dbgroup": {"type": "str"}}, body)
 
 
 if __name__ == "__main__":

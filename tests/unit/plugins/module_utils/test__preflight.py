@@ -515,7 +515,12 @@ CASES: dict[str, tuple[Facts, str, str]] = {
     "target-not-empty": (
         facts(there={"filled": frozenset({ORDERS})}),
         "public.orders",
-        "not empty",
+        "is not empty, and was never seeded",
+    ),
+    "origin-moved": (
+        dataclasses.replace(facts(), former_origin="there", origin_stays="the sync is held"),
+        "here",
+        "the origin is there, and the sync is held",
     ),
     "missing-table": (facts({"tables": (table(), table(OTHER))}), "public.other", "not exist"),
     "columns-differ": (
@@ -739,7 +744,16 @@ HARMLESS: dict[str, list[Facts]] = {
         facts({"sequences": (Sequence(OTHER, maximum=32767, last=1000), Sequence(OTHER))}),
         facts({"sequences": (Sequence(OTHER, minimum=-100, maximum=-1, increment=-1, last=-5),)}),
     ],
-    "target-not-empty": [facts({"filled": frozenset({ORDERS})})],
+    "target-not-empty": [
+        facts({"filled": frozenset({ORDERS})}),
+        # That is another question.
+        dataclasses.replace(
+            facts(there={"filled": frozenset({ORDERS})}),
+            former_origin="there",
+            origin_stays="the sync is held",
+        ),
+    ],
+    "origin-moved": [dataclasses.replace(facts(), former_origin="there")],
     "missing-table": [
         # Nothing of it is there yet: the schema is still to be cloned.
         facts(there={"tables": ()}),

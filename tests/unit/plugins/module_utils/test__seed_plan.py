@@ -221,6 +221,7 @@ class TestCheck:
             "there",
             "here",
             options.get("require_triggers", True),
+            options.get("replace", ()),
         )
 
     def test_good(self):
@@ -244,13 +245,31 @@ class TestCheck:
         message = caught.value.one_line
         for part in (
             "public.missing: missing on there",
-            "public.full: already holds rows on there",
+            "public.full: replicated, and holds rows on there, but was never seeded",
+            "data_seed_replace",
             "public.bare: without an enabled trigger bucardo_delta on here",
             "public.wide: column id is integer here and bigint there",
             "public.p: not a plain table",
         ):
             assert part in message
         assert "\n" not in message
+        # On a master that is enrolled, whoever does that empties the table on the origin as well.
+        assert "empty" not in message.lower()
+
+    def test_rows_of_a_table_that_is_not_replicated_yet_may_also_stay(self):
+        states = {
+            TableName("public", "a"): plan.TableState(
+                has_rows=True, target_queues=False, doubt="was seeded before this membership began"
+            )
+        }
+        with pytest.raises(Refused) as caught:
+            self.check([table("a")], [table("a")], states, require_triggers=False)
+        assert "holds rows on there, but was seeded before" in caught.value.one_line
+        assert "leave it out with exclude" in caught.value.one_line
+
+    def test_rows_that_may_go_are_in_nobody_s_way(self):
+        states = {TableName("public", "a"): plan.TableState(has_rows=True)}
+        self.check([table("a")], [table("a")], states, replace={TableName("public", "a")})
 
     def test_rows_of_a_copy_in_parts_are_no_rows_of_others(self):
         states = {TableName("public", "a"): plan.TableState(has_rows=True, half=True)}
