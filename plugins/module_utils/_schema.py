@@ -19,8 +19,6 @@ import typing as t
 _PUBLIC_SCHEMA_CHANGED = 15
 # pg_restore 17 prints SET transaction_timeout, which older servers refuse.
 _TRANSACTION_TIMEOUT_SINCE = 17
-# Servers before this release print "SELECT t.a FROM t" for a view of "SELECT a FROM t".
-_QUALIFIERS_CHANGED = 16
 
 _TOC_LINE = re.compile(r"^(\d+); (\d+) (\d+) (.*)$")
 _HEADER = re.compile(
@@ -31,7 +29,6 @@ _END = "-- PostgreSQL database dump complete"
 _STATE = re.compile(r"^SET default_(tablespace|table_access_method) = (.*);$")
 # What sequence_interleave changes on purpose; the direction of counting still counts.
 _SEQUENCE_STEP = re.compile(r"^\s+(START WITH -?\d+|INCREMENT BY \d+)$")
-_QUALIFIER = re.compile(r"""(?:"(?:[^"]|"")+"|\b[^\W\d][\w$]*)\.""")
 _PASSWORD = re.compile(r"""(\b(?:\w*password|secret|\w*_key)\s+)'(?:[^']|'')*'""", re.IGNORECASE)
 
 
@@ -319,17 +316,13 @@ def compare(
     source: t.Iterable[Block],
     target: t.Iterable[Block],
     pending: t.Collection[IndexName] = (),
-    majors: t.Collection[int] = (),
 ) -> Comparison:
     """Compare two schemas, whatever the order of their objects.
 
     :param pending: the target's invalid indexes. pg_dump leaves them out, but they are there:
         their table is being filled.
-    :param majors: the servers' major versions; queries are compared less strictly if these print
-        them differently.
     """
-    loosely = bool(majors) and min(majors) < _QUALIFIERS_CHANGED <= max(majors)
-    ours, theirs = _by_shape(source, loosely), _by_shape(target, loosely)
+    ours, theirs = _by_shape(source), _by_shape(target)
     missing = _surplus(ours, theirs)
     extra = _surplus(theirs, ours)
     if pending:
@@ -352,13 +345,10 @@ def compare(
 _Shapes = t.Dict[t.Tuple[t.Tuple[str, str, str], str], t.List[Block]]
 
 
-def _by_shape(blocks: t.Iterable[Block], loosely: bool) -> _Shapes:
+def _by_shape(blocks: t.Iterable[Block]) -> _Shapes:
     shapes: _Shapes = {}
     for block in blocks:
-        text = block.body
-        if loosely and _holds_query(block):
-            text = re.sub(r"[\s()]+", "", _QUALIFIER.sub("", text))
-        shapes.setdefault((block.key, text), []).append(block)
+        shapes.setdefault((block.key, block.body), []).append(block)
     return shapes
 
 
@@ -366,13 +356,6 @@ def _surplus(left: _Shapes, right: _Shapes) -> list[Block]:
     return sorted(
         block for shape, blocks in left.items() for block in blocks[len(right.get(shape, ())) :]
     )
-
-
-def _holds_query(block: Block) -> bool:
-    """Whether the server prints this object from a parse tree, and does not keep its text."""
-    if block.type in ("FUNCTION", "PROCEDURE"):
-        return bool(re.search(r"^ *(RETURN|BEGIN ATOMIC)\b", block.body, re.MULTILINE))
-    return block.type in ("VIEW", "MATERIALIZED VIEW", "RULE", "POLICY")
 
 
 def is_empty(target: t.Iterable[Block], source: t.Collection[Block]) -> bool:

@@ -23,8 +23,12 @@ description:
   - Bucardo's schema and triggers and this collection's schema C(multimaster) are neither compared
     nor cloned, nor are publications and subscriptions. The start and the increment of sequences
     are cloned but not compared, since masters differ in them on purpose.
-  - Between PostgreSQL 16 or newer and older servers, which print queries differently, views, rules,
-    policies and the SQL bodies of functions are compared without the qualifiers of names.
+  - Schemas are compared by what they mean. Servers print many objects in another form once their
+    own text was read back, or in another version; where texts differ, the source's schema is
+    restored into a scratch database of the target's server (V(multimaster_echo_...), removed at
+    once) and what is printed there is compared. What was found equal is remembered in the schema
+    C(multimaster) of the target, so that later runs need no scratch database. A check makes none
+    either, and warns where it would be needed.
   - Indexes of the target that are invalid because their table is still being filled count as
     there.
 options:
@@ -80,8 +84,7 @@ options:
   differences:
     description:
       - What to do when the schemas differ.
-      - V(warn) leaves the target as it is and returns RV(state=different). It also accepts what
-        servers of different major versions make of the same schema.
+      - V(warn) leaves the target as it is and returns RV(state=different).
     type: str
     choices: [fail, warn]
     default: fail
