@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup venv other test lint sanity unit live molecule demo demo-clean bench changelog lock build clean
+.PHONY: help setup venv other test lint sanity unit fix live molecule demo demo-clean bench changelog lock build clean
 
 # The Python that .venv is made with (3.11 or newer).
 PYTHON ?= python3
@@ -40,8 +40,11 @@ lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
 sanity: venv ## ansible-test sanity
 	@tools/run-tests sanity
 
-unit: venv ## Unit tests (no server needed)
-	@tools/run-tests unit
+unit: venv ## Unit tests (no server needed), or some: make unit ARGS="-k seed"
+	@$(if $(ARGS),pytest -q $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS),tools/run-tests unit)
+
+fix: venv ## Write what tools can write: formats, imports, tables of the roles' READMEs
+	@ruff check --quiet --fix . && ruff format --quiet . && tools/role_readmes.py
 
 live: other ## Tests on real servers and the real daemon, or one: make live TEST=bootstrap
 	@tools/run-tests $(if $(TEST),live-$(TEST),live)
