@@ -239,7 +239,9 @@ class Session:
                 "See the server's log, then run the play again.",
             )
         return StatementFailed(
-            f"{self.conninfo}: {_first_line(error)}", sqlstate=error.pgcode or ""
+            f"{self.conninfo}: {_first_line(error)}",
+            sqlstate=error.pgcode or "",
+            **_server_said(error),
         )
 
 
@@ -267,3 +269,14 @@ def connect_if_exists(
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
+
+
+def _server_said(error: t.Any) -> dict[str, str]:
+    """What the server said beside the message, for those who look into a result."""
+    diagnosis = getattr(error, "diag", None)
+    said = {
+        "detail": getattr(diagnosis, "message_detail", None),
+        "hint": getattr(diagnosis, "message_hint", None),
+        "context": getattr(diagnosis, "context", None),
+    }
+    return {name: text for name, text in said.items() if text}

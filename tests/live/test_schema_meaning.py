@@ -102,7 +102,7 @@ def test_a_clone_of_the_clone_is_equal_as_well(site, inventory):
         ),
         (
             "ALTER TABLE public.ticket DROP CONSTRAINT ticket_status_check, ADD CONSTRAINT"
-            " ticket_status_check CHECK (status IN ('open', 'close'))",
+            " ticket_status_check CHECK (status IN ('open', 'closed', 'lost'))",
             "ALTER TABLE public.ticket DROP CONSTRAINT ticket_status_check, ADD CONSTRAINT"
             " ticket_status_check CHECK (status IN ('open', 'closed'))",
             "TABLE public.ticket (differs)",
