@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup venv other test lint sanity unit fix live molecule demo demo-clean bench changelog lock build clean
+.PHONY: help setup venv other test lint sanity unit fix docs live molecule demo demo-clean bench changelog lock build clean
 
 # The Python that .venv is made with (3.11 or newer).
 PYTHON ?= python3
@@ -43,8 +43,11 @@ sanity: venv ## ansible-test sanity
 unit: venv ## Unit tests (no server needed), or some: make unit ARGS="-k seed"
 	@$(if $(ARGS),pytest -q $(if $(filter tests/%,$(ARGS)),,tests/unit) $(ARGS),tools/run-tests unit)
 
-fix: venv ## Write what tools can write: formats, imports, tables of the roles' READMEs
-	@ruff check --quiet --fix . && ruff format --quiet . && tools/role_readmes.py
+fix: venv docs ## Write what tools can write: formats, imports, and what "docs" does
+	@ruff check --quiet --fix . && ruff format --quiet .
+
+docs: venv ## Write the tables of the roles' READMEs and of docs/preflight.md
+	@tools/role_readmes.py && tools/preflight_manual.py
 
 live: other ## Tests on real servers and the real daemon, or one: make live TEST=bootstrap
 	@tools/run-tests $(if $(TEST),live-$(TEST),live)

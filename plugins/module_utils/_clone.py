@@ -288,7 +288,7 @@ class _Clone:
         if words:
             raise Refused(
                 f"Database {existing.name} on {self.target.name} has {', '.join(words)}",
-                "Drop it, so that it is created like the source's.",
+                "Name a database that does not exist yet: it is created like the source's.",
             )
 
     def _check_needs(self, roles: _roles.RolePlan) -> None:
@@ -460,7 +460,7 @@ class _Clone:
         if self.options.differences == "fail":
             raise Refused(
                 message,
-                "Make them equal by hand, or empty the target's database.",
+                "Change the one that is wrong, or name a database that does not exist yet.",
                 differences=lines,
             )
         self.outcome.state = "different"

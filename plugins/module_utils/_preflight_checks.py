@@ -416,7 +416,7 @@ def _origin_database(ctx: Context) -> t.Iterator[Hit]:
     "database-name",
     BLOCKER,
     "Bucardo cannot connect to a database of this name.",
-    "Rename the database, or give Bucardo a libpq service for it.",
+    "Give Bucardo a libpq service for it.",
 )
 def _database_name(ctx: Context) -> t.Iterator[Hit]:
     for master in ctx.facts.masters:
@@ -692,7 +692,7 @@ def _server_timeout(ctx: Context) -> t.Iterator[Hit]:
     "in-recovery",
     BLOCKER,
     "A master is a standby and cannot be written.",
-    "Name the primary, or promote this server.",
+    "Name the primary.",
 )
 def _in_recovery(ctx: Context) -> t.Iterator[Hit]:
     for master, server in ctx.servers():
@@ -704,7 +704,8 @@ def _in_recovery(ctx: Context) -> t.Iterator[Hit]:
     "read-only",
     BLOCKER,
     "Sessions on a master begin read-only.",
-    "Reset default_transaction_read_only for the server, the database and Bucardo's role.",
+    "If it is read-only on purpose, as a former primary is, name the right server. Else set"
+    " default_transaction_read_only to off for the server, the database and Bucardo's role.",
 )
 def _read_only(ctx: Context) -> t.Iterator[Hit]:
     for master, server in ctx.servers():
@@ -958,7 +959,7 @@ def _shared_dbgroup(ctx: Context) -> t.Iterator[Hit]:
     BLOCKER,
     "Bucardo writes names between double quotes without escaping: a double quote or a line break"
     " in the name of a schema or table breaks its statements.",
-    "Rename the table, or exclude it.",
+    "Rename the table on every master, or exclude it.",
 )
 def _table_name(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
@@ -973,7 +974,7 @@ def _table_name(ctx: Context) -> t.Iterator[Hit]:
     BLOCKER,
     "A key column's name cannot be tracked: Bucardo separates names by |, writes them between"
     " double quotes, and has a column txntime of its own.",
-    "Rename the column, or exclude the table.",
+    "Rename the column on every master, or exclude the table.",
 )
 def _key_column_name(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
@@ -990,7 +991,8 @@ def _key_column_name(ctx: Context) -> t.Iterator[Hit]:
     BLOCKER,
     "The name of Bucardo's table for the changes is longer than 63 bytes; PostgreSQL cuts it and"
     " Bucardo does not find it again.",
-    "Rename the table or schema (other letters than ASCII's take several bytes), or exclude it.",
+    "Rename the table or schema on every master (other letters than ASCII's take several bytes),"
+    " or exclude it.",
 )
 def _delta_name_long(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
@@ -1005,7 +1007,7 @@ def _delta_name_long(ctx: Context) -> t.Iterator[Hit]:
     "delta-name-collision",
     BLOCKER,
     "Two tables would share one of Bucardo's tables for the changes.",
-    "Rename one of them, or exclude it.",
+    "Rename one of them on every master, or exclude it.",
 )
 def _delta_name_collision(ctx: Context) -> t.Iterator[Hit]:
     groups: dict[str, list[str]] = {}
@@ -1095,7 +1097,7 @@ def _nullable_key(ctx: Context) -> t.Iterator[Hit]:
     "invalid-key",
     BLOCKER,
     "Bucardo would identify rows by an index that is not valid, and so not unique for sure.",
-    "REINDEX or drop the index.",
+    "REINDEX the index.",
 )
 def _invalid_key(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
@@ -1405,7 +1407,7 @@ def _published(ctx: Context) -> t.Iterator[Hit]:
     "subscribed",
     BLOCKER,
     "A subscription writes into a table; Bucardo's trigger does not fire for such rows.",
-    "Drop the subscription, or exclude the table.",
+    "Exclude the table.",
 )
 def _subscribed(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
@@ -1429,7 +1431,7 @@ def _control_is_master(ctx: Context) -> t.Iterator[Hit]:
     "foreign-schema",
     BLOCKER,
     "There is a schema called bucardo with contents that are not Bucardo's.",
-    "Rename that schema.",
+    "Let its owner move it to another name, together with what uses it.",
 )
 def _foreign_schema(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
@@ -1458,7 +1460,8 @@ def _other_syncs(ctx: Context) -> t.Iterator[tuple[Master, str, int, bool]]:
     BLOCKER,
     "A master has triggers of a sync that this control database does not know: another"
     " installation of Bucardo, or the remains of one.",
-    "Remove them (playbook teardown with that sync's name), or name its control database.",
+    "If that replication is in use, name its control database; the playbook teardown, with that"
+    " sync's name, removes what is left of one that is gone.",
 )
 def _foreign_bucardo(ctx: Context) -> t.Iterator[Hit]:
     for master, sync, tables, known in _other_syncs(ctx):
@@ -1482,7 +1485,7 @@ def _other_sync(ctx: Context) -> t.Iterator[Hit]:
     "event-trigger",
     WARNING,
     "An event trigger runs when tables, functions and triggers are created, and may refuse them.",
-    "Let it pass for schema bucardo, or disable it for the time of the play.",
+    "Let it pass what is made in schema bucardo.",
 )
 def _event_trigger(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
@@ -1497,7 +1500,7 @@ def _event_trigger(ctx: Context) -> t.Iterator[Hit]:
     "long-transaction",
     WARNING,
     "A transaction has been open for long: enrolment waits for it on the tables that it wrote.",
-    "End it, or wait for its end.",
+    "Wait for its end; pg_terminate_backend() would roll back what it did.",
 )
 def _long_transaction(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
@@ -1516,7 +1519,8 @@ def _long_transaction(ctx: Context) -> t.Iterator[Hit]:
     "prepared-transaction",
     WARNING,
     "A prepared transaction waits for its end; the seed's snapshot cannot be cleaned up.",
-    "COMMIT PREPARED or ROLLBACK PREPARED.",
+    "Let the application that prepared it end it: COMMIT PREPARED keeps what it wrote, ROLLBACK"
+    " PREPARED throws it away.",
 )
 def _prepared_transaction(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
@@ -1530,7 +1534,8 @@ def _prepared_transaction(ctx: Context) -> t.Iterator[Hit]:
     BLOCKER,
     "A prepared transaction holds locks on a table that takes part: no trigger can be created"
     " there before it ends.",
-    "COMMIT PREPARED or ROLLBACK PREPARED.",
+    "Let the application that prepared it end it: COMMIT PREPARED keeps what it wrote, ROLLBACK"
+    " PREPARED throws it away.",
 )
 def _prepared_lock(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
@@ -1766,7 +1771,7 @@ def _extension_version(ctx: Context) -> t.Iterator[Hit]:
     "encoding",
     BLOCKER,
     "A target's database has another encoding than the origin's.",
-    "Drop the target's database (it is made anew), or create it with the origin's encoding.",
+    "Name another database for this master, which is then made with the origin's encoding.",
 )
 def _encoding(ctx: Context) -> t.Iterator[Hit]:
     origin = ctx.origin.database if ctx.origin else None
@@ -1785,7 +1790,7 @@ def _encoding(ctx: Context) -> t.Iterator[Hit]:
     WARNING,
     "A target's database has another locale or provider than the origin's: order, case and"
     " equality of text may differ.",
-    "Drop the target's database (it is made anew), or create it with the origin's locale.",
+    "Name another database for this master, which is then made with the origin's locale.",
 )
 def _locale(ctx: Context) -> t.Iterator[Hit]:
     origin = ctx.origin.database if ctx.origin else None

@@ -82,8 +82,9 @@ class Restorer:
                 raise CommandFailed(
                     f"The schema has more objects than {self.server} can lock in one"
                     f" transaction: {error.message}",
-                    "Raise max_locks_per_transaction there and restart it, or drop the empty"
-                    " database: one that this module creates is filled in small transactions.",
+                    "Raise max_locks_per_transaction there and restart it, or name a database that"
+                    " does not exist yet: one that this module creates is filled in small"
+                    " transactions.",
                 ) from error
             if len(piece) > 1:
                 half = len(piece) // 2

@@ -1,0 +1,206 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What happens to the data when a tired DBA does exactly what a message says, on the wrong master.
+
+Every text that tells people what to do is collected from the code and the plays. One that speaks of
+something that may destroy needs an answer here; some are never allowed.
+"""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Whose second argument is a cure; the position is another for some.
+CALLS = {"check": 3, "Hit": 3, "note": 2, "kind": 1, "Interrupted": 1}
+ERRORS = re.compile(r"^(Refused|Blocked|Pooled|DeadlineExceeded|\w*Error|\w*Failed)$")
+
+DESTROYS = re.compile(
+    r"\b(empt(y|ied)|drop(s|ped)?|truncate[sd]?|delete[sd]?|disable[sd]?|remove[sd]?|forget"
+    r"|rollback|rolls? back|rename[sd]?|reset|exclude[sd]?|leave (it|them) out"
+    r"|take (it|them|the \w+) out|end it|kill|promote|restore|overwrite|discard|discard_queue"
+    r"|replace|terminate|teardown|reseed|lost|seeded_elsewhere)\b",
+    re.IGNORECASE,
+)
+# What no message may say, whatever the reason: each has emptied a live master.
+NEVER = re.compile(
+    r"\b(empty (it|the|them|a)|truncate (it|the|them)|drop (it|the table|the database|the target)"
+    r"|disable trigger|disable it|delete (the|its|all) rows|promote this"
+    r"|release it with|status: active)\b",
+    re.IGNORECASE,
+)
+
+EXCLUDED = (
+    "Excluding takes a table out of a sync only after what waits of it is replicated, or refuses"
+    " and says how much would be lost; no row is touched on any master."
+)
+RENAMED = (
+    "A rename keeps all rows. On one master alone the next run says that the table is missing; one"
+    " that is enrolled is enrolled anew under its new name, and proven."
+)
+DRAINED = "Removing a sync drains its queue first, or refuses; rows stay on every master."
+NOTHING = "Changes no row and nothing that is enrolled."
+
+# Text to what happens when it is done on the wrong master.
+ANSWERS: dict[str, str] = {
+    "Add a primary key, or exclude the table.": EXCLUDED,
+    "Add a primary key, or set the columns NOT NULL, or exclude the table.": EXCLUDED,
+    "ALTER TABLE ... SET LOGGED, or remove it from tables.": EXCLUDED,
+    "Build the key without INCLUDE and add the covering index beside it, or exclude the"
+    " table.": EXCLUDED,
+    "Correct the spelling, capitals included, or remove the entry.": EXCLUDED,
+    "Correct the tables or take them out of the relgroup.": EXCLUDED,
+    "Exclude the table.": EXCLUDED,
+    "Exclude the table, or give it a primary key of another type.": EXCLUDED,
+    "Exclude the table, or replace the column by an ordinary one that a trigger fills.": EXCLUDED,
+    "Leave it out.": EXCLUDED,
+    "Make sure that only one master writes rows that can exclude each other.": NOTHING,
+    "Name the partitions instead; remove the others from tables.": EXCLUDED,
+    "Put it into exclude to say that you know.": EXCLUDED,
+    "Remove it from tables.": EXCLUDED,
+    "Remove the sequence from the relgroup.": (
+        "The sequence is no longer set on the other masters; its values stay."
+    ),
+    "Remove the table from one of them, or use another dbgroup.": EXCLUDED,
+    "Rename one of them on every master, or exclude it.": RENAMED,
+    "Rename the column on every master, or exclude the table.": RENAMED,
+    "Rename the table on every master, or exclude it.": RENAMED,
+    "Rename the table or schema on every master (other letters than ASCII's take several bytes), or"
+    " exclude it.": RENAMED,
+    "Take partitions instead of their parent, or leave it out with exclude.": EXCLUDED,
+    "Widen tables, or narrow exclude.": NOTHING,
+    "Let the application that prepared it end it: COMMIT PREPARED keeps what it wrote, ROLLBACK"
+    " PREPARED throws it away.": (
+        "Only that transaction's own changes are concerned, and the text says how."
+    ),
+    "Wait for its end; pg_terminate_backend() would roll back what it did.": (
+        "Only that transaction's own changes are concerned, and the text says so."
+    ),
+    "If that replication is in use, name its control database; the playbook teardown, with that"
+    " sync's name, removes what is left of one that is gone.": (
+        "The teardown of a sync that is in use asks for its name, drains it, and keeps all rows."
+    ),
+    "Choose another name, or remove that sync first (state=absent).": DRAINED,
+    "Remove the sync first, or take the database out of its dbgroup.": (
+        DRAINED + " A database that left its group is not believed when it comes back."
+    ),
+    "Remove the sync first.": DRAINED,
+    "Remove them first.": DRAINED,
+    "Nothing is lost: wait longer (timeout), or see the daemon's log.": NOTHING,
+    "The other tables are kept. Remove the cause and run the task again.": NOTHING,
+    "Wait for it, or end it.": "Another run is ended; the next one finishes what it left.",
+    "Remove the sync first, with bucardo_sync (state: absent), which lets them be replicated; or"
+    " say that they may be lost (discard_queue: true).": (
+        "Changes that wait are lost only where somebody says so, after their number was shown."
+    ),
+}
+
+
+def text_of(node: ast.expr) -> list[str]:
+    """The texts that an expression may be, with {} for what is put in."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else []
+    if isinstance(node, ast.JoinedStr):
+        parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
+        return ["".join(map(str, parts))]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        right = text_of(node.right) or ["{}"]
+        return [one + two for one in text_of(node.left) or ["{}"] for two in right]
+    if isinstance(node, ast.IfExp):
+        return text_of(node.body) + text_of(node.orelse)
+    return []
+
+
+def cures_of_code() -> set[str]:
+    found = set()
+    for path in (ROOT / "plugins").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            position = CALLS.get(name, 1 if ERRORS.match(name) else None)
+            if position is None:
+                continue
+            given = node.args[position : position + 1]
+            given += [word.value for word in node.keywords if word.arg == "cure"]
+            found |= {" ".join(text.split()) for one in given for text in text_of(one)}
+    return found
+
+
+def messages_of_plays() -> set[str]:
+    found = set()
+    for folder in ("playbooks", "roles"):
+        for path in (ROOT / folder).rglob("*.yml"):
+            for text in re.findall(r"^\s*(?:fail_msg|msg): .*$", path.read_text("utf-8"), re.M):
+                found.add(" ".join(text.split()))
+            found |= set(values_of(yaml.safe_load(path.read_text("utf-8")), "fail_msg"))
+    return found
+
+
+def values_of(tree: object, key: str) -> list[str]:
+    if isinstance(tree, dict):
+        own = [" ".join(str(tree[key]).split())] if key in tree else []
+        return own + [text for value in tree.values() for text in values_of(value, key)]
+    if isinstance(tree, list):
+        return [text for value in tree for text in values_of(value, key)]
+    return []
+
+
+def problems_of_status() -> set[str]:
+    """Lines that status and its like make; those, too, tell people what to do."""
+    found = set()
+    for name in ("_status.py", "_status_problems.py"):
+        path = ROOT / "plugins" / "module_utils" / name
+        if path.exists():
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    found |= set(text_of(node))
+    return found
+
+
+def test_the_collector_sees_what_is_there():
+    cures = cures_of_code()
+    assert "Clone the schema first." in cures
+    assert "Give every master a name of its own." in cures
+    assert len(cures) > 150
+
+
+@pytest.mark.parametrize("text", sorted(t for t in cures_of_code() if DESTROYS.search(t)))
+def test_each_cure_that_may_destroy_was_thought_through(text):
+    assert text in ANSWERS, "what happens to the data when this is done on the wrong master?"
+
+
+def test_there_is_no_answer_without_its_cure():
+    assert set(ANSWERS) <= cures_of_code()
+
+
+@pytest.mark.parametrize(
+    "text", sorted(cures_of_code() | messages_of_plays() | problems_of_status())
+)
+def test_no_message_advises_to_destroy_what_is_enrolled(text):
+    assert not NEVER.search(text), text
+
+
+DOCUMENTS = [
+    *(ROOT / "roles").glob("*/README.md"),
+    *(ROOT / "docs").glob("*.md"),
+    ROOT / "README.md",
+]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_neither_does_a_page(path):
+    for line in path.read_text("utf-8").splitlines():
+        found = re.search(
+            r"^\W*(empty the|drop its|truncate the|delete from|alter table \S+ disable)\b",
+            line,
+            re.I,
+        )
+        assert not found, line
