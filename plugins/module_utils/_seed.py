@@ -79,6 +79,7 @@ class Options:
     :param replace: tables, as patterns, whose rows on the target may go unless the ledger vouches
         for them.
     :param replace_vouched: or even then; the ledger forgets them first.
+    :param replace_while_active: although Bucardo replicates other tables of the target.
     :param dbgroup: the group in which the target is a member, "" for the only one.
     """
 
@@ -86,6 +87,7 @@ class Options:
     exclude: t.Sequence[str]
     replace: t.Sequence[str] = ()
     replace_vouched: bool = False
+    replace_while_active: bool = False
     dbgroup: str = ""
     require_triggers: bool = True
     workers: int = 0
@@ -304,7 +306,8 @@ class Seeder:
             return plan
         if target is not None:
             tables = [there[table.name] for table in todo if table.name in there]
-            _seed_target.check(target, self._target_info.name, tables, bool(replace))
+            alone = bool(replace) and not options.replace_while_active
+            _seed_target.check(target, self._target_info.name, tables, alone)
         pairs = [(table, there.get(table.name)) for table in todo]
         if dry:
             # What is not there yet would be cloned from here.

@@ -43,11 +43,11 @@ SELECT n.nspname AS schema, c.relname AS name,
 """
 
 
-def check(target: _pg.Session, name: str, tables: t.Sequence[Table], replacing: bool) -> None:
+def check(target: _pg.Session, name: str, tables: t.Sequence[Table], alone: bool) -> None:
     """Refuse a target whose rows must not be written.
 
     :param name: of the target, for messages.
-    :param replacing: rows of its tables would go.
+    :param alone: rows of its tables would go, so Bucardo must not be at work there.
     :raises Refused: before anything was changed.
     """
     if _membership.is_only_origin(target):
@@ -65,7 +65,7 @@ def check(target: _pg.Session, name: str, tables: t.Sequence[Table], replacing: 
             " there are not queued, so the masters of the other sync would never get them",
             "Seed a table before it takes part in a second sync, or take it out of one of them.",
         )
-    if replacing and target.value(
+    if alone and target.value(
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity"
         " WHERE datname = pg_catalog.current_database()"
         "   AND application_name LIKE 'bucardo KID %%')",

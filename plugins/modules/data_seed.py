@@ -23,8 +23,8 @@ description:
     seeded once are not touched again, as long as the target stays in its group and both tables
     are those that they were.
   - What the target had queued of a table before the table was loaded is discarded with the load;
-    writers of the table on the target wait meanwhile, and readers as well where its rows are replaced
-    or its indexes are built after the load.
+    writers of the table on the target wait meanwhile, and readers as well where its rows are
+    replaced or its indexes are built after the load.
   - A table that dominates the database can be copied in parts, see O(split_above). Until it is
     proven, readers of the target see some of its rows, and the ledger calls it C(copying). When the
     task is run again after it was killed, such a table is emptied first, by TRUNCATE, or by DELETE
@@ -73,6 +73,14 @@ options:
       - Replace the tables of O(replace) even where the ledger vouches for them. It forgets all of
         them first, so nothing is released before each was copied and proven anew.
       - A task that was killed is finished without this option; with it, it begins anew.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  replace_while_active:
+    description:
+      - Replace although Bucardo replicates to and from the target. Right only for tables that its
+        daemon leaves alone, see M(multimaster.bucardo.bucardo_aside); a row that it brings to one
+        of the others meanwhile could be overwritten by an older one.
     type: bool
     default: false
     version_added: 1.1.0
@@ -292,6 +300,7 @@ def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
             exclude=params["exclude"],
             replace=params["replace"],
             replace_vouched=params["replace_vouched"],
+            replace_while_active=params["replace_while_active"],
             dbgroup=params["dbgroup"] or "",
             require_triggers=params["require_triggers"],
             workers=params["workers"] or 0,
@@ -348,6 +357,7 @@ def main() -> None:
             **_args.selection_spec(),
             "replace": {"type": "list", "elements": "str", "default": []},
             "replace_vouched": {"type": "bool", "default": False},
+            "replace_while_active": {"type": "bool", "default": False},
             "dbgroup": {"type": "str"},
             "require_triggers": {"type": "bool", "default": True},
             "workers": {"type": "int"},

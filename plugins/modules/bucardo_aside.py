@@ -1,0 +1,124 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sets tables of a running sync aside, and puts them back."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_aside
+short_description: Set tables of a running sync aside while it replicates the others
+version_added: "1.1.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Takes tables out of what the daemon looks at, and nothing else. Their triggers stay, so that
+    their changes queue on every master, and nothing of them is purged. Put back, they go on where
+    they were.
+  - For work on one table of one master that must not meet a replicated row, as the playbook
+    C(multimaster.bucardo.reseed) does it. A run of the playbook C(multimaster.bucardo.bootstrap)
+    puts such tables back as well.
+extends_documentation_fragment:
+  - multimaster.bucardo.connection
+attributes:
+  check_mode:
+    support: full
+    description: Reads everything, writes nothing, and returns what the real run would.
+  diff_mode:
+    support: full
+    description: Shows which of the named tables the daemon looks at.
+options:
+  name:
+    description: Name of the sync.
+    type: str
+    required: true
+  tables:
+    description: Names in SQL notation, such as V(public.orders) or V("My Schema"."Order Items").
+    type: list
+    elements: str
+    required: true
+  state:
+    description:
+      - V(aside) takes them out, and waits until no worker is left that knows of them.
+      - V(back) puts them back. Kick the sync afterwards, see M(multimaster.bucardo.bucardo_kick).
+    type: str
+    choices: [aside, back]
+    required: true
+notes:
+  - The O(login_host) and its companions name the control database; O(login_db) defaults to
+    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
+seealso:
+  - module: multimaster.bucardo.data_seed
+"""
+
+EXAMPLES = r"""
+- name: Let the daemon leave one table alone
+  multimaster.bucardo.bucardo_aside:
+    name: multimaster
+    tables: [public.orders]
+    state: aside
+  become: true
+  become_user: bucardo
+"""
+
+RETURN = r"""
+aside:
+  description: Of the named tables, those that the daemon leaves alone now, or would.
+  returned: success
+  type: list
+  elements: str
+reloaded:
+  description: Whether a running daemon confirmed that it has read the sync anew.
+  returned: success
+  type: bool
+commands:
+  description: The statements that were run, or would be.
+  returned: when something differs
+  type: list
+  elements: str
+"""
+
+import typing as t
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _aside, _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+
+
+def body(params: _module.Params, check_mode: bool) -> _module.Result:
+    """Compare, write, let the daemon know."""
+    aside = params["state"] == "aside"
+    names = [TableName.parse(name) for name in params["tables"]]
+    with connect(params, check_mode) as control:
+        sync = control.sync(params["name"])
+        if sync is None:
+            raise Refused(f"There is no sync {params['name']!r}", "Run the playbook bootstrap.")
+        change = _aside.plan(sync, control.goats(), names, aside)
+        reloaded = _aside.apply(control, sync, change, aside)
+    changed = [str(goat.name) for goat in change.goats]
+    return _module.Result(
+        changed=bool(changed),
+        before={"replicated": changed if aside else []},
+        after={"replicated": [] if aside else changed},
+        values={"aside": [str(name) for name in change.aside], "reloaded": reloaded},
+        commands=control.commands,
+    )
+
+
+def main() -> t.NoReturn:
+    """Module entry point."""
+    spec = {
+        **connection_spec(),
+        "name": {"type": "str", "required": True},
+        "tables": {"type": "list", "elements": "str", "required": True},
+        "state": {"type": "str", "choices": ["aside", "back"], "required": True},
+    }
+    _module.run(spec, body)
+
+
+if __name__ == "__main__":
+    main()

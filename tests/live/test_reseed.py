@@ -1,0 +1,153 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A table of one master is made new from the origin while everything else goes on replicating."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from site_of_tests import eventually, same_rows
+
+SCHEMA = """
+CREATE TABLE public."Big One" (id integer PRIMARY KEY, body text NOT NULL);
+INSERT INTO public."Big One" SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 4000) i;
+CREATE TABLE public.other (id integer PRIMARY KEY, body text NOT NULL);
+INSERT INTO public.other SELECT i, 'row ' || i FROM generate_series(1, 100) i;
+"""
+BIG = 'public."Big One"'
+# As nothing that replicates would do it.
+DAMAGE = f"""
+SET session_replication_role = replica;
+DELETE FROM {BIG} WHERE id % 100 = 1;
+UPDATE {BIG} SET body = 'damaged' WHERE id % 100 = 2;
+INSERT INTO {BIG} VALUES (-1, 'nobody knows whence');
+"""
+
+
+@pytest.fixture(scope="module")
+def masters(site):
+    return [site.master("left", schema=SCHEMA), site.master("right")]
+
+
+@pytest.fixture(scope="module")
+def inventory(site, masters):
+    inventory = site.inventory(masters)
+    site.play("bootstrap", inventory)
+    return inventory
+
+
+class Writer(threading.Thread):
+    """Writes on one master until it is stopped, and counts."""
+
+    def __init__(self, master, statement: str) -> None:
+        super().__init__()
+        self.master, self.statement, self.done, self.writes = master, statement, False, 0
+
+    def run(self) -> None:
+        while not self.done:
+            self.writes += 1
+            self.master.sql(self.statement.format(self.writes))
+            time.sleep(0.2)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.done = True
+        self.join()
+
+
+def reseed(tables: list[str], **more) -> dict:
+    return {"multimaster_reseed_master": "right", "multimaster_reseed_tables": tables, **more}
+
+
+def with_variables(inventory, variables):
+    changed = {**inventory["all"], "vars": {**inventory["all"]["vars"], **variables}}
+    return {"all": changed}
+
+
+def test_nothing_happens_without_saying_what(site, inventory):
+    play = site.play("reseed", inventory, check=False)
+    assert play.code != 0
+    assert "multimaster_reseed_master=NAME, one of right" in play.error
+    assert play.changed == 0
+
+
+def test_one_table_is_made_new_under_writers_and_the_rest_replicates(site, masters, inventory):
+    left, right = masters
+    right.sql(DAMAGE)
+    wanted = with_variables(inventory, reseed([BIG], multimaster_reseed_rate_limit=300_000))
+    arrived = ""
+    with (
+        Writer(left, f"UPDATE {BIG} SET body = 'left {{0}}' WHERE id = {{0}} * 7"),
+        Writer(left, "INSERT INTO public.other VALUES (1000 + {0}, 'left')"),
+        Writer(right, "INSERT INTO public.other VALUES (-1000 - {0}, 'right')"),
+        site.started("reseed", wanted) as process,
+    ):
+        text = ""
+        for line in process.stdout:
+            text += line
+            if "Copy the rows anew" in line:
+                left.sql("INSERT INTO public.other VALUES (999, 'while it was copied')")
+                seen = eventually(
+                    lambda: right.value("SELECT body FROM public.other WHERE id = 999"), 30
+                )
+                arrived = "before its end" if seen and process.poll() is None else "too late"
+        assert process.wait() == 0, text
+    assert "Copy the rows anew" in text
+    assert arrived == "before its end"
+    assert same_rows(masters, BIG, "public.other")
+    assert left.value(f"SELECT count(*) FROM {BIG}") == "4000"
+    # Both directions, the table that was aside included.
+    right.sql(f"UPDATE {BIG} SET body = 'from the right' WHERE id = 4000")
+    assert same_rows(masters, BIG)
+    site.play("verify", inventory)
+
+
+def test_a_killed_one_is_finished_by_running_it_again(site, masters, inventory):
+    left, right = masters
+    right.sql(DAMAGE)
+    wanted = with_variables(inventory, reseed([BIG], multimaster_reseed_rate_limit=100_000))
+    with site.started("reseed", wanted) as process:
+        for line in process.stdout:
+            if "Copy the rows anew" in line:
+                time.sleep(5)
+                break
+    left.sql(f"UPDATE {BIG} SET body = 'after the kill' WHERE id = 11")
+    right.sql(f"UPDATE {BIG} SET body = 'after the kill' WHERE id = 12")
+    site.play(
+        "reseed",
+        with_variables(inventory, reseed([BIG], multimaster_discard_queue=True)),
+    )
+    assert same_rows(masters, BIG, "public.other")
+    assert left.value(f"SELECT body FROM {BIG} WHERE id = 11") == "after the kill"
+    assert site.play("bootstrap", inventory).changed == 0
+
+
+def test_changes_that_only_this_master_has_are_named_and_kept(site, masters, inventory):
+    left, right = masters
+    site.bucardo("stop", "test")
+    right.sql("UPDATE public.other SET body = 'only here' WHERE id IN (1, 2, 3)")
+    wanted = with_variables(inventory, reseed(["public.other"], multimaster_reseed_drain_timeout=3))
+    play = site.play("reseed", wanted, check=False)
+    assert play.code != 0
+    assert "public.other: 3" in play.text
+    assert "multimaster_discard_queue=true" in play.text
+    site.play("bootstrap", inventory)
+    assert same_rows(masters, "public.other")
+    assert left.value("SELECT body FROM public.other WHERE id = 2") == "only here"
+
+
+def test_all_tables_of_a_master_are_made_new(site, masters, inventory):
+    left, right = masters
+    right.sql(DAMAGE)
+    right.sql("SET session_replication_role = replica; DELETE FROM public.other WHERE id < 50")
+    with Writer(left, "UPDATE public.other SET body = 'left {0}' WHERE id = {0}"):
+        site.play("reseed", with_variables(inventory, reseed(["*.*"])))
+    assert same_rows(masters, BIG, "public.other")
+    site.play("status", inventory)
