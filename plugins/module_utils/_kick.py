@@ -62,7 +62,7 @@ def check(control: Control, name: str) -> Sync:
     if sync.status == "inactive":
         raise Refused(
             f"Sync {name} is held, so its queue only grows",
-            "Release it with bucardo_sync (status: active).",
+            "Run the playbook bootstrap, which releases it when every master is proven.",
         )
     daemon = Daemon(control.session)
     if daemon.pid() is None:

@@ -226,8 +226,8 @@ class Members:
             raise Refused(
                 f"A TRUNCATE of {some(early)} waits in the queue of {one.name} from before its seed"
                 f" was finished, and would empty the table on {self.origin}",
-                "Seed these tables anew with data_seed (options replace and replace_vouched), which"
-                " takes the TRUNCATE out of the queue.",
+                f"Run the playbook multimaster.bucardo.reseed for these tables of {one.name}, which"
+                " takes the TRUNCATE out of the queue; no row of another master goes.",
             )
 
     def vouch(self, how: str, masters: t.Collection[str] = ()) -> int:

@@ -46,6 +46,16 @@ RENAMED = (
     " that is enrolled is enrolled anew under its new name, and proven."
 )
 DRAINED = "Removing a sync drains its queue first, or refuses; rows stay on every master."
+REPLACE = (
+    "If these rows may go, name the table in data_seed_replace (option replace of data_seed): they"
+    " are removed on this master alone, and the origin's are copied; the playbook"
+    " multimaster.bucardo.reseed does it while the other masters go on."
+)
+REPLACED = (
+    "Rows go on a master that was named, never on the origin, which is refused; in replica role, so"
+    " that nothing of it reaches another master. Who names a table says that rows which this master"
+    " alone has may go; reseed brings them over first, or names them and wants a variable."
+)
 NOTHING = "Changes no row and nothing that is enrolled."
 
 # Text to what happens when it is done on the wrong master.
@@ -92,6 +102,13 @@ ANSWERS: dict[str, str] = {
         DRAINED + " A database that left its group is not believed when it comes back."
     ),
     "Remove the sync first.": DRAINED,
+    "Hold the sync first (bucardo_sync with status held), as the playbook"
+    " multimaster.bucardo.reseed does.": "Changes queue while it is held; nothing is lost, and bootstrap releases it.",
+    REPLACE: REPLACED,
+    f"{REPLACE} Or leave it out with exclude.": REPLACED + " " + EXCLUDED,
+    "Seed a table before it takes part in a second sync, or take it out of one of them.": EXCLUDED,
+    "Run the playbook multimaster.bucardo.reseed for these tables of {}, which takes the TRUNCATE"
+    " out of the queue; no row of another master goes.": REPLACED,
     "Remove them first.": DRAINED,
     "Nothing is lost: wait longer (timeout), or see the daemon's log.": NOTHING,
     "The other tables are kept. Remove the cause and run the task again.": NOTHING,
@@ -103,13 +120,32 @@ ANSWERS: dict[str, str] = {
 }
 
 
+def constants() -> dict[str, ast.expr]:
+    """Name to value of everything that is assigned once at the top of a module."""
+    found = {}
+    for path in (ROOT / "plugins").rglob("*.py"):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                found[node.targets[0].id] = node.value
+    return found
+
+
+CONSTANTS = constants()
+
+
 def text_of(node: ast.expr) -> list[str]:
     """The texts that an expression may be, with {} for what is put in."""
+    if isinstance(node, ast.Name) and node.id in CONSTANTS:
+        return text_of(CONSTANTS[node.id])
     if isinstance(node, ast.Constant):
         return [node.value] if isinstance(node.value, str) else []
     if isinstance(node, ast.JoinedStr):
-        parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
-        return ["".join(map(str, parts))]
+        texts = [""]
+        for part in node.values:
+            inner = part.value if isinstance(part, ast.FormattedValue) else part
+            more = text_of(inner) if isinstance(inner, (ast.Constant, ast.Name)) else []
+            texts = [one + two for one in texts for two in more or ["{}"]]
+        return texts
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         right = text_of(node.right) or ["{}"]
         return [one + two for one in text_of(node.left) or ["{}"] for two in right]
