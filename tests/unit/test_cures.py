@@ -103,7 +103,9 @@ ANSWERS: dict[str, str] = {
     ),
     "Remove the sync first.": DRAINED,
     "Hold the sync first (bucardo_sync with status held), as the playbook"
-    " multimaster.bucardo.reseed does.": "Changes queue while it is held; nothing is lost, and bootstrap releases it.",
+    " multimaster.bucardo.reseed does.": (
+        "Changes queue while it is held; nothing is lost, and bootstrap releases it."
+    ),
     REPLACE: REPLACED,
     f"{REPLACE} Or leave it out with exclude.": REPLACED + " " + EXCLUDED,
     "Seed a table before it takes part in a second sync, or take it out of one of them.": EXCLUDED,
