@@ -18,7 +18,12 @@ import dataclasses
 import json
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _locks, _pg, _teardown
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _locks,
+    _pg,
+    _teardown,
+    _truncate,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
@@ -41,6 +46,8 @@ _PROBE_GROUP = "multimaster_probe"
 # Tables per message. Every new relation needs an entry in the server's lock table, which holds
 # max_locks_per_transaction (64) times max_connections of them by default.
 _CHUNK = 50
+# CREATE OR REPLACE TRIGGER.
+_REPLACES_TRIGGERS = 140000
 # Seconds.
 _ALONE_TIMEOUT = 120
 
@@ -51,6 +58,13 @@ SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
        ARRAY(SELECT g.tgname::text FROM pg_catalog.pg_trigger g
               WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname ~ '^bucardo')
          AS triggers,
+       COALESCE((SELECT pg_catalog.json_object_agg(g.tgname, p.proname)
+                   FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+                  WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname ~ '^bucardo'
+                    -- Before or after a statement, on TRUNCATE and nothing else.
+                    AND g.tgtype::int & 125 = 32
+                    AND p.pronamespace = pg_catalog.to_regnamespace('bucardo')), '{}')
+         AS truncate,
        COALESCE((SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
                           a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
                           CASE WHEN a.attcollation <> y.typcollation THEN n2.nspname END,
@@ -69,6 +83,11 @@ SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
 _RELATIONS = """
 SELECT c.relname, c.relkind::text FROM pg_catalog.pg_class c
  WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo')
+"""
+_OWN_FUNCTIONS = """
+SELECT p.proname::text AS name, p.prosrc AS body FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.proname = ANY(%s)
+   AND p.pronargs = 0 AND p.prosecdef AND p.proconfig = %s::text[]
 """
 _FUNCTIONS = """
 SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
@@ -115,7 +134,7 @@ class Master:
             self.session.execute("RESET lock_timeout")
 
     def read(self, goats: t.Sequence[Goat], sync: str, dbgroup: str) -> plan.MasterState:
-        """What is there now, in five round trips whatever the number of tables."""
+        """What is there now, in six round trips whatever the number of tables."""
         wanted = {goat.name: goat.key for goat in goats}
         given = json.dumps(
             [{"s": name.schema, "t": name.name, "k": list(key)} for name, key in wanted.items()]
@@ -135,6 +154,7 @@ class Master:
                     ),
                     wanted_key=wanted[name],
                     triggers=frozenset(row["triggers"]),
+                    truncate=row["truncate"],
                 )
             )
         relations = {row["relname"]: row["relkind"] for row in self.session.rows(_RELATIONS)}
@@ -153,9 +173,39 @@ class Master:
             tables=tuple(sorted(tables, key=lambda table: table.name)),
             relations=relations,
             functions=frozenset(self.session.column(_FUNCTIONS)),
+            current=self._current_functions(),
             targets=frozenset(targets),
             registered=frozenset(registered),
         )
+
+    def _current_functions(self) -> frozenset[str]:
+        """Those of our own functions that are what this version would make."""
+        wanted = {one.name: one.body for one in _truncate.FUNCTIONS.values()}
+        rows = self.session.rows(_OWN_FUNCTIONS, (list(wanted), list(_truncate.SETTINGS)))
+        return frozenset(row["name"] for row in rows if row["body"] == wanted[row["name"]])
+
+    def make_functions(self, functions: t.Sequence[_truncate.Function]) -> None:
+        """Our own functions, with today's text."""
+        sql = _pg.sql
+        parts: list[sql.Composable] = []
+        if self.role and functions:
+            parts.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self.role)))
+        for function in functions:
+            name = sql.Identifier("bucardo", function.name)
+            options = sql.SQL(" ").join(
+                sql.SQL("SET {} = {}").format(sql.SQL(key), sql.SQL(value))
+                for key, _, value in (one.partition("=") for one in _truncate.SETTINGS)
+            )
+            parts.append(
+                sql.SQL(
+                    "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql"
+                    " SECURITY DEFINER {} AS {}"
+                ).format(name, options, sql.Literal(function.body))
+            )
+            # Else whoever may make a trigger could fill the queue of his choice.
+            parts.append(sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(name))
+        if parts:
+            self.session.execute(sql.SQL(";\n").join(parts))
 
     def make_objects(self, needed: t.Sequence[plan.TableNeed]) -> None:
         """Delta, track and stage tables, their indexes and functions: no lock on users' tables."""
@@ -183,15 +233,26 @@ class Master:
             )
 
     def make_triggers(
-        self, needed: t.Sequence[plan.TableNeed], sync: str, policy: _locks.Policy
+        self, needed: t.Sequence[plan.TableNeed], sync: str, truncate: str, policy: _locks.Policy
     ) -> _locks.Report:
-        """The triggers, in short transactions; a table gets all of its triggers in one."""
+        """The triggers, in short transactions; a table gets all of its triggers in one.
+
+        :param truncate: one of C(_truncate.POLICIES).
+        """
+        replace = self.session.server_version >= _REPLACES_TRIGGERS
         jobs = [
-            _locks.Job(need.table.name, need.table.oid, _trigger_statements(need, sync))
+            _locks.Job(
+                need.table.name,
+                need.table.oid,
+                _trigger_statements(need, sync, truncate, replace),
+            )
             for need in needed
             if need.triggers
         ]
-        return _locks.run_locked(self.session, jobs, _locks.SHARE_ROW_EXCLUSIVE, policy, self.role)
+        mode = _locks.SHARE_ROW_EXCLUSIVE
+        if not replace and any(set(need.triggers) & need.table.triggers for need in needed):
+            mode = _locks.ACCESS_EXCLUSIVE
+        return _locks.run_locked(self.session, jobs, mode, policy, self.role)
 
     def make_probe(self) -> None:
         """A small table of our own, on which Bucardo installs what every master needs once."""
@@ -243,6 +304,8 @@ class Enrolment:
     """The work of one sync on all of its masters.
 
     :param masters: every database of the group whose role is source, by name.
+    :param truncate: what is to become of a TRUNCATE; "" for what does already.
+    :param truncate_before: what became of it at the first look.
     """
 
     control: Control
@@ -251,7 +314,9 @@ class Enrolment:
     relgroup: str
     dbgroup: str
     autokick: bool
+    truncate: str = ""
     policy: _locks.Policy = dataclasses.field(default_factory=_locks.Policy)
+    truncate_before: str = ""
 
     def look(self, goats: t.Sequence[Goat]) -> dict[str, plan.MasterState]:
         """Read all masters.
@@ -280,10 +345,30 @@ class Enrolment:
         return [goat for goat in self.control.goats(self.relgroup) if goat.reltype == "table"]
 
     def needs(self, goats: t.Sequence[Goat]) -> dict[str, plan.Needs]:
-        """What these tables of the relgroup lack, by master."""
+        """What these tables of the relgroup lack, by master.
+
+        :raises Refused: when another sync of these tables forbids the wanted policy for TRUNCATE.
+        """
+        states = self.look(goats)
+        if not self.truncate_before:
+            self.truncate_before = plan.truncate_policy(states.values(), self.sync)
+        # For what is made later, too.
+        self.truncate = self.truncate or self.truncate_before or _truncate.DEFAULT
+        clashes = [
+            line
+            for state in states.values()
+            for line in plan.truncate_problems(state, self.sync, self.truncate)
+        ]
+        if clashes:
+            raise Refused(
+                f"sync {self.sync} cannot have the policy {self.truncate} for TRUNCATE:"
+                f" {'; '.join(clashes[:3])}",
+                f"Give one of the syncs the policy {_truncate.REFUSE} first.",
+                problems=clashes,
+            )
         return {
-            name: plan.needs(state, self.sync, self.autokick)
-            for name, state in self.look(goats).items()
+            name: plan.needs(state, self.sync, self.autokick, self.truncate)
+            for name, state in states.items()
         }
 
     def enrol(self, needed: t.Mapping[str, plan.Needs]) -> dict[str, _locks.Report]:
@@ -308,10 +393,11 @@ class Enrolment:
         # A run that was killed may have left it behind.
         if master.session.value("SELECT pg_catalog.to_regclass(%s)", (str(PROBE),)):
             master.drop_probe()
+        master.make_functions(need.functions)
         master.make_objects(need.tables)
         # Before the triggers: from the first change on, the purge must know whose it is.
         master.register(need.tables, self.dbgroup)
-        return master.make_triggers(need.tables, self.sync, self.policy)
+        return master.make_triggers(need.tables, self.sync, self.truncate, self.policy)
 
     def install_globals(self, names: t.Sequence[str]) -> None:
         """Have Bucardo install its schema on masters that lack it, without a user's table.
@@ -479,33 +565,33 @@ END;
     return head + quote + body + quote
 
 
-def _trigger_statements(need: plan.TableNeed, sync: str) -> t.Sequence[sql.Composable]:
-    """Statements for the missing triggers of one table."""
+def _trigger_statements(
+    need: plan.TableNeed, sync: str, truncate: str, replace: bool
+) -> t.Sequence[sql.Composable]:
+    """Statements for the triggers of one table that are missing or differ.
+
+    :param replace: whether the server knows CREATE OR REPLACE TRIGGER, which lets readers in.
+    """
     sql = _pg.sql
-    table = need.table
-    delta_function = plan.object_name("delta_()", table.name)
-    # Name -> events, level, function, its arguments.
-    made: dict[str, tuple[str, str, str, list[str]]] = {
-        plan.DELTA_TRIGGER: ("INSERT OR UPDATE OR DELETE", "ROW", delta_function, []),
-        plan.truncate_name(sync): ("TRUNCATE", "STATEMENT", "bucardo_note_truncation", [sync]),
-        plan.kick_name(sync): (
-            "INSERT OR UPDATE OR DELETE OR TRUNCATE",
-            "STATEMENT",
-            plan.kick_name(sync),
-            [],
-        ),
-    }
-    statements = []
-    for name in need.triggers:
-        events, level, function, arguments = made[name]
+    name = need.table.name
+    table = sql.Identifier(name.schema, name.name)
+    statements: list[sql.Composable] = []
+    for wanted in (plan.trigger(one, sync, name, truncate) for one in need.triggers):
+        differs = wanted.name in need.table.triggers
+        if differs and not replace:
+            statements.append(
+                sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(wanted.name), table)
+            )
+        create = "CREATE OR REPLACE TRIGGER" if differs and replace else "CREATE TRIGGER"
         statements.append(
-            sql.SQL("CREATE TRIGGER {} AFTER {} ON {} FOR EACH {} EXECUTE FUNCTION {}({})").format(
-                sql.Identifier(name),
-                sql.SQL(events),
-                sql.Identifier(table.name.schema, table.name.name),
-                sql.SQL(level),
-                sql.Identifier("bucardo", function),
-                sql.SQL(", ").join(sql.Literal(argument) for argument in arguments),
+            sql.SQL(
+                f"{create} {{}} {wanted.timing} {wanted.events} ON {{}}"
+                f" FOR EACH {wanted.level} EXECUTE FUNCTION {{}}({{}})"
+            ).format(
+                sql.Identifier(wanted.name),
+                table,
+                sql.Identifier("bucardo", wanted.function),
+                sql.SQL(", ").join(map(sql.Literal, wanted.arguments)),
             )
         )
     return statements

@@ -15,6 +15,7 @@ import collections
 import dataclasses
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _truncate
 from ansible_collections.multimaster.bucardo.plugins.module_utils._address import other_users
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import (
@@ -1346,6 +1347,48 @@ def _foreign_key_outside(ctx: Context) -> t.Iterator[Hit]:
                 str(key.referenced),
                 ctx.origin_name,
                 f"{key.name} of {key.table}, which does not take part, refers to it",
+            )
+
+
+@check(
+    "truncate-foreign-key",
+    WARNING,
+    "TRUNCATE is left to Bucardo, which cannot truncate a table that a foreign key of another"
+    " refers to, and takes it for done: the masters would differ.",
+    "Keep the default of replication_truncate, by which it is replicated.",
+)
+def _truncate_foreign_key(ctx: Context) -> t.Iterator[Hit]:
+    database = ctx.origin.database if ctx.origin else None
+    if database is None or ctx.wanted.truncate != _truncate.BUCARDO:
+        return
+    for table in sorted(ctx.names):
+        # What refers to a partitioned table refers to each of its leaves.
+        meant, above = {table}, database.partitions.get(table)
+        while above is not None:
+            meant.add(above)
+            above = database.partitions.get(above)
+        for key in database.foreign_keys:
+            if key.referenced in meant and key.table != table:
+                yield Hit(str(table), ctx.origin_name, f"{key.name} of {key.table} refers to it")
+
+
+@check(
+    "truncate-isolation",
+    WARNING,
+    "Transactions begin with an isolation level in which TRUNCATE of a replicated table is refused,"
+    " since it removes rows that they do not see.",
+    "Let applications begin such transactions with ISOLATION LEVEL READ COMMITTED.",
+)
+def _truncate_isolation(ctx: Context) -> t.Iterator[Hit]:
+    if ctx.wanted.truncate != _truncate.DELETE:
+        return
+    for master, server in ctx.servers():
+        setting = _effective(ctx, master, server, "default_transaction_isolation")
+        if setting and setting.value.strip(" '").lower() in ("repeatable read", "serializable"):
+            yield Hit(
+                master.dbname,
+                master.name,
+                f"default_transaction_isolation is {setting.value} for {setting.where}",
             )
 
 

@@ -48,6 +48,7 @@ class Wanted:
     bucardo_ssl_key: str = ""
     change_password: bool = False
     adopt: bool = False
+    truncate: str = "delete"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,11 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg, _purge
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _pg,
+    _purge,
+    _truncate_lost,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import MultimasterError
@@ -180,6 +184,7 @@ class Reading:
     pending: tuple[Pending, ...] = ()
     error: str = ""
     purge: _purge.Purge | None = None
+    lost: tuple[_truncate_lost.Lost, ...] = ()
 
 
 def _sources(
@@ -225,8 +230,9 @@ def read_queues(
             with Session(conninfo()) as session:
                 queue = Queue(name, session, sync, dbgroup)
                 pending, purge = tuple(queue.pending()), queue.purge()
+                lost = _truncate_lost.read(session, sync)
         except MultimasterError as error:
             found.append(Reading(name, error=error.one_line))
         else:
-            found.append(Reading(name, pending, purge=purge))
+            found.append(Reading(name, pending, purge=purge, lost=lost))
     return found

@@ -59,6 +59,13 @@ def problems(info: Info) -> list[str]:
     )
     if info["daemon"]["running"] and info["settings"].get("bucardo_vac") != "0":
         found += _dead_purges(info, active)
+    found += [
+        f"{one['master']}: TRUNCATE of {one['table']} ({one['count']} times, last"
+        f" {_time(one['last'])}) was not replicated, since a foreign key refers to it, and"
+        " Bucardo has taken it for done. Set replication_truncate to delete and run the playbook"
+        " bootstrap: its comparison names the rows that differ."
+        for one in info["truncates_lost"]
+    ]
     return found
 
 

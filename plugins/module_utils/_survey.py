@@ -91,6 +91,7 @@ _SETTINGS = [
     "idle_session_timeout",
     "transaction_timeout",
     "default_transaction_read_only",
+    "default_transaction_isolation",
 ]
 
 # Lock modes that keep a trigger from being created.

@@ -81,6 +81,7 @@ class Desired:
     :param held: status inactive: changes queue, nothing is brought over.
     :param columns: further columns of bucardo.sync that were given.
     :param seeded_elsewhere: the user vouches for rows that no ledger knows of.
+    :param truncate: what becomes of a TRUNCATE, one of C(_truncate.POLICIES); "" for what does.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Desired:
     held: bool | None
     columns: t.Mapping[str, t.Any]
     seeded_elsewhere: bool = False
+    truncate: str = ""
 
 
 @dataclasses.dataclass
@@ -183,6 +185,7 @@ class SyncKeeper:
                 desired.relgroup,
                 desired.dbgroup,
                 autokick,
+                desired.truncate,
                 self.policy,
             )
             members = enrolment.tables()
@@ -201,10 +204,14 @@ class SyncKeeper:
             outcome.changed = bool(wanted or current is None or any(needed.values()) or surplus)
             outcome.changed = outcome.changed or guard.changed
             outcome.before["enrolled"] = enrolled
+            if needed and current:
+                outcome.before["truncate"] = enrolment.truncate_before
             after = {**shown(current), "name": desired.name, **wanted}
             after.update(relgroup=desired.relgroup, dbgroup=desired.dbgroup)
             after["status"] = "held" if after["status"] == "inactive" else after["status"]
             outcome.after = {**after, "enrolled": {name: len(members) for name in needed}}
+            if needed:
+                outcome.after["truncate"] = enrolment.truncate
             outcome.enrolment = self._planned(needed, surplus)
             outcome.sync = shown(current)
             parting = _Parting(self, masters, desired.name, desired.dbgroup, surplus, keep)
@@ -231,7 +238,11 @@ class SyncKeeper:
             written = self.control.sync(desired.name)
             outcome.purging = self._purging(written, masters)
             outcome.sync = shown(written)
-            outcome.after = {**outcome.sync, "enrolled": outcome.after["enrolled"]}
+            kept = ("enrolled", "truncate")
+            outcome.after = {
+                **outcome.sync,
+                **{key: value for key, value in outcome.after.items() if key in kept},
+            }
         return outcome
 
     def _guard(

@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _truncate
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import (
     TableName,
     delta_suffix,
@@ -70,6 +71,22 @@ def target_name(dbgroup: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
+class Trigger:
+    """A trigger as a table must have it.
+
+    :param level: ROW or STATEMENT.
+    :param function: in schema bucardo.
+    """
+
+    name: str
+    timing: str
+    events: str
+    level: str
+    function: str
+    arguments: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class KeyColumn:
     """A column of a table's key as a delta table repeats it.
 
@@ -91,6 +108,7 @@ class TableState:
     :param key: only the columns that exist.
     :param wanted_key: the columns that the control database names.
     :param triggers: names that begin with bucardo.
+    :param truncate: the functions of those that fire on TRUNCATE only, by the trigger's name.
     """
 
     name: TableName
@@ -100,6 +118,7 @@ class TableState:
     key: tuple[KeyColumn, ...]
     wanted_key: tuple[str, ...]
     triggers: frozenset[str] = frozenset()
+    truncate: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +127,7 @@ class MasterState:
 
     :param relations: name to relkind, schema bucardo.
     :param functions: names, schema bucardo.
+    :param current: those of our own functions that have today's text.
     :param targets: OIDs of the tables registered for the group of databases.
     :param registered: tables (as C(TableState.quoted)) registered for the sync.
     :param others: tables registered for other syncs, by sync.
@@ -117,6 +137,7 @@ class MasterState:
     tables: tuple[TableState, ...]
     relations: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     functions: frozenset[str] = frozenset()
+    current: frozenset[str] = frozenset()
     targets: frozenset[int] = frozenset()
     registered: frozenset[str] = frozenset()
 
@@ -138,10 +159,15 @@ class TableNeed:
 
 @dataclasses.dataclass(frozen=True)
 class Needs:
-    """What one master lacks before a sync can be validated without touching a user's table."""
+    """What one master lacks before a sync can be validated without touching a user's table.
+
+    :param globals: what Bucardo itself installs, once for all tables.
+    :param functions: our own, to be made or replaced.
+    """
 
     master: str
     globals: tuple[str, ...] = ()
+    functions: tuple[_truncate.Function, ...] = ()
     tables: tuple[TableNeed, ...] = ()
     unregistered: tuple[TableName, ...] = ()
 
@@ -151,7 +177,7 @@ class Needs:
         return [need for need in self.tables if need.triggers]
 
     def __bool__(self) -> bool:
-        return bool(self.globals or self.tables or self.unregistered)
+        return bool(self.globals or self.functions or self.tables or self.unregistered)
 
 
 def wanted_triggers(sync: str, autokick: bool) -> tuple[str, ...]:
@@ -165,8 +191,49 @@ def object_name(key: str, table: TableName) -> str:
     return key.replace("()", "") + delta_suffix(table)
 
 
-def needs(state: MasterState, sync: str, autokick: bool) -> Needs:
-    """Compare what a master has with what a sync needs there."""
+def trigger(name: str, sync: str, table: TableName, truncate: str) -> Trigger:
+    """One of C(wanted_triggers()) as it must be.
+
+    :param truncate: one of C(_truncate.POLICIES).
+    """
+    if name == DELTA_TRIGGER:
+        function = object_name("delta_()", table)
+        return Trigger(name, "AFTER", "INSERT OR UPDATE OR DELETE", "ROW", function)
+    if name == truncate_name(sync):
+        function, timing = _truncate.function_name(truncate), _truncate.timing(truncate)
+        return Trigger(name, timing, "TRUNCATE", "STATEMENT", function, (sync,))
+    events = "INSERT OR UPDATE OR DELETE OR TRUNCATE"
+    return Trigger(name, "AFTER", events, "STATEMENT", kick_name(sync))
+
+
+def truncate_policy(states: t.Iterable[MasterState], sync: str) -> str:
+    """What becomes of a TRUNCATE now, on most of the tables; "" when none is enrolled."""
+    found = (table.truncate.get(truncate_name(sync)) for one in states for table in one.tables)
+    return _truncate.in_use(filter(None, found))
+
+
+def truncate_problems(state: MasterState, sync: str, truncate: str) -> list[str]:
+    """Why tables cannot have this policy, one line each.
+
+    Bucardo's function empties the queue of a table that is truncated, with the keys that another
+    sync's trigger has put there.
+    """
+    clashing = {_truncate.BUCARDO: _truncate.DELETE, _truncate.DELETE: _truncate.BUCARDO}
+    return [
+        f"{table.name} on {state.name} has {name} with the policy {clashing[truncate]}"
+        for table in state.tables
+        for name, function in sorted(table.truncate.items())
+        if name != truncate_name(sync) and _truncate.policy_of(function) == clashing.get(truncate)
+    ]
+
+
+def needs(
+    state: MasterState, sync: str, autokick: bool, truncate: str = _truncate.DEFAULT
+) -> Needs:
+    """Compare what a master has with what a sync needs there.
+
+    :param truncate: one of C(_truncate.POLICIES).
+    """
     missing = [name for name in GLOBAL_TABLES if state.relations.get(name) != "r"]
     missing += [name for name in GLOBAL_INDEXES if state.relations.get(name) != "i"]
     missing += [f"{name}()" for name in GLOBAL_FUNCTIONS if name not in state.functions]
@@ -182,17 +249,25 @@ def needs(state: MasterState, sync: str, autokick: bool) -> Needs:
                 for key, kind in TABLE_OBJECTS.items()
                 if not _has(state, kind, object_name(key, table.name))
             ),
-            triggers=tuple(name for name in triggers if name not in table.triggers),
+            triggers=tuple(name for name in triggers if not _is_right(table, name, sync, truncate)),
             target=table.oid not in state.targets,
         )
         if need.objects or need.triggers or need.target:
             tables.append(need)
+    function = _truncate.FUNCTIONS.get(truncate)
     return Needs(
         state.name,
         tuple(missing),
+        (function,) if function and function.name not in state.current else (),
         tuple(tables),
         tuple(table.name for table in state.tables if table.quoted not in state.registered),
     )
+
+
+def _is_right(table: TableState, name: str, sync: str, truncate: str) -> bool:
+    if name != truncate_name(sync) or name not in table.triggers:
+        return name in table.triggers
+    return table.truncate.get(name) == _truncate.function_name(truncate)
 
 
 def _has(state: MasterState, kind: str, name: str) -> bool:

@@ -121,6 +121,18 @@ purges:
   type: list
   elements: dict
   sample: [{sync: multimaster, master: here, alive: true, rows: 12, oldest: 31.2}]
+truncates_lost:
+  description:
+    - Per sync, master and table, how many TRUNCATEs Bucardo has marked as replicated without
+      doing it, because a foreign key of another table refers to this one, and when the last was.
+    - Only as long as TRUNCATE is left to Bucardo, see the option
+      O(multimaster.bucardo.bucardo_sync#module:truncate).
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {sync: multimaster, master: here, table: public.customers, count: 1,
+       last: "2026-01-02 03:04:05+00"}
 problems:
   description:
     - What is wrong and does not mend itself, one line each with the cure. Empty when all is well.
@@ -194,6 +206,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
     with connect(params, check_mode) as control:
         values = _catalog(control, params["sync"])
         values["pending"], values["queues"], values["purges"] = [], [], []
+        values["truncates_lost"] = []
         if params["pending"] and control.installed:
             for name, sync in values["syncs"].items():
                 for reading in read_queues(control, logins, name, sync["dbgroup"]):
@@ -212,6 +225,15 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                         purge = dataclasses.asdict(reading.purge)
                         purge["oldest"] = round(purge["oldest"], 3)
                         values["purges"].append({"sync": name, "master": reading.master, **purge})
+                    values["truncates_lost"] += [
+                        {
+                            "sync": name,
+                            "master": reading.master,
+                            **dataclasses.asdict(one),
+                            "table": str(one.table),
+                        }
+                        for one in reading.lost
+                    ]
         values["seeds"] = _seeds(control, logins, values) if params["pending"] else []
         values["problems"] = _status.problems(values)
     return _module.Result(values=values)

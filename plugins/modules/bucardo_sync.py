@@ -142,6 +142,25 @@ options:
     description: Isolation level of the runs; Bucardo's setting when left out.
     type: str
     choices: [repeatable read, serializable]
+  truncate:
+    description:
+      - What becomes of a TRUNCATE of a table of this sync that is typed on a master. Never of one
+        with C(session_replication_role=replica), like those of Bucardo and of
+        M(multimaster.bucardo.data_seed).
+      - V(delete) queues the key of every row, as DELETE would. Rows that are written on another
+        master in the meantime stay, and tables that a foreign key refers to are emptied
+        everywhere. A transaction with the isolation level REPEATABLE READ or SERIALIZABLE may not
+        truncate, since it does not see all rows that TRUNCATE removes.
+      - V(refuse) makes TRUNCATE an error that says to use DELETE.
+      - V(bucardo) leaves it to Bucardo, which empties the table on the other masters at the next
+        run, B(with every row that was written there in the meantime), and skips tables that a
+        foreign key refers to without an error, so that the masters differ.
+      - Left out, a new sync gets V(delete) and another keeps what it has. Changing it changes a
+        trigger on every table, with the same care for locks.
+      - A TRUNCATE that was already noted under V(bucardo) is still replayed at the next run.
+    type: str
+    choices: [delete, refuse, bucardo]
+    version_added: "1.1.0"
   masters:
     description:
       - How to log in to the masters. For those left out, what
@@ -293,6 +312,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import (
     SyncKeeper,
     planned,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._truncate import (
+    POLICIES as TRUNCATE_POLICIES,
+)
 
 
 def body(params: _module.Params, check_mode: bool) -> _module.Result:
@@ -304,6 +326,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         held=None if params["status"] is None else params["status"] == "held",
         columns={name: params[name] for name in COLUMNS if params[name] is not None},
         seeded_elsewhere=params["seeded_elsewhere"],
+        truncate=params["truncate"] or "",
     )
     policy = Policy(params["lock_timeout"], params["lock_hold"], params["enrol_timeout"])
     masters = params["masters"]
@@ -372,6 +395,7 @@ def main() -> t.NoReturn:
         "lifetime": text,
         "maxkicks": number,
         "isolation_level": {"type": "str", "choices": ["repeatable read", "serializable"]},
+        "truncate": {"type": "str", "choices": list(TRUNCATE_POLICIES)},
         "masters": {**masters_option(), "required": False},
         "lock_timeout": {"type": "int", "default": 500},
         "lock_hold": {"type": "int", "default": 50},

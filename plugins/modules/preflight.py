@@ -66,6 +66,12 @@ options:
     description: How the sync will settle conflicts, see M(multimaster.bucardo.bucardo_sync).
     type: str
     default: bucardo_latest
+  truncate:
+    description: What will become of a TRUNCATE, see M(multimaster.bucardo.bucardo_sync).
+    type: str
+    choices: [delete, refuse, bucardo]
+    default: delete
+    version_added: "1.1.0"
   bucardo_user:
     description: Role as which Bucardo logs in to every master.
     type: str
@@ -290,6 +296,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight imp
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_facts import Wanted
 from ansible_collections.multimaster.bucardo.plugins.module_utils._survey import survey
+from ansible_collections.multimaster.bucardo.plugins.module_utils._truncate import DEFAULT, POLICIES
 
 
 def body(params: _module.Params, _check_mode: bool) -> _module.Result:
@@ -305,6 +312,7 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
                 "dbgroup",
                 "relgroup",
                 "conflict_strategy",
+                "truncate",
                 "bucardo_user",
                 "max_transaction_age",
                 "max_clock_skew",
@@ -346,6 +354,7 @@ def main() -> None:
             "dbgroup": dict(names),
             "relgroup": dict(names),
             "conflict_strategy": {"type": "str", "default": "bucardo_latest"},
+            "truncate": {"type": "str", "choices": list(POLICIES), "default": DEFAULT},
             "bucardo_user": {"type": "str", "default": "bucardo"},
             "bucardo_password": {"type": "str", "no_log": True},
             "bucardo_ssl_cert": {"type": "path"},

@@ -44,7 +44,9 @@ TO_THE_SEED = """
 def pair(site, name):
     """Two masters of their own, and their inventory."""
     masters = [site.master(f"{name}_a", schema=SCHEMA), site.master(f"{name}_b")]
-    return masters, site.inventory(masters, multimaster_sync=name)
+    # A TRUNCATE noted in Bucardo's own way is what is most dangerous to release.
+    options = {"multimaster_sync": name, "replication_truncate": "bucardo"}
+    return masters, site.inventory(masters, **options)
 
 
 def release(site, inventory, sync, **options):

@@ -456,6 +456,22 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "public.orders",
         "refers to public.other",
     ),
+    "truncate-foreign-key": (
+        facts(
+            {
+                "tables": (table(), table(OTHER)),
+                "foreign_keys": (ForeignKey("other_orders_fkey", OTHER, ORDERS),),
+            },
+            truncate="bucardo",
+        ),
+        "public.orders",
+        "other_orders_fkey of public.other",
+    ),
+    "truncate-isolation": (
+        setting("default_transaction_isolation", "serializable", database="shop"),
+        "shop",
+        "serializable for database shop",
+    ),
     "large-objects": (facts({"large_objects": 3}), "shop", "3 large"),
     "large-object-column": (
         with_table(table(columns=(ID, Column("doc", "public.lo", False)))),
@@ -715,6 +731,27 @@ HARMLESS: dict[str, list[Facts]] = {
         with_table(table(OTHER, persistence="u"), table(), tables=("public.orders",)),
         with_table(table(OTHER, kind="f", extension="x"), table()),
         with_table(table(TableName("bucardo", "stage_public_orders"), persistence="u"), table()),
+    ],
+    "truncate-isolation": [
+        setting("default_transaction_isolation", "read committed", database="shop"),
+        dataclasses.replace(
+            setting("default_transaction_isolation", "serializable", database="shop"),
+            wanted=Wanted(truncate="refuse"),
+        ),
+    ],
+    "truncate-foreign-key": [
+        *(
+            facts(
+                {
+                    "tables": (table(), table(OTHER)),
+                    "foreign_keys": (ForeignKey("k", OTHER, ORDERS),),
+                },
+                truncate=policy,
+            )
+            for policy in ("delete", "refuse")
+        ),
+        # A table may refer to itself.
+        facts({"foreign_keys": (ForeignKey("k", ORDERS, ORDERS),)}, truncate="bucardo"),
     ],
     "inheritance": [
         facts(

@@ -56,6 +56,7 @@ def info(**more):
         "queues": [queue("here"), queue("there")],
         "pending": [],
         "purges": [],
+        "truncates_lost": [],
         "settings": {"bucardo_vac": "1"},
         "seeds": [],
         **more,
@@ -276,3 +277,10 @@ def test_each_problem_is_one_line(more, says):
 )
 def test_nobody_misses_a_purge_that_has_nothing_to_do(more):
     assert _status.problems(info(purges=[purge(alive=False)], **more)) == []
+
+
+def test_a_truncate_that_bucardo_took_for_done_is_a_problem():
+    lost = {"sync": "multimaster", "master": "here", "table": "public.c", "count": 2}
+    (line,) = _status.problems(info(truncates_lost=[{**lost, "last": "2026-01-02 03:04:05.6+00"}]))
+    assert line.startswith("here: TRUNCATE of public.c (2 times, last 2026-01-02 03:04:05+00)")
+    assert "replication_truncate" in line

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _truncate
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 
 SYNC = "multimaster"
@@ -23,7 +24,7 @@ def table(name="orders", schema="public", quoted="", **values):
     return plan.TableState(name=TableName(schema, name), **{**given, **values})
 
 
-def complete(tables, sync=SYNC, autokick=True):
+def complete(tables, sync=SYNC, autokick=True, truncate=_truncate.DEFAULT):
     """A master on which nothing is missing."""
     relations = dict.fromkeys(plan.GLOBAL_TABLES, "r")
     relations.update(dict.fromkeys(plan.GLOBAL_INDEXES, "i"))
@@ -36,11 +37,13 @@ def complete(tables, sync=SYNC, autokick=True):
             else:
                 relations[name] = {"t": "r"}.get(kind, kind)
     triggers = frozenset(plan.wanted_triggers(sync, autokick))
+    calls = {plan.truncate_name(sync): _truncate.function_name(truncate)}
     return plan.MasterState(
         name="here",
-        tables=tuple(dataclasses.replace(one, triggers=triggers) for one in tables),
+        tables=tuple(dataclasses.replace(one, triggers=triggers, truncate=calls) for one in tables),
         relations=relations,
         functions=frozenset(functions),
+        current=frozenset(one.name for one in _truncate.FUNCTIONS.values()),
         targets=frozenset(one.oid for one in tables),
         registered=frozenset(one.quoted for one in tables),
     )
@@ -99,6 +102,68 @@ def test_a_table_made_anew_must_be_registered_again():
     (lack,) = plan.needs(dataclasses.replace(state, tables=(again,)), SYNC, True).tables
     assert lack.target
     assert not lack.triggers
+
+
+@pytest.mark.parametrize("wanted", _truncate.POLICIES)
+@pytest.mark.parametrize("has", _truncate.POLICIES)
+def test_another_policy_for_truncate_makes_that_trigger_anew(has, wanted):
+    found = plan.needs(complete([table()], truncate=has), SYNC, True, wanted)
+    assert [need.triggers for need in found.tables] == (
+        [] if has == wanted else [(plan.truncate_name(SYNC),)]
+    )
+
+
+def test_a_trigger_of_the_right_name_with_a_function_of_nobody_knows_whom_is_made_anew():
+    state = complete([table()])
+    other = dataclasses.replace(state.tables[0], truncate={plan.truncate_name(SYNC): "other"})
+    (lack,) = plan.needs(dataclasses.replace(state, tables=(other,)), SYNC, True).tables
+    assert lack.triggers == (plan.truncate_name(SYNC),)
+
+
+def test_an_old_text_of_our_function_is_replaced_without_a_lock():
+    state = dataclasses.replace(complete([table()]), current=frozenset())
+    found = plan.needs(state, SYNC, True, _truncate.DELETE)
+    assert found.functions == (_truncate.FUNCTIONS[_truncate.DELETE],)
+    assert found
+    assert not found.to_lock
+    assert not plan.needs(complete([table()], truncate="bucardo"), SYNC, True, "bucardo").functions
+
+
+def test_the_policy_of_today_is_read_from_the_triggers():
+    for policy in _truncate.POLICIES:
+        states = [complete([table()], truncate=policy), plan.MasterState("bare", (table(),))]
+        assert plan.truncate_policy(states, SYNC) == policy
+    assert plan.truncate_policy([plan.MasterState("bare", (table(),))], SYNC) == ""
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "clash"),
+    [
+        ("delete", "bucardo", True),
+        ("bucardo", "delete", True),
+        ("delete", "delete", False),
+        ("bucardo", "bucardo", False),
+        ("refuse", "bucardo", False),
+        ("bucardo", "refuse", False),
+    ],
+)
+def test_what_two_syncs_do_with_a_truncate_of_one_table_must_go_together(mine, other, clash):
+    found = plan.truncate_problems(complete([table()], "second", truncate=other), SYNC, mine)
+    assert [line.split(" has ")[0] for line in found] == ["public.orders on here"] * clash
+
+
+def test_the_trigger_fires_while_its_function_can_still_see_the_rows():
+    made = {
+        policy: plan.trigger(plan.truncate_name(SYNC), SYNC, TableName("s", "t"), policy)
+        for policy in _truncate.POLICIES
+    }
+    assert {policy: one.timing for policy, one in made.items()} == {
+        "delete": "BEFORE",
+        "refuse": "BEFORE",
+        "bucardo": "AFTER",
+    }
+    assert made["bucardo"].function == "bucardo_note_truncation"
+    assert {one.arguments for one in made.values()} == {(SYNC,)}
 
 
 def test_a_good_table_has_no_problem():
