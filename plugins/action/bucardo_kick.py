@@ -18,6 +18,9 @@ from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
 class ActionModule(LiveAction):
     """Runs the module bucardo_kick with a live display."""
 
+    returned = ("before", "after", "runs")
+    kept = "Bucardo goes on by itself."
+
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line on what still waits."""
         left = sum(state["left"].values())

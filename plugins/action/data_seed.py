@@ -20,6 +20,8 @@ class ActionModule(LiveAction):
     """Runs the module data_seed with a live display."""
 
     looks_first = True
+    returned = ("tables", "totals")
+    kept = "Finished tables are kept."
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line on how far the seed is."""

@@ -19,8 +19,12 @@ import tempfile
 import time
 import typing as t
 
-# Seconds without a sign of life of the other side, after which the task stops.
-LEASE = 30
+# Seconds without a sign of life of the other side, after which the task stops. As long as the
+# other side waits for an answer.
+LEASE = 60
+# Seconds between two questions of the task after which it must have been frozen itself: with its
+# host, so that nobody could give a sign of life.
+_FROZEN = 10
 
 
 class Watcher:
@@ -34,6 +38,7 @@ class Watcher:
     def __init__(self, directory: str | None) -> None:
         self._directory = directory
         self._stopped = False
+        self._asked = self._since = time.time()
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(signum, self._stop)
 
@@ -45,10 +50,14 @@ class Watcher:
         if self._stopped or not self._directory:
             return not self._stopped
         try:
-            age = time.time() - os.stat(os.path.join(self._directory, "lease")).st_mtime
+            touched = os.stat(os.path.join(self._directory, "lease")).st_mtime
         except OSError:
             return False
-        return age < LEASE
+        now = time.time()
+        if now - self._asked > _FROZEN:
+            self._since = now
+        self._asked = now
+        return now - max(touched, self._since) < LEASE
 
     def report(self, state: t.Mapping[str, t.Any]) -> None:
         """Tell how far the task is; the state must be fit for JSON and hold no secrets."""

@@ -24,6 +24,7 @@ import zlib
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _ledger,
+    _live,
     _membership,
     _pg,
     _rowhash,
@@ -59,7 +60,7 @@ _BACKOFF = (1.0, 15.0)
 _PATIENCE = 180.0
 # Seconds to wait for another seed's lock. One that runs in the background goes on until its lease
 # is over (_live.LEASE), and a server needs some seconds to see that its client died.
-_LOCK_WAIT = 60.0
+_LOCK_WAIT = _live.LEASE + 10.0
 
 
 class Interrupted(MultimasterError):
@@ -566,7 +567,7 @@ class Seeder:
             if time.monotonic() > end:
                 raise Refused(
                     f"Another seed of {self._target_info.name} is under way",
-                    "Wait for it, or end it.",
+                    "Wait until it has ended. It stops by itself when its play is gone.",
                 )
             self._check_wanted()
             time.sleep(0.5)

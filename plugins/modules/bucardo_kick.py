@@ -47,7 +47,7 @@ options:
     description:
       - An existing directory of the user that runs the task. The file C(progress.json) in it is
         replaced every few seconds; the task stops when the file C(lease) in it was not touched for
-        half a minute or disappears.
+        a minute or disappears.
       - Used by the live display of this collection, which sets it.
     type: path
   progress_interval:
