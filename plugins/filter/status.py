@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _status
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _standstill, _status
 
 
 def status_table(info: t.Mapping[str, t.Any]) -> list[str]:
@@ -24,9 +24,20 @@ def status_table(info: t.Mapping[str, t.Any]) -> list[str]:
         ) from error
 
 
+def standstill(info: t.Mapping[str, t.Any], sync: str, origin: str, command: str) -> str:
+    """One line on what a bootstrap that failed leaves, from what bucardo_info returned."""
+    try:
+        return _standstill.text(info, sync, origin, command)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise AnsibleFilterError(
+            "standstill takes the result of multimaster.bucardo.bucardo_info;"
+            f" this is none: {type(error).__name__} {error}"
+        ) from error
+
+
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Name to function."""
-        return {"status_table": status_table}
+        return {"status_table": status_table, "standstill": standstill}

@@ -62,7 +62,8 @@ def check(control: Control, name: str) -> Sync:
     if sync.status == "inactive":
         raise Refused(
             f"Sync {name} is held, so its queue only grows",
-            "Run the playbook bootstrap, which releases it when every master is proven.",
+            "Wait for the bootstrap that is under way, or run it again: it releases the sync when"
+            " every master is proven.",
         )
     daemon = Daemon(control.session)
     if daemon.pid() is None:

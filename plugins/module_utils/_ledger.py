@@ -147,6 +147,7 @@ class Run:
 
     :param active: a process is at work on it right now.
     :param finished_at: None when it is under way or was killed.
+    :param first_finished_at: when the first of all came to its end.
     """
 
     active: bool
@@ -161,6 +162,7 @@ class Run:
     bytes_total: int
     bytes_done: int
     current_tables: t.Sequence[str]
+    first_finished_at: t.Optional[datetime.datetime] = None
 
 
 def exists(session: _pg.Session) -> bool:
@@ -377,6 +379,7 @@ def last_run(session: _pg.Session) -> t.Optional[Run]:
     row = session.row(
         "SELECT phase, source, started_at, updated_at, finished_at, snapshot_at,"
         "       tables_total, tables_done, bytes_total, bytes_done, current_tables,"
+        "       (SELECT min(finished_at) FROM multimaster.seed_run) AS first_finished_at,"
         "       EXISTS (SELECT 1 FROM pg_catalog.pg_locks l"
         "                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
         "                  AND l.database = (SELECT oid FROM pg_catalog.pg_database"

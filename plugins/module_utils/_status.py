@@ -110,6 +110,9 @@ def seed_row(master: str, run: t.Any) -> dict[str, t.Any]:
         "started": run.started_at.isoformat(sep=" "),
         "updated": run.updated_at.isoformat(sep=" "),
         "finished": run.finished_at.isoformat(sep=" ") if run.finished_at else None,
+        "first_finished": (
+            run.first_finished_at.isoformat(sep=" ") if run.first_finished_at else None
+        ),
     }
 
 

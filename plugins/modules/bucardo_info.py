@@ -162,10 +162,12 @@ seeds:
     started: {description: Time at which it began., type: str}
     updated: {description: Time of the last of these figures., type: str}
     finished: {description: Time at which it ended., type: str}
+    first_finished: {description: Time at which the first seed of it ever ended., type: str}
   sample:
     - {master: there, state: running, phase: copy, percent: 40, tables_done: 12, tables_total: 80,
        bytes_done: 400000000, bytes_total: 1000000000, tables: [public.orders],
-       started: "2026-01-02 03:04:05+00:00", updated: "2026-01-02 03:05:05+00:00", finished: null}
+       started: "2026-01-02 03:04:05+00:00", updated: "2026-01-02 03:05:05+00:00", finished: null,
+       first_finished: null}
 """
 
 import contextlib

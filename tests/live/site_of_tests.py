@@ -165,6 +165,8 @@ class Site(Servers):
         super().__init__(name, image, hosts, kind="live")
         self._images = dict(images or {})
         self.bucardo_host = hosts[-1]
+        # Further variables of the environment in which playbooks run.
+        self.environment: dict[str, str] = {}
         self._files = tempfile.TemporaryDirectory(prefix="multimaster-live-")
 
     def __exit__(self, *exc: object) -> None:
@@ -268,7 +270,7 @@ class Site(Servers):
                 *options,
             ],
             cwd=path.parent,
-            env=_environment(),
+            env={**_environment(), **self.environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
