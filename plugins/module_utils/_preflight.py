@@ -13,6 +13,9 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _preflight_addresses as _preflight_addresses,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _preflight_checks_sequences as _preflight_checks_sequences,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import SEEDED
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_checks import (

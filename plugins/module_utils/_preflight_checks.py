@@ -58,8 +58,6 @@ BUCARDO_VERSION = "5.6.0"
 BUCARDO_CONNECTIONS = 6
 # A seed that fills a disk to the last byte is no success.
 DISK_RESERVE = 1.1
-# Of a sequence's range; with N masters each uses its numbers N times as fast.
-SEQUENCE_RESERVE = 0.1
 DELTA_PREFIX = "delta_"
 
 # Bucardo carries keys as text: these lose something on the way or have no useful equality.
@@ -1590,38 +1588,6 @@ def _prepared_lock(ctx: Context) -> t.Iterator[Hit]:
                     master.name,
                     f"prepared {prepared.age:.0f} s ago, holds {_few(held)}",
                 )
-
-
-@check(
-    "sequence-headroom",
-    WARNING,
-    "A sequence is near its end, and several masters use its numbers up faster.",
-    "ALTER SEQUENCE ... AS bigint, and the column as well.",
-)
-def _sequence_headroom(ctx: Context) -> t.Iterator[Hit]:
-    database = ctx.origin.database if ctx.origin else None
-    masters = max(len(ctx.facts.masters), 1)
-    for sequence in database.sequences if database else ():
-        span = sequence.maximum - sequence.minimum
-        if sequence.last is not None and sequence.left < SEQUENCE_RESERVE * span * masters / 2:
-            yield Hit(
-                str(sequence.name),
-                ctx.origin_name,
-                f"{sequence.left} of {span} numbers are left for {masters} masters",
-            )
-
-
-@check(
-    "sequence-cycle",
-    WARNING,
-    "A sequence starts again at its end, and then meets the numbers of the other masters.",
-    "ALTER SEQUENCE ... NO CYCLE.",
-)
-def _sequence_cycle(ctx: Context) -> t.Iterator[Hit]:
-    database = ctx.origin.database if ctx.origin else None
-    for sequence in database.sequences if database else ():
-        if sequence.cycle:
-            yield Hit(str(sequence.name), ctx.origin_name, "this sequence is CYCLE")
 
 
 # --- the targets --------------------------------------------------------------------------------

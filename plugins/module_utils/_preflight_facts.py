@@ -24,6 +24,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._objects impor
     Sync,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._own_objects import Foreign
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequence import Survey
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
 
 
@@ -49,6 +50,9 @@ class Wanted:
     change_password: bool = False
     adopt: bool = False
     truncate: str = "delete"
+    sequences: str = "interleave"
+    exclude_sequences: tuple[str, ...] = ()
+    sequence_slots: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,28 +189,6 @@ class ForeignKey:
 
 
 @dataclasses.dataclass(frozen=True)
-class Sequence:
-    """A row of pg_sequences.
-
-    :param last: the last value handed out, None when it was never used.
-    """
-
-    name: TableName
-    minimum: int = 1
-    maximum: int = 2**63 - 1
-    increment: int = 1
-    cycle: bool = False
-    last: int | None = None
-
-    @property
-    def left(self) -> int:
-        """How many numbers up to the end of its range."""
-        if self.increment > 0:
-            return self.maximum - (self.last if self.last is not None else self.minimum)
-        return (self.last if self.last is not None else self.maximum) - self.minimum
-
-
-@dataclasses.dataclass(frozen=True)
 class Transaction:
     """A transaction that is open, or prepared (then C(gid) is its name and C(pid) is 0).
 
@@ -276,7 +258,7 @@ class Database:
     publications_of_all: tuple[str, ...] = ()
     published: t.Mapping[TableName, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     subscribed: frozenset[TableName] = frozenset()
-    sequences: tuple[Sequence, ...] = ()
+    sequences: Survey = dataclasses.field(default_factory=Survey)
     tablespaces: t.Mapping[str, int] = dataclasses.field(default_factory=dict)
     large_objects: int = 0
     transactions: tuple[Transaction, ...] = ()

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: no stability promise for other users.
 
-"""Reads the sequences of masters and changes them on all masters at the same moment."""
+"""Changes the sequences of masters, on all masters at the same moment."""
 
 from __future__ import annotations
 
@@ -25,80 +25,26 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo impo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
     DeadlineExceeded,
     MultimasterError,
-    Refused,
     StatementFailed,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import select
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequence_survey import (
+    select_values,
+)
 
 if t.TYPE_CHECKING:
     from psycopg2.sql import Composable
 
     Answer = t.TypeVar("Answer")
-    Item = t.TypeVar("Item")
 
 # Sequences that are locked together, as long as nobody is in the way.
 _BATCH = 20
-# Relations read in one statement; the time to plan one grows with the square of their number.
-_CHUNK = 200
 # Seconds between attempts on sequences that are in use.
 _PAUSE = 0.25
 # Seconds. A sequence that an old transaction holds is queued for (no longer than lock_timeout)
 # only this often, since everybody else queues behind.
 _FORCE_EVERY = 5.0
 
-_READ = """
-SELECT n.nspname::text AS schema, c.relname::text AS name, c.oid::bigint AS oid,
-       s.seqstart AS start, s.seqincrement AS increment, s.seqmin AS minimum,
-       s.seqmax AS maximum, s.seqcycle AS cycle
-  FROM pg_catalog.pg_sequence s
-  JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'bucardo', 'multimaster')
-   AND c.relpersistence <> 't'
-"""
-# Columns that a sequence fills: it is owned by them, or their default names it. A partition or
-# child table shares the sequence of its parent, so ancestors of a table count as the table.
-_USERS = """
-WITH RECURSIVE users AS (
-  SELECT d.objid AS sequence, d.refobjid AS relation, d.refobjsubid AS attnum
-    FROM pg_catalog.pg_depend d
-    JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid
-   WHERE d.classid = 'pg_catalog.pg_class'::regclass
-     AND d.refclassid = 'pg_catalog.pg_class'::regclass
-     AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
-   UNION
-  SELECT d.refobjid, f.adrelid, f.adnum
-    FROM pg_catalog.pg_depend d
-    JOIN pg_catalog.pg_attrdef f ON f.oid = d.objid
-    JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.refobjid
-   WHERE d.classid = 'pg_catalog.pg_attrdef'::regclass
-     AND d.refclassid = 'pg_catalog.pg_class'::regclass
-), tables AS (
-  SELECT u.sequence, u.relation, a.attname
-    FROM users u
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = u.relation AND a.attnum = u.attnum
-   UNION
-  SELECT u.sequence, i.inhrelid, u.attname
-    FROM tables u
-    JOIN pg_catalog.pg_inherits i ON i.inhparent = u.relation
-)
-SELECT u.sequence::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name,
-       u.attname::text AS column, c.relkind::text AS kind,
-       EXISTS (SELECT FROM pg_catalog.pg_index x
-                 JOIN pg_catalog.pg_attribute a
-                   ON a.attrelid = x.indrelid AND a.attnum = x.indkey[0]
-                 JOIN pg_catalog.pg_class k ON k.oid = x.indexrelid
-                 JOIN pg_catalog.pg_am m ON m.oid = k.relam
-                WHERE x.indrelid = u.relation AND a.attname = u.attname AND m.amname = 'btree'
-                  AND x.indisvalid AND x.indpred IS NULL)
-       AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) AS indexed
-  FROM tables u
-  JOIN pg_catalog.pg_class c ON c.oid = u.relation
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_attribute a ON a.attrelid = u.relation AND a.attname = u.attname
-"""
 # regclass follows a sequence that is renamed.
 _CREATE = """
 CREATE SCHEMA IF NOT EXISTS multimaster;
@@ -108,6 +54,10 @@ CREATE TABLE IF NOT EXISTS multimaster.sequence (
   slots pg_catalog.int4 NOT NULL,
   slot pg_catalog.int4 NOT NULL
 );
+ALTER TABLE multimaster.sequence
+  ADD COLUMN IF NOT EXISTS start pg_catalog.int8,
+  ADD COLUMN IF NOT EXISTS first pg_catalog.int8,
+  ADD COLUMN IF NOT EXISTS syncs pg_catalog.text[] NOT NULL DEFAULT '{}';
 COMMENT ON TABLE multimaster.sequence IS 'What each sequence was before sequence_interleave'
 """
 # The schema may also hold the ledger of the seed.
@@ -129,19 +79,6 @@ END $$
 
 
 @dataclasses.dataclass(frozen=True)
-class Survey:
-    """The sequences of one master.
-
-    :param users: sequence to the tables that it fills a column of.
-    :param ledger: whether the ledger of changed sequences is there.
-    """
-
-    sequences: t.Mapping[TableName, plan.Sequence]
-    users: t.Mapping[TableName, frozenset[TableName]]
-    ledger: bool
-
-
-@dataclasses.dataclass(frozen=True)
 class Policy:
     """How gently sequences are locked.
 
@@ -154,125 +91,6 @@ class Policy:
     timeout: float = 120
 
 
-def read(session: _pg.Session) -> Survey:
-    """All sequences of a database, except those of the system, Bucardo and this collection.
-
-    Two round trips per 200 sequences and four besides.
-    """
-    sql = _pg.sql
-    found = session.rows(_READ)
-    names = {row["oid"]: TableName(row["schema"], row["name"]) for row in found}
-    values = _values(session, list(names.values()))
-    shares: dict[int, plan.Share] = {}
-    ledger = bool(session.value("SELECT pg_catalog.to_regclass('multimaster.sequence')"))
-    if ledger:
-        _own_objects.require_ours(session)
-        for row in session.rows(
-            "SELECT sequence::oid::bigint AS oid, original, slots, slot FROM multimaster.sequence"
-        ):
-            shares[row["oid"]] = plan.Share(row["original"], row["slots"], row["slot"])
-    users: dict[TableName, set[TableName]] = {}
-    queries: list[Composable] = []
-    for row in session.rows(_USERS):
-        if row["oid"] not in names:
-            continue
-        users.setdefault(names[row["oid"]], set()).add(TableName(row["schema"], row["name"]))
-        if row["indexed"] and row["kind"] == "r":
-            queries.append(
-                sql.SQL("SELECT {} AS oid, max({})::bigint AS highest FROM ONLY {}").format(
-                    sql.Literal(row["oid"]),
-                    sql.Identifier(row["column"]),
-                    sql.Identifier(row["schema"], row["name"]),
-                )
-            )
-    highest: dict[int, int] = {}
-    for chunk in _chunks(queries):
-        for row in session.rows(sql.SQL(" UNION ALL ").join(chunk)):
-            if row["highest"] is not None:
-                highest[row["oid"]] = max(row["highest"], highest.get(row["oid"], row["highest"]))
-    sequences = {}
-    for row in found:
-        name = names[row["oid"]]
-        sequences[name] = plan.Sequence(
-            name=name,
-            oid=row["oid"],
-            start=row["start"],
-            increment=row["increment"],
-            minimum=row["minimum"],
-            maximum=row["maximum"],
-            cycle=row["cycle"],
-            last_value=values[name][0],
-            is_called=values[name][1],
-            highest=highest.get(row["oid"]),
-            share=shares.get(row["oid"]),
-        )
-    by_name = {name: frozenset(tables) for name, tables in users.items()}
-    return Survey(sequences, by_name, ledger)
-
-
-def _select_values(names: t.Sequence[TableName]) -> Composable:
-    sql = _pg.sql
-    return sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {} AS i, last_value, is_called FROM {}").format(
-            sql.Literal(i), sql.Identifier(name.schema, name.name)
-        )
-        for i, name in enumerate(names)
-    )
-
-
-def _values(
-    session: _pg.Session, names: t.Sequence[TableName]
-) -> dict[TableName, tuple[int, bool]]:
-    # pg_sequences hides the value of a sequence that setval(..., false) has placed.
-    return {
-        chunk[row["i"]]: (row["last_value"], row["is_called"])
-        for chunk in _chunks(names)
-        for row in session.rows(_select_values(chunk))
-    }
-
-
-def _chunks(items: t.Sequence[Item]) -> t.Iterator[t.Sequence[Item]]:
-    """Parts of a size that one statement can be made of; deeper ones exceed the parser's stack."""
-    return (items[first : first + _CHUNK] for first in range(0, len(items), _CHUNK))
-
-
-def read_all(sessions: t.Mapping[str, _pg.Session]) -> dict[str, Survey]:
-    """The surveys of all masters, read at the same time."""
-    with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
-        asked = {master: pool.submit(read, session) for master, session in sessions.items()}
-    return {master: future.result() for master, future in asked.items()}
-
-
-def wanted(
-    session: _pg.Session,
-    survey: Survey,
-    tables: tuple[t.Sequence[str], t.Sequence[str]] | None,
-    exclude: t.Sequence[str],
-) -> list[TableName]:
-    """Names of the sequences that take part, sorted.
-
-    :param tables: patterns to include and to exclude; None for all sequences of the database.
-    :param exclude: exact names of sequences to leave alone.
-    :raises Refused: when a pattern or name matches nothing.
-    """
-    names = set(survey.sequences)
-    if tables is not None:
-        selected = {table.name for table in select(read_tables(session, sizes=False), *tables)}
-        names = {name for name in names if survey.users.get(name, frozenset()) & selected}
-    for text in exclude:
-        try:
-            name = TableName.parse(text)
-        except ValueError as error:
-            raise Refused(f"exclude_sequences: {error}") from error
-        if name not in survey.sequences:
-            raise Refused(
-                f"exclude_sequences: {text!r} is no sequence of {session.conninfo.name}",
-                "Check schema, capitals and spelling.",
-            )
-        names.discard(name)
-    return sorted(names)
-
-
 def change(
     sessions: t.Mapping[str, _pg.Session], plans: t.Sequence[plan.Plan], policy: Policy
 ) -> dict[tuple[TableName, str], int]:
@@ -282,7 +100,75 @@ def change(
         changer.run(plans)
     finally:
         changer.close()
+    for master, session in sessions.items():
+        _write_notes(session, [n for one in plans for n in one.notes if n.master == master])
+        _follow(session, [f for one in plans for f in one.follows if f.master == master], policy)
     return changer.started
+
+
+def _create_ledger(session: _pg.Session) -> None:
+    _own_objects.require_ours(session)
+    session.execute(_CREATE)
+    # Somebody may have been quicker just now.
+    _own_objects.require_ours(session)
+
+
+def _write_notes(session: _pg.Session, notes: t.Sequence[plan.Note]) -> None:
+    if any(note.share for note in notes):
+        _create_ledger(session)
+    if notes:
+        statements = [_entry(note.sequence.oid, note.share) for note in notes]
+        session.execute(_pg.sql.SQL("; ").join(statements))
+
+
+def _follow(session: _pg.Session, follows: t.Sequence[plan.Follow], policy: Policy) -> None:
+    """Set positions, but not of a sequence that has been used since it was read."""
+    sql = _pg.sql
+    statements: list[Composable] = [
+        sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{policy.timeout:.0f}s"))
+    ]
+    statements += [
+        sql.SQL(
+            "SELECT pg_catalog.setval({}::oid::regclass, {}, {}) FROM {}"
+            " WHERE NOT is_called AND last_value = {}"
+        ).format(
+            sql.Literal(one.sequence.oid),
+            sql.Literal(one.last_value),
+            sql.Literal(one.is_called),
+            sql.Identifier(one.sequence.name.schema, one.sequence.name.name),
+            sql.Literal(one.sequence.last_value),
+        )
+        for one in follows
+    ]
+    if follows:
+        with session.transaction():
+            session.execute(sql.SQL("; ").join(statements))
+
+
+def _entry(oid: int, share: plan.Share | None) -> Composable:
+    """The statement that brings the ledger's entry of a sequence up to date."""
+    sql = _pg.sql
+    if share is None:
+        return sql.SQL("DELETE FROM multimaster.sequence WHERE sequence = {}::oid").format(
+            sql.Literal(oid)
+        )
+    values = {
+        "original": share.original,
+        "slots": share.slots,
+        "slot": share.slot,
+        "start": share.start,
+        "first": share.first,
+        "syncs": sorted(share.syncs),
+    }
+    return sql.SQL(
+        "INSERT INTO multimaster.sequence (sequence, {names}) VALUES ({oid}::oid, {values})"
+        " ON CONFLICT (sequence) DO UPDATE SET ({names}) = ROW({new})"
+    ).format(
+        names=sql.SQL(", ").join(map(sql.Identifier, values)),
+        oid=sql.Literal(oid),
+        values=sql.SQL(", ").join(map(sql.Literal, values.values())),
+        new=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in values),
+    )
 
 
 class _Changer:
@@ -312,13 +198,13 @@ class _Changer:
         size = _BATCH
         for master in {change.master for one in waiting for change in one.changes}:
             if any(c.share for one in waiting for c in one.changes if c.master == master):
-                _own_objects.require_ours(self._sessions[master])
-                self._sessions[master].execute(_CREATE)
-                # Somebody may have been quicker just now.
-                _own_objects.require_ours(self._sessions[master])
+                _create_ledger(self._sessions[master])
         forced = time.monotonic()
         while waiting:
-            held = self._held(waiting)
+            held = self._held(waiting[:size])
+            if held:
+                # Then look for others that are free.
+                held = self._held(waiting)
             batch = [one for one in waiting if one.name not in held][:size]
             if not batch and time.monotonic() - forced > _FORCE_EVERY:
                 # What old transactions hold all the time would never get its turn.
@@ -380,7 +266,7 @@ class _Changer:
                         change.sequence, last_value=last_value, is_called=is_called
                     )
                     name = sequence.name
-                    used[name] = max(used[name], sequence.used)
+                    used[name] = max(used[name], sequence.handed_out)
             starts = {
                 master: [change.first_above(used[change.sequence.name]) for change in mine]
                 for master, mine in changes.items()
@@ -413,13 +299,14 @@ class _Changer:
             sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(self._policy.lock_timeout)),
         ]
         statements += [
-            sql.SQL("ALTER SEQUENCE {} INCREMENT BY {}").format(
+            sql.SQL("ALTER SEQUENCE {} INCREMENT BY {} START WITH {}").format(
                 sql.Identifier(change.sequence.name.schema, change.sequence.name.name),
                 sql.Literal(change.step),
+                sql.Literal(change.start),
             )
             for change in changes
         ]
-        rows = session.rows(sql.SQL("; ").join([*statements, _select_values(names)]))
+        rows = session.rows(sql.SQL("; ").join([*statements, select_values(names)]))
         rows.sort(key=lambda row: row["i"])
         return [(row["last_value"], row["is_called"]) for row in rows]
 
@@ -431,31 +318,12 @@ class _Changer:
         sql = _pg.sql
         statements: list[Composable] = []
         for change, start in zip(changes, starts):
-            oid = sql.Literal(change.sequence.oid)
             statements.append(
                 sql.SQL("SELECT pg_catalog.setval({}::oid::regclass, {}, false)").format(
-                    oid, sql.Literal(start)
+                    sql.Literal(change.sequence.oid), sql.Literal(start)
                 )
             )
-            if change.share is None:
-                statements.append(
-                    sql.SQL("DELETE FROM multimaster.sequence WHERE sequence = {}::oid").format(oid)
-                )
-                continue
-            share = change.share
-            statements.append(
-                sql.SQL(
-                    "INSERT INTO multimaster.sequence (sequence, original, slots, slot)"
-                    " VALUES ({}::oid, {}, {}, {}) ON CONFLICT (sequence) DO UPDATE"
-                    " SET original = excluded.original, slots = excluded.slots,"
-                    " slot = excluded.slot"
-                ).format(
-                    oid,
-                    sql.Literal(share.original),
-                    sql.Literal(share.slots),
-                    sql.Literal(share.slot),
-                )
-            )
+            statements.append(_entry(change.sequence.oid, change.placed(start)))
         session.execute(sql.SQL("; ").join(statements))
 
 

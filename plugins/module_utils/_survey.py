@@ -26,6 +26,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _own_objects,
     _pg,
     _preflight_ledger,
+    _sequence_survey,
     _survey_address,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
@@ -56,7 +57,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
     Master,
     Role,
     Seed,
-    Sequence,
     Server,
     Setting,
     Transaction,
@@ -65,6 +65,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
     Wanted,
     normal_locale,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequence import Survey
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table
 from ansible_collections.multimaster.bucardo.plugins.module_utils._trigger_plan import (
     DELTA_TRIGGER,
@@ -256,13 +257,6 @@ SELECT 'event trigger', evtname::text, '', '' FROM pg_catalog.pg_event_trigger
 UNION ALL
 SELECT 'extension', extname::text, extversion, '' FROM pg_catalog.pg_extension
  ORDER BY 1, 2, 3, 4
-"""
-_SEQUENCES = """
-SELECT schemaname::text AS schema, sequencename::text AS name, min_value AS minimum,
-       max_value AS maximum, increment_by AS increment, cycle, last_value AS last
-  FROM pg_catalog.pg_sequences
- WHERE schemaname NOT IN ('bucardo', 'multimaster')
- ORDER BY 1, 2
 """
 _TABLESPACES = """
 SELECT s.spcname::text AS name, count(*) AS relations
@@ -574,10 +568,7 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
         subscribed=frozenset(
             TableName(schema, name_) for _none, schema, name_ in others.get("subscribed", [])
         ),
-        sequences=tuple(
-            Sequence(name=TableName(found.pop("schema"), found.pop("name")), **found)
-            for found in reader.rows("sequences", _SEQUENCES)
-        ),
+        sequences=reader.attempt("the sequences", lambda: _read_sequences(session), Survey()),
         tablespaces={
             found["name"]: found["relations"] for found in reader.rows("tablespaces", _TABLESPACES)
         },
@@ -638,6 +629,17 @@ def _vouched(seed: Seed | None) -> set[TableName]:
         for name, entry in seed.entries.items()
         if entry.epoch == seed.epoch and entry.target in (None, seed.place)
     }
+
+
+def _read_sequences(session: _pg.Session) -> Survey:
+    try:
+        survey = _sequence_survey.read(session)
+    except Refused:
+        # As above.
+        return Survey()
+    # What is shared out already stays, whatever is stored.
+    new = [name for name, sequence in survey.sequences.items() if not sequence.share]
+    return _sequence_survey.with_stored(session, survey, new)
 
 
 def _read_enrolled(reader: _Reader, has_names: bool) -> dict[str, int]:

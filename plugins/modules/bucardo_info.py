@@ -177,6 +177,8 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _ledger,
     _module,
+    _sequence_survey,
+    _sequence_watch,
     _status,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
@@ -238,7 +240,26 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                     ]
         values["seeds"] = _seeds(control, logins, values) if params["pending"] else []
         values["problems"] = _status.problems(values)
+        if params["pending"]:
+            values["problems"] += _sequence_problems(control, logins, values)
     return _module.Result(values=values)
+
+
+def _sequence_problems(
+    control: Control, logins: t.Mapping[str, ConnInfo], values: t.Mapping[str, t.Any]
+) -> list[str]:
+    """Sequences that have left the share of their master, by sync."""
+    found: dict[str, None] = {}
+    for sync, about in values["syncs"].items():
+        surveys = {}
+        for name in values["dbgroups"].get(about["dbgroup"], {}):
+            # Who cannot be read is named already.
+            with contextlib.suppress(MultimasterError):
+                conninfo = logins[name] if name in logins else control.conninfo(name)
+                with Session(conninfo) as session:
+                    surveys[name] = _sequence_survey.read_shared(session)
+        found.update(dict.fromkeys(_sequence_watch.problems(surveys, sync)))
+    return list(found)
 
 
 def _seeds(

@@ -72,6 +72,29 @@ options:
     choices: [delete, refuse, bucardo]
     default: delete
     version_added: "1.1.0"
+  sequences:
+    description:
+      - What will be done with sequences, see
+        O(multimaster.bucardo.sequence_interleave#module:strategy).
+    type: str
+    choices: [interleave, none]
+    default: interleave
+    version_added: "1.1.0"
+  exclude_sequences:
+    description:
+      - Sequences that will not be shared out, see
+        O(multimaster.bucardo.sequence_interleave#module:exclude_sequences).
+    type: list
+    elements: str
+    default: []
+    version_added: "1.1.0"
+  sequence_slots:
+    description:
+      - Among how many masters their numbers will be shared out, see
+        O(multimaster.bucardo.sequence_interleave#module:slots). V(0) means the number of masters.
+    type: int
+    default: 0
+    version_added: "1.1.0"
   bucardo_user:
     description: Role as which Bucardo logs in to every master.
     type: str
@@ -305,6 +328,7 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
         tables=tuple(params["tables"]),
         exclude=tuple(params["exclude"]),
         replace=tuple(params["replace"]),
+        exclude_sequences=tuple(params["exclude_sequences"]),
         **{
             name: params[name]
             for name in (
@@ -313,6 +337,8 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
                 "relgroup",
                 "conflict_strategy",
                 "truncate",
+                "sequences",
+                "sequence_slots",
                 "bucardo_user",
                 "max_transaction_age",
                 "max_clock_skew",
@@ -355,6 +381,13 @@ def main() -> None:
             "relgroup": dict(names),
             "conflict_strategy": {"type": "str", "default": "bucardo_latest"},
             "truncate": {"type": "str", "choices": list(POLICIES), "default": DEFAULT},
+            "sequences": {
+                "type": "str",
+                "choices": ["interleave", "none"],
+                "default": "interleave",
+            },
+            "exclude_sequences": {"type": "list", "elements": "str", "default": []},
+            "sequence_slots": {"type": "int", "default": 0},
             "bucardo_user": {"type": "str", "default": "bucardo"},
             "bucardo_password": {"type": "str", "no_log": True},
             "bucardo_ssl_cert": {"type": "path"},

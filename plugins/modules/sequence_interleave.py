@@ -15,13 +15,18 @@ description:
   - With N masters, every sequence gets N times its C(INCREMENT BY), and on each master another of
     the values that it had before, so that no number is handed out twice. All start above the
     highest value that any master has handed out or stored.
-  - It is meant for the sequences of C(serial), C(bigserial) and identity columns, and those that a
-    column's default names.
+  - By default all permanent sequences of the database take part, whoever calls C(nextval()) for
+    them, except those of columns of tables that do not take part. Unlogged sequences and those of
+    extensions take part where a selected table uses them; temporary ones never do.
+  - Its START is set to the first of each master's own numbers, so that C(RESTART) and
+    C(TRUNCATE ... RESTART IDENTITY) do not lead to numbers of another master.
   - A sequence is changed on all masters at the same moment, in short transactions. Callers of
     C(nextval()) wait until then, some milliseconds; sequences in use by longer transactions are
     tried again later.
   - What the sequences were before is kept in table C(multimaster.sequence) on every master, for
-    O(strategy=restore) and for a change of the number of masters.
+    O(strategy=restore) and for a change of the number of masters, with the syncs that need them.
+  - A sequence that has left its share, by C(setval()) or C(ALTER SEQUENCE), is placed anew on all
+    masters, above everything that was handed out or stored. RV(problems) tells which were found so.
 options:
   masters:
     description:
@@ -40,14 +45,23 @@ options:
     type: list
     elements: str
     default: []
+  sync:
+    description:
+      - For which sync of Bucardo. A sequence stays shared out as long as any sync needs it.
+    type: str
+    default: multimaster
+    version_added: "1.1.0"
   strategy:
     description:
       - V(interleave) shares the numbers out.
-      - V(none) leaves all sequences alone, for applications with keys that do not collide.
-      - V(restore) gives every sequence that was changed its old C(INCREMENT BY) again, above the
-        highest value of all masters, and removes the record of it. It does not look at O(tables).
+      - V(none) shares nothing out, for applications with keys that do not collide. A new master's
+        sequences go on where those of the origin are.
+      - V(restore) gives every sequence that no other sync needs its old C(INCREMENT BY) and
+        C(START WITH) again, above the highest value of all masters, and removes the record of it.
+        It looks at O(sync) only, not at O(tables).
+      - V(watch) changes nothing, and reports in RV(problems) what V(interleave) would mend.
     type: str
-    choices: [interleave, none, restore]
+    choices: [interleave, none, restore, watch]
     default: interleave
   slots:
     description:
@@ -57,14 +71,16 @@ options:
     type: int
   sequences:
     description:
-      - V(owned) takes the sequences of the selected tables; those that a column owns or has in its
-        default.
-      - V(all) takes every sequence of the database.
+      - V(all) takes every sequence but those of columns of tables that were left out.
+      - V(owned) takes only those that a column of a selected table owns or has in its default.
     type: str
     choices: [owned, all]
-    default: owned
+    default: all
   exclude_sequences:
-    description: Sequences to leave alone, as exact names like V(sales.orders_id_seq).
+    description:
+      - Sequences that are not shared out, as patterns like V(sales.*_seq) or exact names like
+        V(sales.orders_id_seq). You see to it that the masters do not hand out the same numbers.
+      - On a new master such a sequence goes on where the origin's is; after that it is left alone.
     type: list
     elements: str
     default: []
@@ -132,6 +148,16 @@ sequences:
           part of the numbers, C(start) the first value that it hands out, null in check mode.
       type: dict
       sample: {there: {increment: 2, share: "2 of 2", start: 1002}}
+problems:
+  description:
+    - One line for each sequence and master that was found outside of its share, or that had none
+      although others have, with the cure.
+  returned: always
+  type: list
+  elements: str
+  sample:
+    - "public.orders_id_seq on there: goes on with 1003, a number of another master. Run the
+      bootstrap again to move it above all numbers in use."
 unchanged:
   description: How many of the sequences were as wanted.
   returned: always
@@ -139,11 +165,12 @@ unchanged:
   sample: 12
 """
 
-import dataclasses
-
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _args,
     _module,
+    _sequence_selection,
+    _sequence_survey,
+    _sequence_watch,
     _sequences,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
@@ -154,12 +181,11 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import
     ConnectionFailed,
     Refused,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
 
 
 def body(params, check_mode):
     """Plan and change; see DOCUMENTATION."""
-    if params["strategy"] == "none":
-        return _module.Result(values={"sequences": [], "unchanged": 0})
     masters = params["masters"]
     names = [master["name"] for master in masters]
     if not names:
@@ -171,7 +197,7 @@ def body(params, check_mode):
         raise Refused(
             f"masters: {', '.join(origins)} are all marked as origin", "Mark exactly one."
         )
-    slots = len(names) if params["slots"] is None else params["slots"]
+    slots = params["slots"] or len(names)
     if slots < len(names):
         raise Refused(f"slots: {slots} is less than the {len(names)} masters", "Raise it.")
     if params["lock_timeout"] < 1:
@@ -201,49 +227,29 @@ def _open(masters, reference, check_mode):
 
 
 def _run(params, check_mode, sessions, reference, slots):
-    surveys = _sequences.read_all(sessions)
+    surveys = _sequence_survey.read_all(sessions)
+    if params["strategy"] == "watch":
+        problems = _watch(params, surveys, sessions, reference)
+        return _module.Result(values={"sequences": [], "unchanged": 0, "problems": problems})
     if check_mode:
-        # What a clone of the reference would have.
         names = [master["name"] for master in params["masters"]]
-        model = surveys[reference]
-        surveys = {
-            name: dataclasses.replace(
-                surveys.get(name, dataclasses.replace(model, ledger=False)),
-                sequences={
-                    **model.sequences,
-                    **(surveys[name].sequences if name in surveys else {}),
-                },
-            )
-            for name in names
-        }
-    if params["strategy"] == "restore":
-        names = sorted({name for survey in surveys.values() for name in survey.sequences})
-    else:
-        names = _sequences.wanted(
-            sessions[reference],
-            surveys[reference],
-            None if params["sequences"] == "all" else (params["tables"], params["exclude"]),
-            params["exclude_sequences"],
-        )
-
-    def one(name):
-        sides = {master: survey.sequences.get(name) for master, survey in surveys.items()}
-        if params["strategy"] == "restore":
-            return plan.restore(name, sides)
-        return plan.interleave(name, sides, slots, reference)
-
-    plans, warnings = plan.collect(names, one)
-    work = [item for item in plans if item.changes]
-    ledgers = [master for master, survey in surveys.items() if survey.ledger]
-    clean = params["strategy"] == "restore" and bool(ledgers)
+        surveys = plan.as_cloned(surveys, names, reference)
+    tables = read_tables(sessions[reference], sizes=False)
+    plans, warnings = _plans(params, tables, surveys, reference, slots)
+    moving = [item.name for item in plans if item.changes]
+    if moving:
+        surveys = _sequence_survey.all_with_stored(sessions, surveys, moving)
+        plans, warnings = _plans(params, tables, surveys, reference, slots)
+    work = [item for item in plans if not item.empty]
+    ending = _ending_ledgers(surveys, work) if params["strategy"] == "restore" else []
     started = {}
     if not check_mode:
         policy = _sequences.Policy(params["lock_timeout"], params["timeout"])
         started = _sequences.change(sessions, work, policy)
-        for master in ledgers if clean else ():
+        for master in ending:
             _sequences.drop_empty_ledger(sessions[master])
     return _module.Result(
-        changed=bool(work) or clean,
+        changed=bool(work or ending),
         before={str(item.name): plan.state(item, after=False) for item in work},
         after={str(item.name): plan.state(item, after=True) for item in work},
         values={
@@ -258,9 +264,80 @@ def _run(params, check_mode, sessions, reference, slots):
                 for item in work
             ],
             "unchanged": len(plans) - len(work),
+            "problems": _sequence_watch.problems(surveys, params["sync"]),
         },
         warnings=warnings,
     )
+
+
+def _chosen(params, tables, survey):
+    return _sequence_selection.choose(
+        survey,
+        tables,
+        params["tables"],
+        params["exclude"],
+        params["exclude_sequences"],
+        owned_only=params["sequences"] == "owned",
+    )
+
+
+def _plans(params, tables, surveys, reference, slots):
+    """What to do with every sequence, and warnings."""
+    sync = params["sync"]
+
+    def sides(name):
+        return {master: survey.sequences.get(name) for master, survey in surveys.items()}
+
+    everything = sorted({name for survey in surveys.values() for name in survey.sequences})
+    if params["strategy"] == "restore":
+        return plan.collect(everything, lambda name: plan.restore(name, sides(name), sync))
+    chosen = _chosen(params, tables, surveys[reference])
+    follow = [*chosen.excluded, *(chosen.shared if params["strategy"] == "none" else ())]
+    plans, warnings = plan.collect(
+        sorted(follow), lambda name: plan.follow(name, sides(name), reference)
+    )
+    if params["strategy"] == "none":
+        return plans, warnings
+    more, warnings = plan.collect(
+        chosen.shared, lambda name: plan.interleave(name, sides(name), slots, reference, sync)
+    )
+    left = sorted(set(everything) - set(chosen.shared))
+    released, _none = plan.collect(left, lambda name: plan.release(name, sides(name), sync))
+    plans += more + [item for item in released if not item.empty]
+    return sorted(plans, key=lambda item: item.name), warnings
+
+
+def _watch(params, surveys, sessions, reference):
+    """Lines about sequences that have left their shares, or have none."""
+    if not any(survey.ledger for survey in surveys.values()):
+        # Nobody has asked for it.
+        return []
+    tables = read_tables(sessions[reference], sizes=False)
+    chosen = _chosen(params, tables, surveys[reference])
+    sync = params["sync"]
+    return _sequence_watch.problems(surveys, sync) + _sequence_watch.not_shared(
+        surveys, chosen.shared, reference, sync
+    )
+
+
+def _ending_ledgers(surveys, work):
+    """Masters whose ledger holds nothing any more once this is done."""
+    gone = {
+        (master, item.name)
+        for item in work
+        for master in (
+            *(change.master for change in item.changes if change.share is None),
+            *(note.master for note in item.notes if note.share is None),
+        )
+    }
+    return [
+        master
+        for master, survey in surveys.items()
+        if survey.ledger
+        and all(
+            (master, name) in gone for name, sequence in survey.sequences.items() if sequence.share
+        )
+    ]
 
 
 def main():
@@ -269,13 +346,14 @@ def main():
         {
             "masters": _args.masters_option(),
             **_args.selection_spec(),
+            "sync": {"type": "str", "default": "multimaster"},
             "strategy": {
                 "type": "str",
-                "choices": ["interleave", "none", "restore"],
+                "choices": ["interleave", "none", "restore", "watch"],
                 "default": "interleave",
             },
             "slots": {"type": "int"},
-            "sequences": {"type": "str", "choices": ["owned", "all"], "default": "owned"},
+            "sequences": {"type": "str", "choices": ["owned", "all"], "default": "all"},
             "exclude_sequences": {"type": "list", "elements": "str", "default": []},
             "lock_timeout": {"type": "int", "default": 100},
             "timeout": {"type": "float", "default": 120},

@@ -47,13 +47,17 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
     Login,
     Master,
     Role,
-    Sequence,
     Server,
     Setting,
     Transaction,
     Trigger,
     UniqueKey,
     Wanted,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequence import (
+    Sequence,
+    Share,
+    Survey,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import (
     Column,
@@ -63,6 +67,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import
 
 PAGE = pathlib.Path(__file__).parents[4] / "docs" / "preflight.md"
 ORDERS = TableName("public", "orders")
+OTHER = TableName("public", "other")
 ID = Column("id", "integer", True)
 TEXT = Column("v", "text", False)
 
@@ -112,6 +117,35 @@ THERE = Master(
     ),
     database=database(ledger={}),
 )
+
+
+def sequences(*found: Sequence, owned_by: TableName | None = None) -> Survey:
+    """Sequences of a master, all owned by a column of one table or by none."""
+    users = {x.name: frozenset({owned_by}) for x in found} if owned_by else {}
+    return Survey({x.name: x for x in found}, users, frozenset(users))
+
+
+def sequence(last: int | None = None, **values: t.Any) -> Sequence:
+    """A sequence that has handed out this value, or none yet."""
+    fields = {
+        "name": OTHER,
+        "oid": 1,
+        "start": 1,
+        "increment": 1,
+        "minimum": 1,
+        "maximum": 2**63 - 1,
+        "cycle": False,
+        "is_called": last is not None,
+        **values,
+    }
+    return Sequence(last_value=fields["start"] if last is None else last, **fields)
+
+
+def shared(slot: int) -> Sequence:
+    """A sequence with a step of 50 of which one of two masters has its share."""
+    start = 1 + 50 * slot
+    share = Share(50, 2, slot, 1, start, frozenset({"multimaster"}))
+    return sequence(start=start, increment=100, share=share)
 
 
 def facts(
@@ -172,7 +206,6 @@ def sole(report: Report, check: str) -> t.Any:
     return found[0]
 
 
-OTHER = TableName("public", "other")
 LONG = TableName("schlüsselschemaäöüß", "übertragungsprotokölläöüßäöüß")
 SYNC = Sync("multimaster", "multimaster", "multimaster")
 SOUND_CONTROL = Control(
@@ -518,15 +551,35 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "tx1",
         "holds public.orders",
     ),
+    "sequence-unknown": (
+        facts({"sequences": sequences(sequence())}, exclude_sequences=("public.othr",)),
+        "public.othr",
+        "Did you mean public.other?",
+    ),
+    "sequence-missing": (
+        facts({"sequences": sequences(sequence())}, {"tables": (table(),)}),
+        "public.other",
+        "does not exist on this target",
+    ),
+    "sequence-unshareable": (
+        facts({"sequences": sequences(sequence(cycle=True))}),
+        "public.other",
+        "CYCLE",
+    ),
     "sequence-headroom": (
-        facts({"sequences": (Sequence(OTHER, maximum=32767, last=32000),)}),
+        facts({"sequences": sequences(sequence(32000, maximum=32767))}),
         "public.other",
         "767 of",
     ),
-    "sequence-cycle": (
-        facts({"sequences": (Sequence(OTHER, cycle=True),)}),
+    "sequence-step": (
+        facts({"sequences": sequences(sequence(500, increment=50))}),
         "public.other",
-        "CYCLE",
+        "counts by 50; each master's will by 100",
+    ),
+    "sequence-without-owner": (
+        facts({"sequences": sequences(sequence())}),
+        "public.other",
+        "owned by no column",
     ),
     "target-not-empty": (
         facts(there={"filled": frozenset({ORDERS})}),
@@ -641,6 +694,42 @@ def test_there_is_no_case_without_a_check() -> None:
     assert set(CASES) == {check.id for check in CHECKS}
     assert len(CHECKS) == len({check.id for check in CHECKS})
     assert {check.severity for check in CHECKS} == {BLOCKER, WARNING, INFO}
+
+
+UNSHAREABLE = [
+    ({"cycle": True}, {}, "CYCLE"),
+    ({"increment": -1, "minimum": -100, "maximum": -1, "start": -1}, {}, "downwards"),
+    ({"last": 32767, "maximum": 32767}, {}, "no value above 32767"),
+    ({"last": 2**31 - 1, "maximum": 2**31 - 1}, {}, "no value above"),
+    # An integer column below a bigint sequence.
+    ({"last": 2**31 - 1, "limit": 2**31 - 1}, {}, "maximum of its column 2147483647"),
+    ({"last": 998, "maximum": 999}, {}, "no value above 998"),
+    ({"increment": 2**62}, {}, "too large"),
+    ({}, {"start": 5}, "START WITH 5 differs from 1 on here"),
+    ({}, {"increment": 7}, "INCREMENT BY 7 differs from 1 on here"),
+    ({}, {"maximum": 99}, "MAXVALUE 99 differs"),
+    ({}, {"minimum": -5}, "MINVALUE -5 differs"),
+]
+
+
+@pytest.mark.parametrize(("here", "there", "words"), UNSHAREABLE)
+def test_what_cannot_be_shared_out_is_found_before_anything_is_copied(here, there, words) -> None:
+    case = facts(
+        {"sequences": sequences(sequence(**here))},
+        {"sequences": sequences(sequence(**{**here, "last": None, **there}))},
+    )
+    finding = sole(examine(case), "sequence-unshareable")
+    assert finding.severity == BLOCKER
+    assert words in finding.message
+    # The way out is one that the roles have.
+    assert "multimaster_exclude_sequences" in finding.cure
+    assert sole_or_none(case, exclude_sequences=("public.other",)) is None
+
+
+def sole_or_none(case: Facts, **wanted: t.Any) -> t.Any:
+    changed = dataclasses.replace(case, wanted=dataclasses.replace(case.wanted, **wanted))
+    found = [x for x in examine(changed).findings if x.check == "sequence-unshareable"]
+    return found[0] if found else None
 
 
 # Nearly the same as the case above, but sound.
@@ -777,9 +866,44 @@ HARMLESS: dict[str, list[Facts]] = {
         facts({"triggers": (Trigger(ORDERS, "audit", "D"), Trigger(OTHER, "audit", "A"))})
     ],
     "long-transaction": [facts({"transactions": (Transaction(59.0, 4711),)})],
+    "sequence-unknown": [
+        facts({"sequences": sequences(sequence())}, exclude_sequences=("public.o*", "other")),
+    ],
+    "sequence-missing": [
+        # Nothing of it is there yet, or it is not shared out.
+        facts({"sequences": sequences(sequence())}, {"tables": ()}),
+        facts(
+            {"sequences": sequences(sequence())},
+            {"tables": (table(),)},
+            exclude_sequences=("public.other",),
+        ),
+    ],
+    "sequence-unshareable": [
+        facts({"sequences": sequences(sequence(cycle=True))}, exclude_sequences=("*.other",)),
+        facts({"sequences": sequences(sequence(cycle=True))}, sequences="none"),
+        # Of a table that does not take part.
+        facts(
+            {
+                "tables": (table(), table(OTHER)),
+                "sequences": sequences(sequence(cycle=True), owned_by=OTHER),
+            },
+            exclude=("public.other",),
+        ),
+    ],
     "sequence-headroom": [
-        facts({"sequences": (Sequence(OTHER, maximum=32767, last=1000), Sequence(OTHER))}),
-        facts({"sequences": (Sequence(OTHER, minimum=-100, maximum=-1, increment=-1, last=-5),)}),
+        facts({"sequences": sequences(sequence(1000, maximum=32767))}),
+        facts({"sequences": sequences(sequence())}),
+    ],
+    "sequence-step": [
+        facts({"sequences": sequences(sequence(5))}),
+        # It is shared out already.
+        facts(
+            {"sequences": sequences(shared(0))},
+            {"sequences": sequences(shared(1))},
+        ),
+    ],
+    "sequence-without-owner": [
+        facts({"sequences": sequences(sequence(), owned_by=ORDERS)}),
     ],
     "target-not-empty": [
         facts({"filled": frozenset({ORDERS})}),
