@@ -59,6 +59,8 @@ class Options:
     :param max_keys: differing keys to name per table.
     :param workers: tables read at the same time on every master.
     :param dbgroup: look only at the queue for this dbgroup; "" for all.
+    :param settled: a key that waits in a queue is as good as equal: the sync is held, and brings it
+        over when it is released.
     """
 
     timeout: float = 300
@@ -66,6 +68,7 @@ class Options:
     max_keys: int = 20
     workers: int = 2
     dbgroup: str = ""
+    settled: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +185,10 @@ class _Comparison:
     @property
     def masters(self) -> list[_Master]:
         return self._masters
+
+    @property
+    def settled(self) -> bool:
+        return self._options.settled
 
     @property
     def method(self) -> _rowhash.Method:
@@ -338,6 +345,8 @@ class _State:
         queued: set[int] = set()
         queued.update(*crew.each(lambda i, session: self._queued(i, session, keys)))
         self._watch.look(self._read(crew, keys), queued)
+        if self._comparison.settled:
+            self._watch.let_go(queued)
         if not self._by_value:
             return
         until = time.monotonic() + _GLANCE_SECONDS

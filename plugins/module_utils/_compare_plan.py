@@ -204,6 +204,12 @@ class Watch:
             if self._candidates[keyhash].equal(_hashes(sides, keyhash)):
                 del self._candidates[keyhash]
 
+    def let_go(self, keys: t.Collection[int]) -> None:
+        """Watch these no longer."""
+        for keyhash in keys:
+            self._candidates.pop(keyhash, None)
+            self._proven.pop(keyhash, None)
+
     @property
     def keys(self) -> dict[int, tuple[str, ...]]:
         """Hash and columns of every key that is being watched."""

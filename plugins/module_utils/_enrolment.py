@@ -19,6 +19,11 @@ import json
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _enrolled,
+    _enrolled_facts,
+    _enrolment_sql,
+    _key_path,
+    _ledger,
     _locks,
     _pg,
     _teardown,
@@ -55,16 +60,6 @@ _TABLES = """
 SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
        COALESCE(c.relkind::text, '') AS kind,
        pg_catalog.quote_ident(m.s) || '.' || pg_catalog.quote_ident(m.t) AS quoted,
-       ARRAY(SELECT g.tgname::text FROM pg_catalog.pg_trigger g
-              WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname ~ '^bucardo')
-         AS triggers,
-       COALESCE((SELECT pg_catalog.json_object_agg(g.tgname, p.proname)
-                   FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
-                  WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname ~ '^bucardo'
-                    -- Before or after a statement, on TRUNCATE and nothing else.
-                    AND g.tgtype::int & 125 = 32
-                    AND p.pronamespace = pg_catalog.to_regnamespace('bucardo')), '{}')
-         AS truncate,
        COALESCE((SELECT pg_catalog.json_agg(pg_catalog.json_build_array(
                           a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
                           CASE WHEN a.attcollation <> y.typcollation THEN n2.nspname END,
@@ -92,6 +87,17 @@ SELECT p.proname::text AS name, p.prosrc AS body FROM pg_catalog.pg_proc p
 _FUNCTIONS = """
 SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo')
+"""
+
+
+# Bucardo's own, which look names up as their caller does. Those of the row triggers do not: a
+# search_path of their own would be set and reset for every row.
+_OPEN_FUNCTIONS = """
+SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.prosecdef
+   AND p.proname ~ '^bucardo_'
+   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c WHERE c ~ '^search_path=')
+ ORDER BY 1
 """
 
 
@@ -134,14 +140,16 @@ class Master:
             self.session.execute("RESET lock_timeout")
 
     def read(self, goats: t.Sequence[Goat], sync: str, dbgroup: str) -> plan.MasterState:
-        """What is there now, in six round trips whatever the number of tables."""
+        """What is there now, in eight round trips whatever the number of tables."""
         wanted = {goat.name: goat.key for goat in goats}
+        found = _enrolled_facts.read(self.session, wanted)
         given = json.dumps(
             [{"s": name.schema, "t": name.name, "k": list(key)} for name, key in wanted.items()]
         )
         tables = []
         for row in self.session.rows(_TABLES, (given,)):
             name = TableName(row["schema"], row["name"])
+            has = found.get(name, _enrolled.Found(is_known=False))
             tables.append(
                 plan.TableState(
                     name=name,
@@ -149,12 +157,16 @@ class Master:
                     kind=row["kind"],
                     quoted=row["quoted"],
                     key=tuple(
-                        plan.KeyColumn(column, type_, (schema, collation) if schema else None)
+                        plan.KeyColumn(
+                            column,
+                            type_,
+                            (schema, collation) if schema else None,
+                            has.equals.get(column, plan.EQUALS),
+                        )
                         for column, type_, schema, collation in row["key"]
                     ),
                     wanted_key=wanted[name],
-                    triggers=frozenset(row["triggers"]),
-                    truncate=row["truncate"],
+                    found=has,
                 )
             )
         relations = {row["relname"]: row["relkind"] for row in self.session.rows(_RELATIONS)}
@@ -176,7 +188,15 @@ class Master:
             current=self._current_functions(),
             targets=frozenset(targets),
             registered=frozenset(registered),
+            open_functions=tuple(self.session.column(_OPEN_FUNCTIONS)),
+            unsearched=self._unsearched(tables),
         )
+
+    def _unsearched(self, tables: t.Iterable[plan.TableState]) -> tuple[str, ...]:
+        schemas = {column.equals[0] for table in tables for column in table.key}
+        if not self.role or schemas <= {"pg_catalog"}:
+            return ()
+        return _key_path.lacking(_key_path.read(self.session, self.role), schemas)
 
     def _current_functions(self) -> frozenset[str]:
         """Those of our own functions that are what this version would make."""
@@ -216,13 +236,24 @@ class Master:
             if self.role:
                 parts.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self.role)))
             for need in work[start : start + _CHUNK]:
-                parts.extend(_object_statements(need))
+                parts.extend(_enrolment_sql.objects(need))
             # One message is one transaction: a chunk is made whole or not at all.
             self.session.execute(sql.SQL(";\n").join(parts))
 
     def register(self, needed: t.Sequence[plan.TableNeed], dbgroup: str) -> None:
         """Tell the purge for which group of databases the tables' changes are kept."""
-        oids = [need.table.oid for need in needed if need.target]
+        new = [need.table.oid for need in needed if need.target]
+        if new:
+            # A TRUNCATE of a table that had this name would be repeated on this one.
+            self.session.execute(
+                "DELETE FROM bucardo.bucardo_truncate_trigger t"
+                " USING pg_catalog.pg_class c, pg_catalog.pg_namespace n"
+                " WHERE c.oid = ANY(%s::oid[]) AND n.oid = c.relnamespace"
+                "   AND t.sname = n.nspname AND t.tname = c.relname AND t.tablename <> c.oid",
+                (new,),
+            )
+        # What is to be discarded is known by the table's not being registered.
+        oids = [need.table.oid for need in needed if need.target and not need.discard]
         if oids:
             self.session.execute(
                 "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
@@ -233,26 +264,58 @@ class Master:
             )
 
     def make_triggers(
-        self, needed: t.Sequence[plan.TableNeed], sync: str, truncate: str, policy: _locks.Policy
+        self,
+        needed: t.Sequence[plan.TableNeed],
+        wanted: _enrolment_sql.Wanted,
+        policy: _locks.Policy,
     ) -> _locks.Report:
-        """The triggers, in short transactions; a table gets all of its triggers in one.
-
-        :param truncate: one of C(_truncate.POLICIES).
-        """
+        """The triggers, in short transactions; a table gets all of its triggers in one."""
         replace = self.session.server_version >= _REPLACES_TRIGGERS
-        jobs = [
-            _locks.Job(
-                need.table.name,
-                need.table.oid,
-                _trigger_statements(need, sync, truncate, replace),
+        report = _locks.Report()
+        # What keeps readers out is done table by table.
+        for mode, largest in (
+            (_locks.ACCESS_EXCLUSIVE, 1),
+            (_locks.SHARE_ROW_EXCLUSIVE, _locks.BATCH_MAX),
+        ):
+            jobs = [
+                _locks.Job(
+                    need.table.name,
+                    need.table.oid,
+                    list(_enrolment_sql.under_lock(need, wanted, replace)),
+                )
+                for need in needed
+                if (need.triggers or need.rebuilds)
+                and _enrolment_sql.drops_triggers(need, replace)
+                == (mode == _locks.ACCESS_EXCLUSIVE)
+            ]
+            report = report.joined(
+                _locks.run_locked(self.session, jobs, mode, policy, self.role, largest)
             )
-            for need in needed
-            if need.triggers
-        ]
-        mode = _locks.SHARE_ROW_EXCLUSIVE
-        if not replace and any(set(need.triggers) & need.table.triggers for need in needed):
-            mode = _locks.ACCESS_EXCLUSIVE
-        return _locks.run_locked(self.session, jobs, mode, policy, self.role)
+        return report
+
+    def secure(self, functions: t.Sequence[str]) -> None:
+        """Let functions of Bucardo's look names up where no user can put any.
+
+        Their text stays the same, which is all that validate_sync compares before it replaces one.
+        """
+        sql = _pg.sql
+        for signature in functions:
+            self.session.execute(
+                # As the server wrote it: a signature is no single identifier.
+                sql.SQL(f"ALTER FUNCTION {signature} SET search_path = pg_catalog, pg_temp")
+            )
+
+    def sweep(self) -> None:
+        """Remove what Bucardo has noted of tables that do not exist any more.
+
+        It goes by name: a TRUNCATE of such a table would be repeated on a later one of its name.
+        """
+        self.session.execute(
+            "DELETE FROM bucardo.bucardo_delta_targets t WHERE NOT EXISTS"
+            " (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.tablename);"
+            " DELETE FROM bucardo.bucardo_truncate_trigger t WHERE NOT EXISTS"
+            " (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.tablename)"
+        )
 
     def make_probe(self) -> None:
         """A small table of our own, on which Bucardo installs what every master needs once."""
@@ -382,12 +445,28 @@ class Enrolment:
         bare = [name for name, need in needed.items() if need.globals]
         if bare:
             self.install_globals(bare)
+        self._distrust(needed)
         return _side_by_side(
             {
                 name: lambda name=name, need=need: self._enrol_one(self.masters[name], need)  # type: ignore[misc]
                 for name, need in needed.items()
             }
         )
+
+    def _distrust(self, needed: t.Mapping[str, plan.Needs]) -> None:
+        """Before any trigger is made: with it a table would look as if no change had been missed.
+
+        Not where a master holds nothing yet that was proven.
+        """
+        origins = {goat.db for goat in self.tables()}
+        suspects: set[TableName] = set()
+        for name, need in needed.items():
+            lost = {lack.table.name for lack in need.tables if lack.lost}
+            if lost and name not in origins:
+                lost &= _ledger.vouched(self.masters[name].session)
+            suspects |= lost
+        for master in self.masters.values():
+            _ledger.distrust(master.session, suspects)
 
     def _enrol_one(self, master: Master, need: plan.Needs) -> _locks.Report:
         # A run that was killed may have left it behind.
@@ -397,7 +476,12 @@ class Enrolment:
         master.make_objects(need.tables)
         # Before the triggers: from the first change on, the purge must know whose it is.
         master.register(need.tables, self.dbgroup)
-        return master.make_triggers(need.tables, self.sync, self.truncate, self.policy)
+        wanted = _enrolment_sql.Wanted(self.sync, self.dbgroup, self.autokick, self.truncate)
+        report = master.make_triggers(need.tables, wanted, self.policy)
+        master.secure(master.session.column(_OPEN_FUNCTIONS))
+        if need.unsearched:
+            _key_path.extend(master.session, master.role, need.unsearched)
+        return report
 
     def install_globals(self, names: t.Sequence[str]) -> None:
         """Have Bucardo install its schema on masters that lack it, without a user's table.
@@ -474,127 +558,6 @@ def check_version(control: Control) -> None:
             f"the control database is of Bucardo {control.version or '(unknown version)'}",
             f"Enrolment knows the objects of Bucardo {plan.SUPPORTED_VERSION} only.",
         )
-
-
-def _object_statements(need: plan.TableNeed) -> list[sql.Composable]:
-    """Statements for the missing objects of one table, in an order that works."""
-    sql = _pg.sql
-    table = need.table
-    by_key = {column.name: column for column in table.key}
-    columns = [by_key[name] for name in table.wanted_key]
-    key = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-
-    def named(prefix: str) -> sql.Composable:
-        return sql.Identifier("bucardo", plan.object_name(prefix, table.name))
-
-    def bare(prefix: str) -> sql.Composable:
-        return sql.Identifier(plan.object_name(prefix, table.name))
-
-    mark = sql.SQL("(txntime timestamp with time zone, target text)")
-    made: dict[str, sql.Composable] = {
-        # Types as format_type() wrote them, already quoted; CREATE TABLE AS would need a lock on
-        # the user's table.
-        "delta_": sql.SQL("CREATE TABLE {} ({}, {} DEFAULT pg_catalog.now() NOT NULL)").format(
-            named("delta_"),
-            sql.SQL(", ").join(_definition(column) for column in columns),
-            sql.SQL("txntime timestamp with time zone"),
-        ),
-        "track_": sql.SQL("CREATE TABLE {} {}").format(named("track_"), mark),
-        # Unlogged, as Bucardo's: emptied by a crash, which only means that rows are sent again.
-        "stage_": sql.SQL("CREATE UNLOGGED TABLE {} {}").format(named("stage_"), mark),
-        "dex1_": sql.SQL("CREATE INDEX {} ON {} (txntime)").format(bare("dex1_"), named("delta_")),
-        "dex2_": sql.SQL("CREATE INDEX {} ON {} ({})").format(bare("dex2_"), named("delta_"), key),
-        "dex3_": sql.SQL("CREATE INDEX {} ON {} (target text_pattern_ops, txntime)").format(
-            bare("dex3_"), named("track_")
-        ),
-        "delta_()": _delta_function(need, columns),
-    }
-    return [made[kind] for kind in plan.TABLE_OBJECTS if kind in need.objects]
-
-
-def _definition(column: plan.KeyColumn) -> sql.Composable:
-    sql = _pg.sql
-    text = sql.Identifier(column.name) + sql.SQL(" ") + sql.SQL(column.type)
-    if column.collation:
-        text += sql.SQL(" COLLATE {}").format(sql.Identifier(*column.collation))
-    return text
-
-
-def _delta_function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.Composable:
-    """The row trigger's function: notes the key of every row that changed, old and new."""
-    sql = _pg.sql
-    delta = sql.Identifier("bucardo", plan.object_name("delta_", need.table.name))
-
-    def values(record: str) -> sql.Composable:
-        return sql.SQL(", ").join(
-            sql.SQL(f"{record}.{{}}").format(sql.Identifier(column.name)) for column in columns
-        )
-
-    body = sql.SQL(
-        """
-BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO {delta} VALUES ({old});
-  END IF;
-  IF TG_OP = 'INSERT' THEN
-    INSERT INTO {delta} VALUES ({new});
-  ELSIF TG_OP = 'UPDATE' THEN
-    IF {moved} THEN
-      INSERT INTO {delta} VALUES ({new});
-    END IF;
-  END IF;
-  RETURN NULL;
-END;
-"""
-    ).format(
-        delta=delta,
-        old=values("OLD"),
-        new=values("NEW"),
-        moved=sql.SQL(" OR ").join(
-            sql.SQL("OLD.{0} <> NEW.{0}").format(sql.Identifier(column.name)) for column in columns
-        ),
-    )
-    # Dollar quotes: a literal inside a composed statement would need a connection to be written.
-    tag = "body"
-    while f"${tag}$" in need.table.quoted + "".join(column.name for column in columns):
-        tag += "_"
-    quote = sql.SQL(f"${tag}$")
-    head = sql.SQL(
-        "CREATE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
-    ).format(sql.Identifier("bucardo", plan.object_name("delta_()", need.table.name)))
-    return head + quote + body + quote
-
-
-def _trigger_statements(
-    need: plan.TableNeed, sync: str, truncate: str, replace: bool
-) -> t.Sequence[sql.Composable]:
-    """Statements for the triggers of one table that are missing or differ.
-
-    :param replace: whether the server knows CREATE OR REPLACE TRIGGER, which lets readers in.
-    """
-    sql = _pg.sql
-    name = need.table.name
-    table = sql.Identifier(name.schema, name.name)
-    statements: list[sql.Composable] = []
-    for wanted in (plan.trigger(one, sync, name, truncate) for one in need.triggers):
-        differs = wanted.name in need.table.triggers
-        if differs and not replace:
-            statements.append(
-                sql.SQL("DROP TRIGGER {} ON {}").format(sql.Identifier(wanted.name), table)
-            )
-        create = "CREATE OR REPLACE TRIGGER" if differs and replace else "CREATE TRIGGER"
-        statements.append(
-            sql.SQL(
-                f"{create} {{}} {wanted.timing} {wanted.events} ON {{}}"
-                f" FOR EACH {wanted.level} EXECUTE FUNCTION {{}}({{}})"
-            ).format(
-                sql.Identifier(wanted.name),
-                table,
-                sql.Identifier("bucardo", wanted.function),
-                sql.SQL(", ").join(map(sql.Literal, wanted.arguments)),
-            )
-        )
-    return statements
 
 
 Answer = t.TypeVar("Answer")

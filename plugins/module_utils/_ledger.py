@@ -89,12 +89,16 @@ ALTER TABLE multimaster.seed ADD COLUMN IF NOT EXISTS proof text;
 UPDATE multimaster.seed SET hash = NULL WHERE proof IS NULL AND hash IS NOT NULL
 """
 
+# No table's OID.
+MISSED = 0
 # How the rows of an entry came to be the source's.
 BY_COPY = "copied"
 # The table was the origin's itself, from which the source was seeded.
 AS_ORIGIN = "origin"
 # Somebody said so.
 ELSEWHERE = "elsewhere"
+# They were compared where they are.
+BY_COMPARISON = "compared"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +110,11 @@ class Entry:
     :param hash: the sum of row hashes by which both sides were proven equal, None if not asked for.
     :param proof: how that sum was made, C(_rowhash.PROOF) today.
     :param source: identity of the source, see C(identity).
-    :param source_oid: of the table on the source; None in entries of 1.0.0, like the next two.
+    :param source_oid: of the table on the source; None in entries of 1.0.0, like the next two,
+        and C(MISSED) where changes may have been missed since.
     :param target: where the entry was written, see C(place): a dump takes the ledger with it.
     :param epoch: of the membership in which it was seeded, see C(_membership); None without one.
-    :param how: C(BY_COPY), C(AS_ORIGIN) or C(ELSEWHERE).
+    :param how: C(BY_COPY), C(AS_ORIGIN), C(ELSEWHERE) or C(BY_COMPARISON).
     :param finished_at: by the target's clock; None in an entry that is still to be written.
     """
 
@@ -282,6 +287,55 @@ def forget_names(session: _pg.Session, names: t.Collection[TableName]) -> None:
             "DELETE FROM multimaster.seed WHERE (schema_name, table_name) IN"
             " (SELECT s, t FROM pg_catalog.json_to_recordset(%s) AS n (s text, t text))",
             (json.dumps([{"s": name.schema, "t": name.name} for name in names]),),
+        )
+
+
+def vouched(session: _pg.Session) -> set[TableName]:
+    """Today's names of the tables of which the ledger speaks, whatever they were called then, and
+    of those that were made anew under a name that it knows."""
+    if not exists(session):
+        return set()
+    rows = session.rows(
+        "SELECT n.nspname AS schema, c.relname AS name FROM multimaster.seed s"
+        "  JOIN pg_catalog.pg_class c"
+        "    ON c.oid = s.table_oid OR c.relname = s.table_name AND c.relkind = 'r'"
+        "  JOIN pg_catalog.pg_namespace n"
+        "    ON n.oid = c.relnamespace AND (c.oid = s.table_oid OR n.nspname = s.schema_name)"
+        " WHERE s.state <> %s",
+        (COPYING,),
+    )
+    return {TableName(**row) for row in rows}
+
+
+def distrust(session: _pg.Session, names: t.Collection[TableName]) -> None:
+    """No longer vouch for these tables: a change of some master may have been missed.
+
+    They stay known as tables whose rows were the source's once, so that they are compared and not
+    taken for a stranger's. What is half copied stays known as that.
+    """
+    if not names or not exists(session):
+        return
+    create(session)
+    given = json.dumps([{"s": name.schema, "t": name.name} for name in names])
+    tables = (
+        " FROM pg_catalog.json_to_recordset(%s) AS g (s text, t text)"
+        " JOIN pg_catalog.pg_namespace n ON n.nspname = g.s"
+        " JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = g.t"
+    )
+    with session.transaction():
+        # The name is now that of a table which the ledger knows under another one.
+        session.execute(
+            f"DELETE FROM multimaster.seed e USING (SELECT g.s, g.t, c.oid{tables}) w"
+            " WHERE e.schema_name = w.s AND e.table_name = w.t AND e.table_oid <> w.oid"
+            "   AND EXISTS (SELECT FROM multimaster.seed o WHERE o.table_oid = w.oid)",
+            (given,),
+        )
+        session.execute(
+            "UPDATE multimaster.seed e SET schema_name = w.s, table_name = w.t,"
+            f"  table_oid = w.oid, source_oid = 0 FROM (SELECT g.s, g.t, c.oid{tables}) w"
+            " WHERE e.state <> %s AND (e.table_oid = w.oid"
+            "        OR e.schema_name = w.s AND e.table_name = w.t)",
+            (given, COPYING),
         )
 
 

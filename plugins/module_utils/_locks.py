@@ -58,7 +58,7 @@ _DEADLOCK_TIMEOUT = 20
 # Milliseconds. Several tables are only waited for this long together, with the first of them
 # already locked; stays far under the default deadlock_timeout of the application (1 s).
 _BATCH_WAIT = 100
-_BATCH_MAX = 50
+BATCH_MAX = 50
 # Seconds between two looks at tables that are held.
 _POLL = 0.5
 # Seconds. A held table is queued for (no longer than lock_timeout) only this often.
@@ -140,14 +140,25 @@ class Report:
     longest_hold: float = 0.0
     seconds: float = 0.0
 
+    def joined(self, later: Report) -> Report:
+        """This and another one after it."""
+        return Report(
+            self.tables + later.tables,
+            self.batches + later.batches,
+            self.refusals + later.refusals,
+            max(self.longest_wait, later.longest_wait),
+            max(self.longest_hold, later.longest_hold),
+            self.seconds + later.seconds,
+        )
+
 
 def next_size(size: int, hold: float, target: float) -> int:
     """How many tables to lock next, after a batch of C(size) was locked for C(hold) seconds.
 
     Grows by at most a half, so that one quick batch does not lead to a long one.
     """
-    fitting = int(size * target / hold) if hold > 0 else _BATCH_MAX
-    return max(1, min(fitting, size + size // 2 + 1, _BATCH_MAX))
+    fitting = int(size * target / hold) if hold > 0 else BATCH_MAX
+    return max(1, min(fitting, size + size // 2 + 1, BATCH_MAX))
 
 
 def holders(session: Session, jobs: t.Sequence[Job], mode: str) -> dict[int, list[Holder]]:
@@ -182,9 +193,11 @@ def run_locked(
     mode: str,
     policy: Policy,
     role: str = "",
+    largest: int = BATCH_MAX,
 ) -> Report:
     """Do every job under its table's lock; a job's statements commit together or not at all.
 
+    :param largest: tables to lock together at most, fewer for long work.
     :param role: do the work as this role, "" for the session's own.
     :raises DeadlineExceeded: after C(policy.timeout), naming the tables that are left and who
         holds them; what is done stays done.
@@ -195,7 +208,7 @@ def run_locked(
     if not waiting:
         return report
     round_trip = _round_trip(session)
-    size, forced_at, pause = 4, begun, 0.0
+    size, forced_at, pause = min(4, largest), begun, 0.0
     while waiting:
         held = holders(session, waiting, mode)
         old = {
@@ -241,7 +254,7 @@ def run_locked(
         report.batches += 1
         report.longest_wait = max(report.longest_wait, waited)
         report.longest_hold = max(report.longest_hold, hold)
-        size = next_size(len(batch), hold, policy.hold / 1000)
+        size = min(next_size(len(batch), hold, policy.hold / 1000), largest)
         done = {job.oid for job in batch}
         waiting = [job for job in waiting if job.oid not in done]
     report.seconds = time.monotonic() - begun

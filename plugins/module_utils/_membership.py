@@ -53,6 +53,11 @@ RESET client_min_messages;
 """
 
 
+# Doubts that a comparison of the live rows can dispel.
+MISSED = "may have missed changes since it was seeded"
+MADE_ANEW = "was seeded before the origin's table was dropped and made anew"
+
+
 @dataclasses.dataclass(frozen=True)
 class Membership:
     """What a master itself has noted of its membership in one dbgroup.
@@ -98,8 +103,10 @@ def doubt(entry: _ledger.Entry | None, today: Today) -> str:
         return "was seeded before this database was restored, moved or promoted"
     if entry.source != today.source:
         return "was seeded from another database than the origin of today"
+    if entry.source_oid == _ledger.MISSED:
+        return MISSED
     if entry.source_oid != today.source_oids.get(entry.name):
-        return "was seeded before the origin's table was dropped and made anew"
+        return MADE_ANEW
     return ""
 
 

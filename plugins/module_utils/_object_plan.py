@@ -254,19 +254,6 @@ class RelgroupPlan:
         return bool(self.create or self.new or self.learn or self.join or self.leave)
 
 
-def unknown_relations(
-    goats: t.Iterable[Goat], db: str, wanted: t.Mapping[TableName, str]
-) -> list[TableName]:
-    """Those of the wanted relations (name to reltype) whose database must be asked about them:
-    Bucardo does not know them, or has no key for them."""
-    known = {
-        (goat.name, goat.reltype)
-        for goat in goats
-        if goat.db == db and (goat.key or goat.reltype == "sequence")
-    }
-    return [name for name, reltype in wanted.items() if (name, reltype) not in known]
-
-
 def plan_relgroup(
     name: str,
     exists: bool,
@@ -293,7 +280,6 @@ def plan_relgroup(
     for goat in goats:
         if goat.db == db:
             known.setdefault((goat.name, goat.reltype), goat)
-    to_check = set(unknown_relations(goats, db, wanted))
     new: list[NewGoat] = []
     learn: list[NewGoat] = []
     join: list[int] = []
@@ -302,11 +288,15 @@ def plan_relgroup(
         found = known.get((relation, reltype))
         if found is not None and name not in found.relgroups:
             join.append(found.id)
-        if relation not in to_check:
+        if found is not None and facts is None:
             continue
-        entry = _new_goat(relation, reltype, facts, refused)
-        if entry is not None:
-            (learn if found is not None else new).append(entry)
+        entry = _new_goat(relation, reltype, facts, refused, found.key if found else ())
+        if entry is None:
+            continue
+        if found is None:
+            new.append(entry)
+        elif (found.key, found.key_types) != (entry.key, entry.key_types):
+            learn.append(entry)
     if refused:
         raise Refused(f"relgroup {name}: " + "; ".join(refused))
     leave = [
@@ -336,8 +326,16 @@ _KINDS = {
 
 
 def _new_goat(
-    relation: TableName, reltype: str, facts: DatabaseFacts | None, refused: list[str]
+    relation: TableName,
+    reltype: str,
+    facts: DatabaseFacts | None,
+    refused: list[str],
+    known: tuple[str, ...] = (),
 ) -> NewGoat | None:
+    """What Bucardo shall know of a relation.
+
+    :param known: the key that it knows already, and keeps as long as it identifies rows.
+    """
     if '"' in relation.schema + relation.name:
         refused.append(f"{relation} has a double quote in its name, which Bucardo cannot handle")
         return None
@@ -360,9 +358,10 @@ def _new_goat(
     elif any("|" in column for column in table.key):
         refused.append(f"table {relation} has a key column with '|' in its name")
     else:
+        key = known if any(set(known) == set(one) for one in table.keys) else table.key
         oids = {column.name: column.type_oid for column in table.columns}
-        types = [facts.types[oids[column]] for column in table.key]
-        return NewGoat(relation, reltype, table.key, tuple(_INTEGERS.get(x, x) for x in types))
+        types = [facts.types[oids[column]] for column in key]
+        return NewGoat(relation, reltype, key, tuple(_INTEGERS.get(x, x) for x in types))
     return None
 
 

@@ -16,6 +16,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _preflight_checks_sequences as _preflight_checks_sequences,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._enrolled_findings import lost
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import SEEDED
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_checks import (
@@ -187,8 +188,10 @@ def examine(facts: Facts) -> Report:
 
 def _is_seeded(context: Context, master: Master) -> bool:
     ledger = master.database.ledger if master.database else None
-    return bool(ledger and context.names) and all(
-        (ledger or {}).get(name) == SEEDED for name in context.names
+    return (
+        bool(ledger and context.names)
+        and all((ledger or {}).get(name) == SEEDED for name in context.names)
+        and not any(lost(context.facts, (context.origin, master), name) for name in context.names)
     )
 
 

@@ -15,7 +15,10 @@ import collections
 import dataclasses
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _truncate
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _enrolled_findings,
+    _truncate,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._address import other_users
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import (
@@ -1269,7 +1272,8 @@ def _row_security(ctx: Context) -> t.Iterator[Hit]:
 def _always_trigger(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
         for trigger in database.triggers:
-            if trigger.table in ctx.names and trigger.enabled in ("A", "R"):
+            ours = trigger.schema == BUCARDO_SCHEMA
+            if trigger.table in ctx.names and trigger.enabled in ("A", "R") and not ours:
                 how = "ALWAYS" if trigger.enabled == "A" else "REPLICA"
                 yield Hit(
                     str(trigger.table),
@@ -1279,19 +1283,30 @@ def _always_trigger(ctx: Context) -> t.Iterator[Hit]:
 
 
 @check(
-    "delta-trigger-disabled",
-    BLOCKER,
-    "Bucardo's own trigger on a table is disabled: changes are lost.",
-    "ALTER TABLE ... ENABLE TRIGGER bucardo_delta, then seed the table again.",
+    "enrolment",
+    WARNING,
+    "A table is not enrolled as it must be: it has another name or key now, or a trigger or its"
+    " function is not what was made. Its changes may have been missed.",
+    "The bootstrap holds the sync, rebuilds what is wrong and compares the rows before it goes on.",
 )
-def _delta_trigger_disabled(ctx: Context) -> t.Iterator[Hit]:
-    for master, database in ctx.databases():
-        for trigger in database.triggers:
-            ours = trigger.schema == BUCARDO_SCHEMA and trigger.name.startswith("bucardo_")
-            if trigger.table in ctx.names and ours and trigger.enabled == "D":
-                yield Hit(
-                    str(trigger.table), master.name, f"the trigger {trigger.name} is disabled"
-                )
+def _enrolment(ctx: Context) -> t.Iterator[Hit]:
+    for master, _database, table in ctx.copies():
+        found = _enrolled_findings.faults(ctx.facts, master, table.name)
+        if found:
+            yield Hit(str(table.name), master.name, "; ".join(fault.text for fault in found))
+
+
+@check(
+    "relgroup-stale",
+    WARNING,
+    "A table of the relgroup does not exist on the origin any more; nothing can be replicated until"
+    " it is taken out.",
+    "The bootstrap takes it out. A table that has another name now comes in under that.",
+)
+def _relgroup_stale(ctx: Context) -> t.Iterator[Hit]:
+    if ctx.origin and ctx.origin.database:
+        for name in _enrolled_findings.stale(ctx.facts, ctx.origin.database):
+            yield Hit(str(name), "", f"is in relgroup {ctx.wanted.relgroup}, but was dropped")
 
 
 @check(
@@ -1612,7 +1627,26 @@ def _target_not_empty(ctx: Context) -> t.Iterator[Hit]:
     }
     for master in ctx.targets:
         if master.database and master.name not in twins:
-            yield from _filled(master.name, master.database, ctx.names - replaced)
+            compared = {
+                name
+                for name in master.database.filled
+                if _enrolled_findings.is_comparable(ctx.facts, ctx.origin, master, name)
+            }
+            yield from _filled(master.name, master.database, ctx.names - replaced - compared)
+
+
+@check(
+    "unproven",
+    WARNING,
+    "Changes of a table that was seeded may have been missed since, so that nobody vouches for its"
+    " rows.",
+    "The bootstrap compares them while the sync is held, and refuses the table if they differ.",
+)
+def _unproven(ctx: Context) -> t.Iterator[Hit]:
+    for master in ctx.targets:
+        for table in sorted(master.database.filled & ctx.names if master.database else ()):
+            if _enrolled_findings.is_comparable(ctx.facts, ctx.origin, master, table):
+                yield Hit(str(table), master.name, "holds rows that nobody vouches for")
 
 
 def _filled(name: str, database: Database, names: t.Collection[TableName]) -> t.Iterator[Hit]:

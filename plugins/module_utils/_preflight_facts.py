@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._enrolled import Found
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import Entry
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
@@ -237,6 +238,7 @@ class Database:
     :param seed: None where it could not be read.
     :param ledger: table to its state in the seed ledger, of those that count; None without one.
     :param doubts: why the ledger's word on other tables does not count.
+    :param found: what tables have of Bucardo's; empty where there is nothing of Bucardo's.
     :param filled: tables for which the ledger does not vouch and that hold rows.
     :param locked: sizes were not read since something holds exclusive locks.
     :param foreign: what in our schemas belongs to somebody whom we do not trust.
@@ -269,6 +271,7 @@ class Database:
     seed: Seed | None = None
     ledger: t.Mapping[TableName, str] | None = None
     doubts: t.Mapping[TableName, str] = dataclasses.field(default_factory=dict)
+    found: t.Mapping[TableName, Found] = dataclasses.field(default_factory=dict)
     filled: frozenset[TableName] = frozenset()
     locked: bool = False
     foreign: tuple[Foreign, ...] = ()

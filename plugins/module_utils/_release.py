@@ -219,7 +219,7 @@ class Members:
             name
             for name, since in one.truncates.items()
             if name in one.entries
-            and one.entries[name].how == _ledger.BY_COPY
+            and one.entries[name].how in (_ledger.BY_COPY, _ledger.BY_COMPARISON)
             and since < t.cast(datetime.datetime, one.entries[name].finished_at)
         ]
         if early:

@@ -21,6 +21,7 @@ import time
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _enrolled_facts,
     _ledger,
     _membership,
     _own_objects,
@@ -37,6 +38,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._control impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
     Control as ControlCatalog,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._enrolled import Found
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
     ConnectionFailed,
     MultimasterError,
@@ -597,6 +599,7 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
         is_control=row["is_control"],
         enrolled=_read_enrolled(reader, row["has_bucardo"]),
         seed=seed,
+        found=_read_found(reader, tables, row["bucardo_relations"]),
         filled=frozenset()
         if origin
         else reader.attempt(
@@ -618,6 +621,18 @@ def _read_seed(session: _pg.Session, dbgroup: str) -> Seed:
     except Refused:
         # What somebody else made is not believed; a check names it.
         return seed
+
+
+def _read_found(
+    reader: _Reader, tables: t.Sequence[Table], relations: int
+) -> dict[TableName, Found]:
+    """How tables are enrolled; nothing where Bucardo has nothing."""
+    if not relations:
+        return {}
+    names = [table.name for table in tables if table.kind == "r"]
+    return reader.attempt(
+        "how tables are enrolled", lambda: _enrolled_facts.read(reader.session, names), {}
+    )
 
 
 def _vouched(seed: Seed | None) -> set[TableName]:

@@ -14,6 +14,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _departure,
     _enrolment,
     _indexes,
+    _loaded,
     _locks,
     _membership,
     _own_objects,
@@ -163,6 +164,27 @@ class SyncKeeper:
 
     # -- present ------------------------------------------------------------------------------
 
+    def hold(self, name: str) -> Outcome:
+        """Hold a sync without a look at its tables, which may be gone or have another name.
+
+        :raises Refused: when there is no such sync.
+        """
+        current = self.control.sync(name)
+        if current is None:
+            raise Refused(f"There is no sync {name}", "Create it, with all that belongs to it.")
+        outcome = Outcome(before=shown(current), sync=shown(current))
+        outcome.changed = current.status != "inactive"
+        outcome.after = {**shown(current), "status": "held"}
+        if self.check_mode or not outcome.changed:
+            return outcome
+        with self._alone(name):
+            self.control.session.execute(
+                "UPDATE bucardo.sync SET status = 'inactive' WHERE name = %s", (name,)
+            )
+            outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
+        outcome.sync = outcome.after = shown(self.control.sync(name))
+        return outcome
+
     def present(self, desired: Desired) -> Outcome:
         """Enrol what is missing, then write the row, then tell the daemon."""
         desired = self._canonical(desired)
@@ -201,7 +223,10 @@ class SyncKeeper:
             keep = {goat.name for goat in members}
             surplus = self._surplus(masters, desired.name, keep, autokick)
             enrolled = {name: len(members) - len(need.to_lock) for name, need in needed.items()}
-            outcome.changed = bool(wanted or current is None or any(needed.values()) or surplus)
+            outdated = self._outdated(masters, members, current, wanted)
+            outcome.changed = bool(
+                wanted or current is None or any(needed.values()) or surplus or outdated
+            )
             outcome.changed = outcome.changed or guard.changed
             outcome.before["enrolled"] = enrolled
             if needed and current:
@@ -232,9 +257,11 @@ class SyncKeeper:
             guard.vouch()
             parting.drop_triggers(outcome)
             self._write(desired, current, wanted, enrolment, needed, surplus)
-            outcome.reloaded = self.reload and self.daemon.reload(RELOAD_TIMEOUT)
+            outcome.reloaded = self._reload(masters, members, desired.name)
             # The daemon no longer looks at these tables.
             parting.finish(outcome)
+            for name in surplus:
+                masters[name].sweep()
             written = self.control.sync(desired.name)
             outcome.purging = self._purging(written, masters)
             outcome.sync = shown(written)
@@ -244,6 +271,37 @@ class SyncKeeper:
                 **{key: value for key, value in outcome.after.items() if key in kept},
             }
         return outcome
+
+    def _outdated(
+        self,
+        masters: t.Mapping[str, _enrolment.Master],
+        members: t.Sequence[Goat],
+        current: Sync | None,
+        wanted: t.Mapping[str, t.Any],
+    ) -> bool:
+        """Whether a running controller knows the tables as they were; a held sync has none."""
+        if not self.reload or current is None:
+            return False
+        if "inactive" in (current.status, wanted.get("status")):
+            return False
+        keys = {goat.name: goat.key for goat in members}
+        return any(
+            _loaded.loaded(master.session, current.name) != _loaded.signature(master.session, keys)
+            for master in masters.values()
+        )
+
+    def _reload(
+        self, masters: t.Mapping[str, _enrolment.Master], members: t.Sequence[Goat], sync: str
+    ) -> bool:
+        if not self.reload:
+            return False
+        keys = {goat.name: goat.key for goat in members}
+        # Before: what changes meanwhile is then loaded once more.
+        known = {name: _loaded.signature(one.session, keys) for name, one in masters.items()}
+        reloaded = self.daemon.reload(RELOAD_TIMEOUT)
+        for name, master in masters.items():
+            _loaded.remember(master.session, sync, known[name])
+        return reloaded
 
     def _guard(
         self,
@@ -327,6 +385,7 @@ class SyncKeeper:
         for name, need in needed.items():
             planned[name] = {
                 "to_enrol": [str(lack.table.name) for lack in need.to_lock],
+                "to_rebuild": [str(lack.table.name) for lack in need.tables if lack.rebuilds],
                 "to_register": len(need.unregistered),
                 "to_remove": [],
             }
@@ -485,6 +544,7 @@ class SyncKeeper:
             parting.finish(outcome)
             for one in masters.values():
                 _membership.leave(one.session, dbgroup)
+                _loaded.forget(one.session, name)
             if current:
                 self.control.session.execute("DELETE FROM bucardo.sync WHERE name = %s", (name,))
                 if self.reload and self.daemon.reload(RELOAD_TIMEOUT):

@@ -83,11 +83,18 @@ class Table:
         """The columns by which Bucardo identifies a row: the primary key, else a usable unique
         index; empty when there is none.
 
-        Usable: valid, not partial, over plain columns, none of them nullable. Among several the
-        one with the fewest columns, then the first by name.
+        Among several the one with the fewest columns, then the first by name.
+        """
+        return next(iter(self.keys), ())
+
+    @property
+    def keys(self) -> tuple[tuple[str, ...], ...]:
+        """The columns of every index that identifies rows, the best one first.
+
+        Usable: valid, not partial, over plain columns, none of them nullable.
         """
         nullable = {column.name for column in self.columns if not column.not_null}
-        candidates = [
+        usable = [
             index
             for index in self.indexes
             if index.unique
@@ -96,9 +103,8 @@ class Table:
             and index.columns
             and (index.primary or not nullable.intersection(index.columns))
         ]
-        if not candidates:
-            return ()
-        return min(candidates, key=lambda i: (not i.primary, len(i.columns), i.name)).columns
+        usable.sort(key=lambda index: (not index.primary, len(index.columns), index.name))
+        return tuple(index.columns for index in usable)
 
 
 def select(

@@ -15,7 +15,11 @@ import dataclasses
 import hashlib
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _truncate
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _enrolled, _truncate
+from ansible_collections.multimaster.bucardo.plugins.module_utils._delta_function import (
+    EQUALS,
+    Equality,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import (
     TableName,
     delta_suffix,
@@ -71,32 +75,18 @@ def target_name(dbgroup: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Trigger:
-    """A trigger as a table must have it.
-
-    :param level: ROW or STATEMENT.
-    :param function: in schema bucardo.
-    """
-
-    name: str
-    timing: str
-    events: str
-    level: str
-    function: str
-    arguments: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
 class KeyColumn:
     """A column of a table's key as a delta table repeats it.
 
     :param type: as format_type() writes it with only pg_catalog in the search path.
     :param collation: (schema, name) where it is not the type's own, else None.
+    :param equals: schema and name of the operator by which the key is unique.
     """
 
     name: str
     type: str
     collation: tuple[str, str] | None = None
+    equals: Equality = EQUALS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +97,7 @@ class TableState:
     :param quoted: as quote_ident(schema).quote_ident(name) writes it.
     :param key: only the columns that exist.
     :param wanted_key: the columns that the control database names.
-    :param triggers: names that begin with bucardo.
-    :param truncate: the functions of those that fire on TRUNCATE only, by the trigger's name.
+    :param found: what there is of Bucardo's.
     """
 
     name: TableName
@@ -117,8 +106,18 @@ class TableState:
     quoted: str
     key: tuple[KeyColumn, ...]
     wanted_key: tuple[str, ...]
-    triggers: frozenset[str] = frozenset()
-    truncate: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    found: _enrolled.Found = dataclasses.field(
+        default_factory=lambda: _enrolled.Found(is_known=False)
+    )
+
+    @property
+    def truncate(self) -> dict[str, str]:
+        """The functions of triggers that fire on TRUNCATE only, by the trigger's name."""
+        return {
+            name: trigger.function.partition(".")[2]
+            for name, trigger in self.found.triggers.items()
+            if trigger.fires_on_truncate and trigger.function.startswith("bucardo.")
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +129,9 @@ class MasterState:
     :param current: those of our own functions that have today's text.
     :param targets: OIDs of the tables registered for the group of databases.
     :param registered: tables (as C(TableState.quoted)) registered for the sync.
-    :param others: tables registered for other syncs, by sync.
+    :param open_functions: signatures of functions that run with the rights of Bucardo's role and
+        their caller's search_path; not those of the triggers that queue.
+    :param unsearched: schemas of keys' operators in which Bucardo's role does not look.
     """
 
     name: str
@@ -140,6 +141,8 @@ class MasterState:
     current: frozenset[str] = frozenset()
     targets: frozenset[int] = frozenset()
     registered: frozenset[str] = frozenset()
+    open_functions: tuple[str, ...] = ()
+    unsearched: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,14 +150,34 @@ class TableNeed:
     """What a table lacks on one master.
 
     :param objects: keys of C(TABLE_OBJECTS); making them locks no table of the user.
-    :param triggers: names; making them takes SHARE ROW EXCLUSIVE on the table.
+    :param triggers: names, those that are there and wrong among them; making them takes SHARE ROW
+        EXCLUSIVE on the table, and what follows is done in the same transaction.
     :param target: whether it must be registered for the group of databases.
+    :param replaced: those of the triggers that are there.
+    :param remake: make the objects anew, since what they hold is of another key.
+    :param retype: columns of the delta table that get the types of today.
+    :param discard: what the queue holds is of another table of this name.
+    :param carry: delta table from which the queue is taken over: the table had another name.
+    :param faults: why, in words.
+    :param lost: changes may have been missed.
     """
 
     table: TableState
     objects: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
     target: bool = False
+    replaced: tuple[str, ...] = ()
+    remake: bool = False
+    retype: tuple[str, ...] = ()
+    discard: bool = False
+    carry: str = ""
+    faults: tuple[str, ...] = ()
+    lost: bool = False
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether something that is there must give way."""
+        return bool(self.replaced or self.remake or self.retype or self.discard or self.carry)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,14 +193,25 @@ class Needs:
     functions: tuple[_truncate.Function, ...] = ()
     tables: tuple[TableNeed, ...] = ()
     unregistered: tuple[TableName, ...] = ()
+    open_functions: tuple[str, ...] = ()
+    unsearched: tuple[str, ...] = ()
 
     @property
     def to_lock(self) -> list[TableNeed]:
         """Those that need a lock on the user's table."""
-        return [need for need in self.tables if need.triggers]
+        return [need for need in self.tables if need.triggers or need.rebuilds]
 
     def __bool__(self) -> bool:
-        return bool(self.globals or self.functions or self.tables or self.unregistered)
+        return any(
+            (
+                self.globals,
+                self.functions,
+                self.tables,
+                self.unregistered,
+                self.open_functions,
+                self.unsearched,
+            )
+        )
 
 
 def wanted_triggers(sync: str, autokick: bool) -> tuple[str, ...]:
@@ -191,19 +225,42 @@ def object_name(key: str, table: TableName) -> str:
     return key.replace("()", "") + delta_suffix(table)
 
 
-def trigger(name: str, sync: str, table: TableName, truncate: str) -> Trigger:
-    """One of C(wanted_triggers()) as it must be.
+def delta_spec(table: TableName) -> _enrolled.TriggerSpec:
+    """The trigger that queues a table's changes, whatever the sync."""
+    function = object_name("delta_()", table)
+    return _enrolled.TriggerSpec(
+        DELTA_TRIGGER, "AFTER", "INSERT OR UPDATE OR DELETE", "ROW", function
+    )
+
+
+def specs(
+    table: TableName, sync: str, autokick: bool, truncate: str = _truncate.DEFAULT
+) -> tuple[_enrolled.TriggerSpec, ...]:
+    """Each of C(wanted_triggers()) as it must be.
 
     :param truncate: one of C(_truncate.POLICIES).
     """
-    if name == DELTA_TRIGGER:
-        function = object_name("delta_()", table)
-        return Trigger(name, "AFTER", "INSERT OR UPDATE OR DELETE", "ROW", function)
-    if name == truncate_name(sync):
-        function, timing = _truncate.function_name(truncate), _truncate.timing(truncate)
-        return Trigger(name, timing, "TRUNCATE", "STATEMENT", function, (sync,))
-    events = "INSERT OR UPDATE OR DELETE OR TRUNCATE"
-    return Trigger(name, "AFTER", events, "STATEMENT", kick_name(sync))
+    made = {
+        DELTA_TRIGGER: delta_spec(table),
+        truncate_name(sync): _enrolled.TriggerSpec(
+            truncate_name(sync),
+            _truncate.timing(truncate),
+            "TRUNCATE",
+            "STATEMENT",
+            _truncate.function_name(truncate),
+            (sync,),
+            instead=frozenset(map(_truncate.function_name, _truncate.POLICIES)),
+        ),
+        kick_name(sync): _enrolled.TriggerSpec(
+            kick_name(sync),
+            "AFTER",
+            "INSERT OR UPDATE OR DELETE OR TRUNCATE",
+            "STATEMENT",
+            kick_name(sync),
+            queues=False,
+        ),
+    }
+    return tuple(made[name] for name in wanted_triggers(sync, autokick))
 
 
 def truncate_policy(states: t.Iterable[MasterState], sync: str) -> str:
@@ -239,35 +296,58 @@ def needs(
     missing += [f"{name}()" for name in GLOBAL_FUNCTIONS if name not in state.functions]
     if kick_name(sync) not in state.functions:
         missing.append(f"{kick_name(sync)}()")
-    triggers = wanted_triggers(sync, autokick)
-    tables = []
-    for table in state.tables:
-        need = TableNeed(
-            table,
-            objects=tuple(
-                key
-                for key, kind in TABLE_OBJECTS.items()
-                if not _has(state, kind, object_name(key, table.name))
-            ),
-            triggers=tuple(name for name in triggers if not _is_right(table, name, sync, truncate)),
-            target=table.oid not in state.targets,
-        )
-        if need.objects or need.triggers or need.target:
-            tables.append(need)
+    taken = {object_name("delta_", table.name) for table in state.tables}
+    found = [
+        _table_need(state, one, specs(one.name, sync, autokick, truncate), taken)
+        for one in state.tables
+    ]
     function = _truncate.FUNCTIONS.get(truncate)
     return Needs(
         state.name,
         tuple(missing),
         (function,) if function and function.name not in state.current else (),
-        tuple(tables),
+        tuple(need for need in found if need.objects or need.target or need.faults),
         tuple(table.name for table in state.tables if table.quoted not in state.registered),
+        state.open_functions,
+        state.unsearched,
     )
 
 
-def _is_right(table: TableState, name: str, sync: str, truncate: str) -> bool:
-    if name != truncate_name(sync) or name not in table.triggers:
-        return name in table.triggers
-    return table.truncate.get(name) == _truncate.function_name(truncate)
+def _table_need(
+    state: MasterState,
+    table: TableState,
+    wanted: t.Sequence[_enrolled.TriggerSpec],
+    taken: t.Collection[str],
+) -> TableNeed:
+    found = table.found
+    faults = _enrolled.faults(table.name, found, wanted, table.wanted_key)
+    wrong = {fault.trigger for fault in faults if fault.mend == _enrolled.TRIGGER}
+    mends = {fault.mend for fault in faults}
+    # Without a delta table there is nothing to be made anew.
+    remake = found.delta is not None and _enrolled.REMAKE in mends
+    missing = {
+        key
+        for key, kind in TABLE_OBJECTS.items()
+        if not _has(state, kind, object_name(key, table.name))
+    }
+    if _enrolled.FUNCTION in mends:
+        missing.add("delta_()")
+    retype: tuple[str, ...] = ()
+    if found.delta is not None and _enrolled.RETYPE in mends:
+        retype = tuple(n for n, shape in found.delta if found.columns.get(n) != shape)
+    return TableNeed(
+        table,
+        objects=() if remake else tuple(key for key in TABLE_OBJECTS if key in missing),
+        triggers=tuple(spec.name for spec in wanted if spec.name in wrong),
+        target=table.oid not in state.targets,
+        replaced=tuple(name for name in sorted(found.triggers) if name in wrong),
+        remake=remake,
+        retype=retype,
+        discard=found.delta is not None and not found.is_known,
+        carry=_enrolled.carried_from(table.name, found, table.wanted_key, taken),
+        faults=tuple(fault.text for fault in faults),
+        lost=any(fault.lost for fault in faults),
+    )
 
 
 def _has(state: MasterState, kind: str, name: str) -> bool:

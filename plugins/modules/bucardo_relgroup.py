@@ -70,8 +70,9 @@ notes:
   - Only rows of the control database change; no lock is taken on any master. A sync that already
     uses the relgroup learns of new tables by M(multimaster.bucardo.bucardo_sync), which creates
     their triggers; likewise it removes those of tables that left.
-  - The module logs in to O(db) as Bucardo does, to read the catalog, when there is a relation that
-    Bucardo does not know yet.
+  - The module logs in to O(db) as Bucardo does, to read the catalog. A registered key stays as long
+    as it identifies rows; the key of a table that has another one now, or other types, is
+    registered anew.
 """
 EXAMPLES = r"""
 - name: Put some tables into a relgroup
@@ -133,7 +134,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan i
     nearest,
     parse_relation,
     plan_relgroup,
-    unknown_relations,
 )
 
 
@@ -183,7 +183,7 @@ def _plan(
 ) -> RelgroupPlan:
     goats = control.goats()
     facts = None
-    if unknown_relations(goats, db, wanted):
+    if wanted:
         databases = control.databases()
         if db in databases:
             facts = read_facts(control.conninfo(db))

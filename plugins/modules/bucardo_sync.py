@@ -209,6 +209,12 @@ options:
         This ends the runs in progress of all syncs, which are then repeated.
     type: bool
     default: true
+  enrol:
+    description:
+      - V(false) looks at no master and no table. It goes with O(status=held) only, for a sync that
+        exists, and holds it even where tables of its relgroup were dropped or renamed.
+    type: bool
+    default: true
 notes:
   - The O(login_host) and its companions name the control database; O(login_db) defaults to
     V(bucardo). Log in as the role C(bucardo), which is a superuser there.
@@ -254,12 +260,14 @@ sync:
   sample: {name: multimaster, relgroup: multimaster, dbgroup: multimaster, status: held}
 enrolment:
   description:
-    - By master, the tables that were or would be locked (to_enrol, to_remove), and what it took.
+    - By master, the tables that were or would be locked (to_enrol, to_remove), those among them
+      whose triggers or queue were of another name, key or table (to_rebuild), and what it took.
   returned: success
   type: dict
   sample:
     here:
       to_enrol: [public.orders]
+      to_rebuild: []
       to_register: 1
       to_remove: []
       batches: 1
@@ -305,6 +313,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import (
     COLUMNS,
@@ -332,6 +341,9 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
     masters = params["masters"]
     logins = {one["name"]: ConnInfo.from_options(one) for one in masters or []}
     absent = params["state"] == "absent"
+    holds = not absent and not params["enrol"]
+    if holds and not desired.held:
+        raise Refused("enrol: a sync can only be held without it", "Set status to held.")
     with connect(params, check_mode) as control:
         if not control.installed:
             outcome = planned(desired, absent)
@@ -345,7 +357,9 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                 params["drain_timeout"],
                 params["discard_queue"],
             )
-            if absent:
+            if holds:
+                outcome = keeper.hold(desired.name)
+            elif absent:
                 outcome = keeper.absent(desired.name, masters == [], desired.dbgroup)
             else:
                 outcome = keeper.present(desired)
@@ -403,6 +417,7 @@ def main() -> t.NoReturn:
         "drain_timeout": {"type": "float", "default": 300},
         "discard_queue": {"type": "bool", "default": False},
         "reload": {"type": "bool", "default": True},
+        "enrol": {"type": "bool", "default": True},
     }
     _module.run(
         spec,

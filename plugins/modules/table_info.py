@@ -31,9 +31,13 @@ options:
     description:
       - Masters to look at as well. Those for which the ledger of M(multimaster.bucardo.data_seed)
         does not vouch for every selected table, as it is on both sides today, are returned as
-        RV(unseeded).
+        RV(unseeded), and so are those where a change of such a table may have been missed, there or
+        on O(source).
     required: false
     default: []
+  sync:
+    description: Which sync's triggers the tables must have, besides the one that all syncs share.
+    type: str
   tables:
     description:
       - Which tables take part. Shell-like patterns match C(schema.table) without quotes; a name
@@ -88,6 +92,11 @@ tables:
   type: list
   elements: str
   sample: [public.orders, 'public."Order Items"']
+others:
+  description: Likewise the names of all other tables of O(source).
+  returned: success
+  type: list
+  elements: str
 details:
   description: The tables, in the same order.
   returned: success
@@ -114,7 +123,7 @@ details:
       type: int
       returned: always
 unseeded:
-  description: Names of O(targets) that do not hold every selected table, seeded to the end.
+  description: Names of O(targets) that do not hold every selected table, seeded and enrolled.
   returned: success
   type: list
   elements: str
@@ -127,6 +136,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _membership,
     _module,
     _pg,
+    _vouching,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
     master_option,
@@ -143,15 +153,18 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
     with _pg.Session(ConnInfo.from_options(params["source"])) as session:
         everything = read_tables(session)
         selected = select(everything, params["tables"], params["exclude"])
+        names, sync = {table.name for table in selected}, params["sync"] or ""
+        missed = bool(params["targets"] and _vouching.missed(session, names, sync))
         unseeded = [
             target["name"]
             for target in params["targets"]
-            if not _is_seeded(session, target, selected, params["dbgroup"] or "")
+            if missed or not _is_seeded(session, target, selected, params["dbgroup"] or "", sync)
         ]
     return _module.Result(
         values={
             "unseeded": unseeded,
             "tables": [str(table.name) for table in selected],
+            "others": [str(table.name) for table in everything if table.name not in names],
             "details": [
                 {
                     "name": str(table.name),
@@ -166,7 +179,7 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
 
 
 def _is_seeded(
-    source: _pg.Session, target: _module.Params, selected: list[Table], dbgroup: str
+    source: _pg.Session, target: _module.Params, selected: list[Table], dbgroup: str, sync: str
 ) -> bool:
     conninfo = ConnInfo.from_options(target)
     session = _pg.connect_if_exists(conninfo, target["maintenance_db"])
@@ -175,14 +188,15 @@ def _is_seeded(
     with session:
         oids = {table.name: table.oid for table in selected}
         today = _membership.today(source, session, oids, _membership.epoch_of(session, dbgroup))
-        return bool(oids) and not _membership.doubts(_ledger.entries(session), oids, today)
+        doubts = _membership.doubts(_ledger.entries(session), oids, today)
+        return bool(oids) and not doubts and not _vouching.missed(session, oids, sync)
 
 
 def main() -> None:
     """Run the module."""
     targets = {**masters_option(), "required": False, "default": []}
     spec = {"source": master_option(), "targets": targets, **selection_spec()}
-    _module.run({**spec, "dbgroup": {"type": "str"}}, body)
+    _module.run({**spec, "dbgroup": {"type": "str"}, "sync": {"type": "str"}}, body)
 
 
 if __name__ == "__main__":

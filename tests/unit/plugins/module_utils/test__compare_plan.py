@@ -209,3 +209,13 @@ def test_summary_names_unequal_tables_and_counts_the_rest():
     text = plan.summary([good, *bad])
     assert text.startswith("7 of 8 tables not equal: public.t0: rows; ")
     assert text.endswith("; and 2 more")
+
+
+def test_keys_that_wait_in_a_queue_can_be_let_go():
+    watch = plan.Watch(["here", "there"], ("id",))
+    watch.start([{1: (("1",), 10), 2: (("2",), 20)}, {1: (("1",), 11)}])
+    for _look in range(plan.RECHECKS):
+        watch.look([{1: (("1",), 10), 2: (("2",), 20)}, {1: (("1",), 11)}], ())
+    watch.let_go({2, 3})
+    assert set(watch.keys) == {1}
+    assert watch.proven == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
@@ -16,7 +18,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan i
     plan_members,
     plan_relgroup,
     plan_settings,
-    unknown_relations,
     users_of_overrides,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
@@ -177,8 +178,9 @@ FACTS = DatabaseFacts(
 )
 
 
-def goat(number, text, *relgroups, db="A", reltype="table", key=("id",)):
-    return Goat(number, db, name(text), reltype, key, relgroups=relgroups)
+def goat(number, text, *relgroups, db="A", reltype="table", key=("id",), types=("integer",)):
+    key_types = types if key else ()
+    return Goat(number, db, name(text), reltype, key, key_types=key_types, relgroups=relgroups)
 
 
 def plan(goats, wanted, facts=FACTS, exclusive=(), exists=True):
@@ -201,9 +203,28 @@ class TestRelgroup:
 
     def test_known_relations_join_without_a_look_at_the_database(self):
         goats = [goat(1, "a", "other"), goat(2, "a", db="B")]
-        assert unknown_relations(goats, "A", {name("a"): "table"}) == []
         found = plan(goats, {"a": "table"}, facts=None)
         assert (found.join, found.new, found.leave) == ((1,), (), ())
+
+    @pytest.mark.parametrize(
+        "stored", [{"key": ("old",)}, {"key": ("id", "old")}, {"types": ("smallint",)}, {"key": ()}]
+    )
+    def test_a_key_that_is_not_the_table_s_any_more_is_learned_anew(self, stored):
+        found = plan([goat(1, "a", "g", **stored)], {"a": "table"})
+        assert found.learn == (NewGoat(name("a"), "table", ("id",), ("integer",)),)
+        assert found.changed
+
+    def test_a_key_stays_as_long_as_it_identifies_rows(self):
+        both = dataclasses.replace(
+            table("a"),
+            indexes=(
+                Index("a_pkey", ("id",), True, True, True, False),
+                Index("a_both", ("c|d", "id"), True, False, True, False),
+            ),
+        )
+        facts = dataclasses.replace(FACTS, tables={name("a"): both})
+        kept = goat(1, "a", "g", key=("id", "c|d"), types=("integer", "text"))
+        assert not plan([kept], {"a": "table"}, facts).changed
 
     def test_nothing_to_do(self):
         found = plan([goat(1, "a", "g"), goat(2, "b", "g")], {"a": "table"})

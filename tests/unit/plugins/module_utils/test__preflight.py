@@ -12,6 +12,11 @@ import typing as t
 
 import pytest
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils import _membership
+from ansible_collections.multimaster.bucardo.plugins.module_utils._enrolled import Found
+from ansible_collections.multimaster.bucardo.plugins.module_utils._enrolled import (
+    Trigger as FoundTrigger,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
     Database as BucardoDatabase,
@@ -462,10 +467,19 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "public.orders",
         "audit is ENABLE ALWAYS",
     ),
-    "delta-trigger-disabled": (
-        facts(there={"triggers": (Trigger(ORDERS, "bucardo_delta", "D", "bucardo"),)}),
+    "enrolment": (
+        facts(
+            there={
+                "found": {ORDERS: Found(triggers={"bucardo_delta": FoundTrigger("x", "a.b", "D")})}
+            },
+        ),
         "public.orders",
         "bucardo_delta is disabled",
+    ),
+    "relgroup-stale": (
+        control(goats=(Goat(1, "here", OTHER, relgroups=("multimaster",)),)),
+        "public.other",
+        "was dropped",
     ),
     "secondary-unique": (
         with_table(
@@ -590,6 +604,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         dataclasses.replace(facts(), former_origin="there", origin_stays="the sync is held"),
         "here",
         "the origin is there, and the sync is held",
+    ),
+    "unproven": (
+        facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: _membership.MISSED}}),
+        "public.orders",
+        "nobody vouches",
     ),
     "missing-table": (facts({"tables": (table(), table(OTHER))}), "public.other", "not exist"),
     "columns-differ": (
@@ -905,8 +924,25 @@ HARMLESS: dict[str, list[Facts]] = {
     "sequence-without-owner": [
         facts({"sequences": sequences(sequence(), owned_by=ORDERS)}),
     ],
+    "enrolment": [
+        # It is still to be enrolled.
+        facts(there={"found": {ORDERS: Found()}}),
+        facts(there={"found": {ORDERS: Found()}}, control=SOUND_CONTROL),
+    ],
+    "relgroup-stale": [
+        control(),
+        control(goats=(Goat(1, "here", OTHER, relgroups=("another",)),)),
+        control(goats=(Goat(1, "here", OTHER, relgroups=("multimaster",)),), syncs={}),
+    ],
+    "unproven": [
+        facts(there={"filled": frozenset({ORDERS})}),
+        # Who was away missed changes that nothing tells of.
+        facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: "was seeded before"}}),
+    ],
     "target-not-empty": [
         facts({"filled": frozenset({ORDERS})}),
+        # Its rows are compared.
+        facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: _membership.MISSED}}),
         # That is another question.
         dataclasses.replace(
             facts(there={"filled": frozenset({ORDERS})}),

@@ -6,8 +6,12 @@ import dataclasses
 
 import pytest
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils import (
+    _delta_function,
+    _enrolled,
+    _truncate,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils import _trigger_plan as plan
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _truncate
 from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
 
 SYNC = "multimaster"
@@ -24,6 +28,28 @@ def table(name="orders", schema="public", quoted="", **values):
     return plan.TableState(name=TableName(schema, name), **{**given, **values})
 
 
+INTEGER = (23, -1, 0)
+BIGINT = (20, -1, 0)
+
+
+def enrolled(one, sync=SYNC, autokick=True, truncate=_truncate.DEFAULT, **changes):
+    """A table with all that it needs of Bucardo's."""
+    body = _delta_function.body(one.name, [("id", _delta_function.EQUALS)])
+    given = {
+        "keys": (("id",),),
+        "columns": {"id": INTEGER},
+        "triggers": {
+            spec.name: _enrolled.Trigger(
+                spec.name, f"bucardo.{spec.function}", "O", spec.type, spec.arguments
+            )
+            for spec in plan.specs(one.name, sync, autokick, truncate)
+        },
+        "delta": (("id", INTEGER),),
+        "function": _enrolled.Function(body),
+    }
+    return _enrolled.Found(**{**given, **changes})
+
+
 def complete(tables, sync=SYNC, autokick=True, truncate=_truncate.DEFAULT):
     """A master on which nothing is missing."""
     relations = dict.fromkeys(plan.GLOBAL_TABLES, "r")
@@ -36,11 +62,12 @@ def complete(tables, sync=SYNC, autokick=True, truncate=_truncate.DEFAULT):
                 functions.add(name)
             else:
                 relations[name] = {"t": "r"}.get(kind, kind)
-    triggers = frozenset(plan.wanted_triggers(sync, autokick))
-    calls = {plan.truncate_name(sync): _truncate.function_name(truncate)}
     return plan.MasterState(
         name="here",
-        tables=tuple(dataclasses.replace(one, triggers=triggers, truncate=calls) for one in tables),
+        tables=tuple(
+            dataclasses.replace(one, found=enrolled(one, sync, autokick, truncate))
+            for one in tables
+        ),
         relations=relations,
         functions=frozenset(functions),
         current=frozenset(one.name for one in _truncate.FUNCTIONS.values()),
@@ -111,13 +138,19 @@ def test_another_policy_for_truncate_makes_that_trigger_anew(has, wanted):
     assert [need.triggers for need in found.tables] == (
         [] if has == wanted else [(plan.truncate_name(SYNC),)]
     )
+    # Whichever it was, no change was missed.
+    assert not any(need.lost for need in found.tables)
 
 
 def test_a_trigger_of_the_right_name_with_a_function_of_nobody_knows_whom_is_made_anew():
     state = complete([table()])
-    other = dataclasses.replace(state.tables[0], truncate={plan.truncate_name(SYNC): "other"})
+    triggers = dict(state.tables[0].found.triggers)
+    name = plan.truncate_name(SYNC)
+    triggers[name] = dataclasses.replace(triggers[name], function="bucardo.other")
+    other = dataclasses.replace(state.tables[0], found=enrolled(table(), triggers=triggers))
     (lack,) = plan.needs(dataclasses.replace(state, tables=(other,)), SYNC, True).tables
     assert lack.triggers == (plan.truncate_name(SYNC),)
+    assert lack.lost
 
 
 def test_an_old_text_of_our_function_is_replaced_without_a_lock():
@@ -154,7 +187,7 @@ def test_what_two_syncs_do_with_a_truncate_of_one_table_must_go_together(mine, o
 
 def test_the_trigger_fires_while_its_function_can_still_see_the_rows():
     made = {
-        policy: plan.trigger(plan.truncate_name(SYNC), SYNC, TableName("s", "t"), policy)
+        policy: plan.specs(TableName("s", "t"), SYNC, True, policy)[1]
         for policy in _truncate.POLICIES
     }
     assert {policy: one.timing for policy, one in made.items()} == {
@@ -164,6 +197,145 @@ def test_the_trigger_fires_while_its_function_can_still_see_the_rows():
     }
     assert made["bucardo"].function == "bucardo_note_truncation"
     assert {one.arguments for one in made.values()} == {(SYNC,)}
+
+
+def needed(name="orders", wanted_key=("id",), **changes):
+    """What a table needs that is enrolled but for these changes."""
+    one = table(name)
+    state = complete([one])
+    found = enrolled(one, **changes)
+    changed = dataclasses.replace(one, found=found, wanted_key=wanted_key)
+    needs = plan.needs(dataclasses.replace(state, tables=(changed,)), SYNC, True)
+    return needs.tables[0] if needs.tables else None
+
+
+def delta_trigger(**changes):
+    """All triggers, the one that queues with these changes; None takes it away."""
+    triggers = dict(enrolled(table()).triggers)
+    trigger = triggers.pop("bucardo_delta")
+    if changes:
+        triggers["bucardo_delta"] = dataclasses.replace(trigger, **changes)
+    return triggers
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"function": "bucardo.delta_public_other"},
+        {"enabled": "D"},
+        {"enabled": "R"},
+        {"type": 5},
+        {"plain": False},
+    ],
+)
+def test_a_trigger_that_is_not_what_it_must_be_is_made_anew(changes):
+    lack = needed(triggers=delta_trigger(**changes))
+    assert lack.replaced == lack.triggers == ("bucardo_delta",)
+    assert lack.lost
+    assert not lack.remake
+
+
+def test_a_missing_trigger_is_made():
+    lack = needed(triggers=delta_trigger())
+    assert lack.triggers == ("bucardo_delta",)
+    assert lack.lost
+    assert not lack.rebuilds
+
+
+def test_a_trigger_that_fires_for_replicated_rows_loses_nothing():
+    lack = needed(triggers=delta_trigger(enabled="A"))
+    assert lack.replaced == ("bucardo_delta",)
+    assert not lack.lost
+
+
+def test_a_queue_of_another_key_is_made_anew():
+    lack = needed(
+        keys=(("tenant", "id"),),
+        columns={"tenant": INTEGER, "id": INTEGER},
+        wanted_key=("tenant", "id"),
+    )
+    assert lack.remake
+    assert lack.objects == ()
+    assert lack.lost
+
+
+def test_a_type_that_grew_keeps_what_is_queued():
+    lack = needed(columns={"id": BIGINT}, grows=frozenset({"id"}))
+    assert lack.retype == ("id",)
+    assert not lack.remake
+    assert lack.lost
+
+
+def test_a_type_that_became_another_does_not():
+    lack = needed(columns={"id": (25, -1, 100)})
+    assert lack.remake
+    assert lack.retype == ()
+
+
+def test_what_a_dropped_table_of_that_name_queued_is_discarded():
+    assert needed(is_known=False, triggers={}).discard
+
+
+@pytest.mark.parametrize("changes", [{"definer": False}, {"settings": ("search_path=x",)}])
+def test_a_function_is_replaced_without_a_lock(changes):
+    function = dataclasses.replace(enrolled(table()).function, **changes)
+    lack = needed(function=function)
+    assert lack.objects == ("delta_()",)
+    assert not lack.rebuilds
+    assert not lack.lost
+
+
+def test_a_function_of_before_queued_all_the_same():
+    text = """BEGIN IF (TG_OP = 'INSERT') THEN INSERT INTO bucardo.delta_public_orders VALUES
+     (NEW."id"); ELSIF (TG_OP = 'UPDATE') THEN INSERT INTO bucardo.delta_public_orders VALUES
+     (OLD."id"); IF (OLD."id" <> NEW."id") THEN INSERT INTO bucardo.delta_public_orders VALUES
+     (NEW."id"); END IF; ELSE INSERT INTO bucardo.delta_public_orders VALUES (OLD."id"); END IF;
+     RETURN NULL; END;"""
+    lack = needed(function=_enrolled.Function(text))
+    assert lack.objects == ("delta_()",)
+    assert not lack.lost
+
+
+def test_a_function_that_does_something_else_lost_changes():
+    lack = needed(function=_enrolled.Function("BEGIN RETURN NULL; END"))
+    assert lack.objects == ("delta_()",)
+    assert lack.lost
+
+
+def test_operators_are_those_of_the_key():
+    one = table()
+    lack = needed(equals={"id": ("ext", "=")})
+    assert lack.objects == ("delta_()",)
+    assert 'OPERATOR("ext".=)' in _delta_function.body(one.name, [("id", ("ext", "="))])
+
+
+@pytest.mark.parametrize(
+    ("changes", "carried"),
+    [
+        ({}, "delta_public_old"),
+        # Somebody pointed it there: that queue is of a table that exists.
+        ({"function": "bucardo.delta_public_items"}, ""),
+        ({"enabled": "D"}, ""),
+        ({"function": "app.delta_public_old"}, ""),
+    ],
+)
+def test_the_queue_of_a_renamed_table_is_carried_over(changes, carried):
+    one = table()
+    triggers = delta_trigger(**{"function": "bucardo.delta_public_old", **changes})
+    found = enrolled(
+        one,
+        triggers=triggers,
+        older={"delta_public_old": (("id", INTEGER),), "delta_public_items": (("id", INTEGER),)},
+    )
+    assert _enrolled.carried_from(one.name, found, ("id",), {"delta_public_items"}) == carried
+
+
+def test_a_queue_of_other_columns_is_not_carried_over():
+    one = table()
+    triggers = delta_trigger(function="bucardo.delta_public_old")
+    for columns in ((("id", BIGINT),), (("nr", INTEGER),), (("id", INTEGER), ("nr", INTEGER))):
+        found = enrolled(one, triggers=triggers, older={"delta_public_old": columns})
+        assert _enrolled.carried_from(one.name, found, ("id",), ()) == ""
 
 
 def test_a_good_table_has_no_problem():
