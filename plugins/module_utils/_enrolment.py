@@ -214,7 +214,7 @@ class Master:
             name = sql.Identifier("bucardo", function.name)
             options = sql.SQL(" ").join(
                 sql.SQL("SET {} = {}").format(sql.SQL(key), sql.SQL(value))
-                for key, _, value in (one.partition("=") for one in _truncate.SETTINGS)
+                for key, _equals, value in (one.partition("=") for one in _truncate.SETTINGS)
             )
             parts.append(
                 sql.SQL(

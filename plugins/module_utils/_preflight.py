@@ -11,10 +11,8 @@ import dataclasses
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _preflight_addresses as _preflight_addresses,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _preflight_checks_sequences as _preflight_checks_sequences,
+    _preflight_addresses,
+    _preflight_checks_sequences,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._enrolled_findings import lost
 from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
@@ -35,6 +33,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_fac
 LINES_PER_CHECK = 25
 # Objects with the same finding that one line names.
 _NAMED = 3
+
+# Their checks register themselves when they are imported.
+CHECKS_ELSEWHERE = (_preflight_addresses, _preflight_checks_sequences)
 
 
 @dataclasses.dataclass(frozen=True)

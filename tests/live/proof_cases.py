@@ -167,7 +167,12 @@ MUTATIONS = [
     Mutation("values exchanged between two columns of a row", "UPDATE ONLY $t SET a = b, b = a WHERE id = $r"),
     Mutation("values exchanged between distant columns of a row", "UPDATE ONLY $t SET a = c, c = a WHERE id = $r"),
     Mutation("values rotated over the columns of a row", "UPDATE ONLY $t SET a = b, b = c, c = a WHERE id = $r"),
-    Mutation("values exchanged crosswise between rows and columns", "UPDATE ONLY $t x SET a = CASE x.id WHEN $r THEN o.b ELSE x.a END, b = CASE x.id WHEN $s THEN o.a ELSE x.b END FROM ONLY $t o WHERE (x.id, o.id) IN (($r,$s), ($s,$r))"),
+    Mutation(
+        "values exchanged crosswise between rows and columns",
+        "UPDATE ONLY $t x SET a = CASE x.id WHEN $r THEN o.b ELSE x.a END,"
+        " b = CASE x.id WHEN $s THEN o.a ELSE x.b END FROM ONLY $t o"
+        " WHERE (x.id, o.id) IN (($r,$s), ($s,$r))",
+    ),
     Mutation("keys exchanged between two rows", "UPDATE ONLY $t SET id = $r + $s - id WHERE id IN ($r, $s)"),
     Mutation("NULL in place of a value", change("NULL")),
     Mutation("a value in place of NULL", "UPDATE ONLY $t SET c = a WHERE id = 3 + $r - $r % 3 AND c IS NULL"),
@@ -178,7 +183,11 @@ MUTATIONS = [
     Mutation("a row lost", "DELETE FROM ONLY $t WHERE id = $r"),
     Mutation("a row doubled", "INSERT INTO $t SELECT * FROM ONLY $t WHERE id = $r"),
     Mutation("a row doubled and another one lost", "INSERT INTO $t SELECT * FROM ONLY $t WHERE id = $r; DELETE FROM ONLY $t WHERE id = $s"),
-    Mutation("two rows lost and a third one trebled", "INSERT INTO $t SELECT x.* FROM ONLY $t x, generate_series(1, 2) WHERE id = $r; DELETE FROM ONLY $t WHERE id IN ($s, $q)"),
+    Mutation(
+        "two rows lost and a third one trebled",
+        "INSERT INTO $t SELECT x.* FROM ONLY $t x, generate_series(1, 2) WHERE id = $r;"
+        " DELETE FROM ONLY $t WHERE id IN ($s, $q)",
+    ),
     Mutation("a row moved to a child table", "WITH gone AS (DELETE FROM ONLY $t WHERE id = $r RETURNING *) INSERT INTO ${t}_child SELECT * FROM gone"),
     Mutation("one bit of an integer", change("a # (1 << $k % 15)::smallint"), ("smallint",)),
     Mutation("one bit of an integer", change("a # (1 << $k)"), ("integer",)),
@@ -194,7 +203,11 @@ MUTATIONS = [
     Mutation("the last digit of a float", change("(a * (1 + 1.2e-7::float8))::real"), ("real",)),
     Mutation("the sign", change("(-a)"), tuple(name for name in NUMBERS if name != "money")),
     Mutation("the sign", change("('-' || a::numeric)::numeric::money"), ("money",)),
-    Mutation("one more here, one less there", change("a + CASE id WHEN $r THEN 1 ELSE -1 END", "id IN ($r, $s)"), (*BITS, *DECIMALS, "numeric_scaled", "double", "date")),
+    Mutation(
+        "one more here, one less there",
+        change("a + CASE id WHEN $r THEN 1 ELSE -1 END", "id IN ($r, $s)"),
+        (*BITS, *DECIMALS, "numeric_scaled", "double", "date"),
+    ),
     Mutation("another scale", change("round(a, scale(a) + 1 + $k)"), DECIMALS),
     Mutation("a trailing blank", change("a::text || ' '"), STRINGS),
     Mutation("another case", change("CASE WHEN a::text = upper(a::text) THEN lower(a::text) ELSE upper(a::text) END"), STRINGS),
@@ -204,7 +217,14 @@ MUTATIONS = [
     Mutation("another spelling of JSON", change("replace(a::text, ':', ' :')::json"), ("json",)),
     Mutation("a number of another spelling in JSON", change("replace(a::text, '.0', '.00')::jsonb"), ("jsonb",)),
     Mutation("another zone for the same time", change("a AT TIME ZONE make_interval(hours => 3 + $k % 9)"), ("timetz",)),
-    Mutation("days in place of hours", change("make_interval(days => extract(day FROM a)::int - 1, secs => 86400 + extract(epoch FROM a - make_interval(days => extract(day FROM a)::int)))"), ("interval",)),
+    Mutation(
+        "days in place of hours",
+        change(
+            "make_interval(days => extract(day FROM a)::int - 1, secs => 86400"
+            " + extract(epoch FROM a - make_interval(days => extract(day FROM a)::int)))"
+        ),
+        ("interval",),
+    ),
     Mutation("the mask of an address", change("set_masklen(a, 8 + $k % 20)"), ("inet",)),
     Mutation("a bound of a range", change("numrange(lower(a), upper(a), '[)')"), ("numrange",)),
     Mutation("a bound of a range", change("int4range(lower(a), upper(a) + 1)"), ("int4range",)),

@@ -248,7 +248,7 @@ class Site(Servers):
         :param check: whether it must end well.
         """
         with self.started(playbook, inventory, *options) as process:
-            text, _ = process.communicate(timeout=PLAY_TIMEOUT)
+            text, _errors = process.communicate(timeout=PLAY_TIMEOUT)
         play = Play(process.returncode, text)
         assert not check or play.code == 0, text
         return play

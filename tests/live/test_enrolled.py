@@ -150,7 +150,7 @@ def changed(site, masters, inventory):
 
 def test_preflight_names_what_is_not_as_it_must_be(changed):
     said, _play = changed
-    assert {severity for severity, *_ in said} <= {"cautions"}
+    assert {severity for severity, *_rest in said} <= {"cautions"}
     named = {(object_, master) for _s, check, object_, master, _m in said if check == "enrolment"}
     for case in ("renamed", "moved", "key_changed", "grown", "longer"):
         table, _key = table_of(case)
@@ -159,7 +159,7 @@ def test_preflight_names_what_is_not_as_it_must_be(changed):
         assert (f"public.t_{case}", "left") in named, case
     for case in ON_RIGHT:
         assert (f"public.t_{case}", "right") in named, case
-    gone = {object_ for _s, check, object_, *_ in said if check == "relgroup-stale"}
+    gone = {object_ for _s, check, object_, *_rest in said if check == "relgroup-stale"}
     assert gone == {"public.t_renamed", "public.t_moved", "public.t_dropped"}
 
 

@@ -139,7 +139,7 @@ def test_no_mutation_goes_unseen(tables):
     tried = Tried(SEED)
     for mutation in MUTATIONS:
         for name in mutation.tables:
-            for _ in range(DRAWS):
+            for _draw in range(DRAWS):
                 tried.mutate(tables, name, mutation)
     for name, *pair in PAIRS:
         x, y = (f"CAST({literal(v)} AS {plain(TYPES[name][0])})" for v in pair)

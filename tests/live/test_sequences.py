@@ -183,7 +183,7 @@ STRAYING = {
 
 
 def test_what_leaves_its_share_is_noticed_and_mended_once(site, pair):
-    masters, inventory, *_ = pair
+    masters, inventory, *_rest = pair
     right = masters[1]
     for command in ("status", "verify"):
         assert site.play(command, inventory).code == 0
@@ -217,7 +217,7 @@ def test_what_leaves_its_share_is_noticed_and_mended_once(site, pair):
 
 
 def test_a_sequence_of_two_syncs_stays_shared_out_while_one_is_left(site, pair):
-    masters, inventory, *_ = pair
+    masters, inventory, *_rest = pair
     options = {"masters": site.masters_option(inventory), "exclude": ["public.audit_*"]}
     name = "hibernate_sequence"
     joined = site.module("sequence_interleave", inventory, sync="second", **options)
@@ -235,7 +235,7 @@ def test_a_sequence_of_two_syncs_stays_shared_out_while_one_is_left(site, pair):
 
 
 def test_a_third_master_comes_and_goes(site, pair):
-    masters, inventory, *_ = pair
+    masters, inventory, *_rest = pair
     third = site.master("third")
     three = [*masters, third]
     site.play("bootstrap", site.inventory(three, **SETTINGS))
@@ -257,7 +257,7 @@ def test_a_third_master_comes_and_goes(site, pair):
 
 
 def test_teardown_leaves_the_schema_as_it_was_and_goes_on_above_all_numbers(site, pair):
-    masters, _inventory, before, *_ = pair
+    masters, _inventory, before, *_rest = pair
     three = [*masters, site.master("third")]
     used = {name: max(numbers_of_all(three, name)) for name in SEQUENCES}
     site.play(

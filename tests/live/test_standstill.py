@@ -40,7 +40,7 @@ def last_error(play):
 
 
 def test_the_play_says_so_when_it_holds_the_sync(failed):
-    said, _, _ = failed.text.partition("5 Data seed")
+    said, _step, _rest = failed.text.partition("5 Data seed")
     assert "from now until its release" in " ".join(said.split())
 
 
@@ -53,7 +53,7 @@ def test_the_last_line_says_who_no_longer_replicates_and_what_to_type(failed):
 
 
 def test_it_is_true(failed, site, masters):
-    left, right, _ = masters
+    left, right, _third = masters
     left.sql("INSERT INTO big VALUES (-2, 'waits')")
     assert site.psql("db", "bucardo", "SELECT status FROM bucardo.sync").strip() == "inactive"
     assert right.rows("big") != left.rows("big")
@@ -68,7 +68,7 @@ def test_nobody_is_told_to_release_a_sync_that_is_held(failed, site, masters):
 
 
 def test_without_the_new_master_the_same_command_starts_replication(failed, site, masters):
-    left, right, _ = masters
+    left, right, _third = masters
     site.play("bootstrap", site.inventory(masters[:2]))
     assert same_rows(masters[:2], "big")
     right.sql("INSERT INTO big VALUES (-3, 'from the right')")

@@ -179,7 +179,7 @@ def test_what_other_masters_write_after_a_truncate_stays_and_what_was_there_goes
 
 
 def test_a_truncate_that_cascades_empties_the_referenced_table_everywhere(masters, held):
-    left, right, _ = masters
+    left, right, _third = masters
     right.sql("INSERT INTO purchase VALUES (9001, 'right', NULL)")
     left.sql("TRUNCATE customer CASCADE")
     right.sql("INSERT INTO customer VALUES (9002, 'right')")

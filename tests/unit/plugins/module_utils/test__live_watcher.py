@@ -41,7 +41,7 @@ def lease(tmp_path, now):
 
 def test_it_stops_when_the_lease_ran_out(lease, now):
     watcher = _live.Watcher(str(lease.parent))
-    for _ in range(_live.LEASE):
+    for _second in range(_live.LEASE):
         assert watcher.keep_going()
         now[0] += 1
     assert not watcher.keep_going()
@@ -49,7 +49,7 @@ def test_it_stops_when_the_lease_ran_out(lease, now):
 
 def test_it_goes_on_while_somebody_looks_on(lease, now):
     watcher = _live.Watcher(str(lease.parent))
-    for _ in range(5 * _live.LEASE):
+    for _second in range(5 * _live.LEASE):
         now[0] += 1
         os.utime(lease, (now[0], now[0]))
         assert watcher.keep_going()
@@ -61,9 +61,9 @@ def test_a_host_that_was_frozen_does_not_take_it_for_silence(lease, now, seconds
     assert watcher.keep_going()
     now[0] += seconds
     assert watcher.keep_going()
-    for _ in range(_live.LEASE):
+    for _second in range(_live.LEASE):
         now[0] += 1
-    for _ in range(2 * _live.LEASE):
+    for _second in range(2 * _live.LEASE):
         now[0] += 1
         watcher.keep_going()
     assert not watcher.keep_going()

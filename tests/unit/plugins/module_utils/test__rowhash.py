@@ -64,8 +64,8 @@ def test_columns_of_another_length_go_through_text():
 
 
 def test_every_comparison_has_a_key_of_its_own():
-    assert len({Method().key for _ in range(100)}) == 100
-    assert all(0 <= Method().key < 2**63 for _ in range(100))
+    assert len({Method().key for _draw in range(100)}) == 100
+    assert all(0 <= Method().key < 2**63 for _draw in range(100))
 
 
 def test_columns_that_servers_would_hash_differently_go_through_text_everywhere():
