@@ -282,6 +282,8 @@ class Site(Servers):
             if process.poll() is None:
                 process.kill()
                 process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
 
     def task(self, name: str, user: str = "bucardo", /, **options: t.Any) -> str:
         """A playbook that runs one module, see C(module); its result goes to a file beside it."""
