@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _preflight_addresses,
+    _preflight_checks_rows,
     _preflight_checks_sequences,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._enrolled_findings import lost
@@ -35,7 +36,7 @@ LINES_PER_CHECK = 25
 _NAMED = 3
 
 # Their checks register themselves when they are imported.
-CHECKS_ELSEWHERE = (_preflight_addresses, _preflight_checks_sequences)
+CHECKS_ELSEWHERE = (_preflight_addresses, _preflight_checks_rows, _preflight_checks_sequences)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -222,6 +222,27 @@ class Seed:
 
 
 @dataclasses.dataclass(frozen=True)
+class ExtensionRows:
+    """Rows that users put into a table of an extension."""
+
+    extension: str
+    table: TableName
+    rows: int
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckCall:
+    """A CHECK constraint that calls a function which somebody wrote.
+
+    :param function: with the types of its arguments.
+    """
+
+    table: TableName
+    constraint: str
+    function: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Database:
     """What a master's database holds.
 
@@ -275,6 +296,8 @@ class Database:
     filled: frozenset[TableName] = frozenset()
     locked: bool = False
     foreign: tuple[Foreign, ...] = ()
+    extension_rows: tuple[ExtensionRows, ...] = ()
+    check_calls: tuple[CheckCall, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

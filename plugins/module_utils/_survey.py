@@ -27,6 +27,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils import (
     _own_objects,
     _pg,
     _preflight_ledger,
+    _schema_facts,
     _sequence_survey,
     _survey_address,
 )
@@ -609,6 +610,16 @@ def _read_database(reader: _Reader, dbname: str, wanted: Wanted, origin: bool) -
         ),
         locked=locked,
         foreign=tuple(_own_objects.foreign(session, wanted.bucardo_user)),
+        extension_rows=reader.attempt(
+            "rows in tables of extensions", lambda: _schema_facts.extension_rows(session), ()
+        )
+        if origin
+        else (),
+        check_calls=reader.attempt(
+            "what CHECK constraints call", lambda: _schema_facts.check_calls(session), ()
+        )
+        if origin
+        else (),
     )
 
 

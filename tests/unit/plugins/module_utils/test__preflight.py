@@ -44,8 +44,10 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_che
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_facts import (
     Address,
+    CheckCall,
     Control,
     Database,
+    ExtensionRows,
     Facts,
     ForeignKey,
     Host,
@@ -493,6 +495,16 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "public.orders",
         "orders_v",
     ),
+    "extension-rows": (
+        facts({"extension_rows": (ExtensionRows("postgis", OTHER, 3),)}),
+        "public.other",
+        "3 row(s) of users' own beside those of extension postgis",
+    ),
+    "check-calls": (
+        facts({"check_calls": (CheckCall(ORDERS, "open", "public.is_open(integer)"),)}),
+        "public.orders",
+        "constraint open calls public.is_open(integer)",
+    ),
     "exclusion-constraint": (
         facts({"exclusions": ((ORDERS, "no_overlap"),)}),
         "public.orders",
@@ -753,6 +765,8 @@ def sole_or_none(case: Facts, **wanted: t.Any) -> t.Any:
 
 # Nearly the same as the case above, but sound.
 HARMLESS: dict[str, list[Facts]] = {
+    # Of a table that does not take part.
+    "check-calls": [facts({"check_calls": (CheckCall(OTHER, "open", "f()"),)})],
     "several-servers": [address(servers=1), address(servers=0)],
     "control-options": [control()],
     "name-taken": [
