@@ -234,7 +234,7 @@ def test_a_target_with_rows_is_refused(here, there, inventory, play, states, unc
         case = Case(
             "target-not-empty",
             lambda _inventory: None,
-            ["public.counters on there", "is not empty", "Empty the table on the target"],
+            ["public.counters on there", "is not empty", "name the table in data_seed_replace"],
             "target-not-empty",
         )
         refused(play("bootstrap", Inventory(inventory)), case)
