@@ -144,8 +144,10 @@ class Connection:
     def close(self) -> None:
         """End the session; an open transaction is rolled back."""
         assert self._psql.stdin
+        assert self._psql.stdout
         self._psql.stdin.close()
         self._psql.wait()
+        self._psql.stdout.close()
 
 
 class Site(Servers):

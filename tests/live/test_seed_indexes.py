@@ -74,8 +74,9 @@ def killed(site, masters, options):
             if target.value(COPIED) == "0":
                 # Waits for transactions that have used the table. Who comes next keeps it from
                 # rebuilding the index.
+                # By the lock that it queues for, which comes before any that is asked for later.
                 behind = threading.Thread(
-                    target=later.sql, args=("BEGIN; SELECT FROM first WHERE id = 1",)
+                    target=later.sql, args=("BEGIN; LOCK TABLE first IN ROW EXCLUSIVE MODE",)
                 )
                 behind.start()
                 assert eventually(lambda: target.value(WAITING) == "2")
@@ -85,8 +86,8 @@ def killed(site, masters, options):
             site.kill("data_seed")
             ended = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name ~ ' seed '"
             assert eventually(lambda: target.value(ended) == "t")
-        earlier.sql("COMMIT")
-        later.sql("COMMIT")
+        for session in (earlier, later):
+            session.close()
         yield reader, under_way
 
 
