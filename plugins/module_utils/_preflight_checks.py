@@ -1619,8 +1619,8 @@ def _prepared_lock(ctx: Context) -> t.Iterator[Hit]:
 def _target_not_empty(ctx: Context) -> t.Iterator[Hit]:
     # Rows of the origin itself are reported as what they are.
     twins = {twin.name for pair in _twins(ctx) for twin in pair}
-    if ctx.facts.origin_stays:
-        # Who is seeded from whom is the question, not what the tables hold.
+    if ctx.facts.origin_stays or any(_sync_taken(ctx)):
+        # Who is seeded from whom, or in which sync, is the question, not what the tables hold.
         return
     replaced = {
         table.name for table in ctx.selected if any(_matches(table, p) for p in ctx.wanted.replace)

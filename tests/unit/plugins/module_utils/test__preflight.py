@@ -1160,3 +1160,12 @@ def test_the_manual_lists_every_check() -> None:
     page = PAGE.read_text(encoding="utf-8")
     found = [line for line in page.splitlines() if line.startswith("| `")]
     assert found == [manual_row(check) for check in CHECKS]
+
+
+def test_where_the_sync_is_anothers_nobody_is_told_what_rows_may_go() -> None:
+    taken, _name, _words = CASES["sync-taken"]
+    filled, _name, _words = CASES["target-not-empty"]
+    both = dataclasses.replace(filled, control=taken.control, wanted=taken.wanted)
+    assert sole(examine(both), "sync-taken")
+    assert not [one for one in examine(both).findings if one.check == "target-not-empty"]
+    assert sole(examine(filled), "target-not-empty")
