@@ -246,7 +246,8 @@ class Seeder:
             target = _pg.connect_if_exists(self._target_info, self._maintenance_db, self._connect)
             if target is not None:
                 stack.enter_context(target)
-                if _membership.is_only_origin(target):
+                # Who wants rows of the origin replaced is told that it is one.
+                if _membership.is_only_origin(target) and not self._options.replace:
                     # In a check the step that would have moved the origin changed nothing.
                     self._outcome.warnings.append(
                         f"{self._target_info.name} is the origin of its group, and not seeded"
