@@ -10,13 +10,16 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _standstill, _status
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import (
+    standstill as bucardo_standstill,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import status
 
 
 def status_table(info: t.Mapping[str, t.Any]) -> list[str]:
     """Lines of text about replication, from what bucardo_info returned."""
     try:
-        return _status.lines(info)
+        return status.lines(info)
     except (AttributeError, KeyError, TypeError) as error:
         raise AnsibleFilterError(
             "status_table takes the result of multimaster.bucardo.bucardo_info;"
@@ -27,7 +30,7 @@ def status_table(info: t.Mapping[str, t.Any]) -> list[str]:
 def standstill(info: t.Mapping[str, t.Any], sync: str, origin: str, command: str) -> str:
     """One line on what a bootstrap that failed leaves, from what bucardo_info returned."""
     try:
-        return _standstill.text(info, sync, origin, command)
+        return bucardo_standstill.text(info, sync, origin, command)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise AnsibleFilterError(
             "standstill takes the result of multimaster.bucardo.bucardo_info;"

@@ -82,14 +82,17 @@ commands:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _aside, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    connection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import aside as sync_aside
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, write, let the daemon know."""
     aside = params["state"] == "aside"
     names = [TableName.parse(name) for name in params["tables"]]
@@ -97,10 +100,10 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         sync = control.sync(params["name"])
         if sync is None:
             raise Refused(f"There is no sync {params['name']!r}", "Run the playbook bootstrap.")
-        change = _aside.plan(sync, control.goats(), names, aside)
-        reloaded = _aside.apply(control, sync, change, aside)
+        change = sync_aside.plan(sync, control.goats(), names, aside)
+        reloaded = sync_aside.apply(control, sync, change, aside)
     changed = [str(goat.name) for goat in change.goats]
-    return _module.Result(
+    return module.Result(
         changed=bool(changed),
         before={"replicated": changed if aside else []},
         after={"replicated": [] if aside else changed},
@@ -117,7 +120,7 @@ def main() -> t.NoReturn:
         "tables": {"type": "list", "elements": "str", "required": True},
         "state": {"type": "str", "choices": ["aside", "back"], "required": True},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

@@ -125,18 +125,16 @@ commands:
   elements: str
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._cli import perl_complaint
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    connection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.cli import perl_complaint
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
     Control,
     connect,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
-    CommandFailed,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     attachments,
     described_code,
     find_goat,
@@ -144,14 +142,18 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan i
     parse_relation,
     plan_customcode,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     WHENRUN,
     Customcode,
     Goat,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    CommandFailed,
+    Refused,
+)
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, write, read again."""
     with connect(params, check_mode) as control:
         current = control.customcodes().get(params["name"])
@@ -160,9 +162,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         return _present(control, current, params)
 
 
-def _present(
-    control: Control, current: Customcode | None, params: _module.Params
-) -> _module.Result:
+def _present(control: Control, current: Customcode | None, params: module.Params) -> module.Result:
     goat: Goat | None = None
     if params["relation"] is not None:
         relation = parse_relation("relation", params["relation"])
@@ -188,7 +188,7 @@ def _present(
         control.save_customcode(wanted, current is None, to_syncs, to_goats)
         if not control.dry and control.customcodes().get(wanted.name) != wanted:
             raise CommandFailed(f"Bucardo's catalog does not hold custom code {wanted.name}")
-    return _module.Result(
+    return module.Result(
         changed=changed,
         before=described_code(current) if current else {},
         after=described_code(wanted),
@@ -205,13 +205,13 @@ def _read(path: str) -> str:
         raise Refused(f"src_file: cannot read {path}: {error}") from error
 
 
-def _absent(control: Control, current: Customcode | None) -> _module.Result:
+def _absent(control: Control, current: Customcode | None) -> module.Result:
     if current is None:
-        return _module.Result(values={"customcode": None, "reload_required": False})
+        return module.Result(values={"customcode": None, "reload_required": False})
     control.run("remove", "customcode", current.name)
     if not control.dry and current.name in control.customcodes():
         raise CommandFailed(f"Bucardo's catalog still holds custom code {current.name}")
-    return _module.Result(
+    return module.Result(
         changed=True,
         before=described_code(current),
         after={},
@@ -238,7 +238,7 @@ def main() -> None:
         "priority": {"type": "int", "default": 0},
         "validate": {"type": "bool", "default": True},
     }
-    _module.run(spec, body, mutually_exclusive=[["src", "src_file"], ["sync", "relation"]])
+    module.run(spec, body, mutually_exclusive=[["src", "src_file"], ["sync", "relation"]])
 
 
 if __name__ == "__main__":

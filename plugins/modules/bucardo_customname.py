@@ -84,13 +84,17 @@ commands:
   elements: str
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import check_newname
-from ansible_collections.multimaster.bucardo.plugins.module_utils._overrides import ensure
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    connection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
+    check_newname,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.overrides import ensure
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, write, read again."""
     return ensure("customname", "newname", check_newname, params, check_mode)
 
@@ -106,7 +110,7 @@ def main() -> None:
         "db": {"type": "str"},
         "sync": {"type": "str"},
     }
-    _module.run(spec, body, required_if=[["state", "present", ["newname"]]])
+    module.run(spec, body, required_if=[["state", "present", ["newname"]]])
 
 
 if __name__ == "__main__":

@@ -82,24 +82,24 @@ commands:
   elements: str
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import Spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import Spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.daemon import (
     Daemon,
     wait_seconds,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     CommandFailed,
 )
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Look, act, wait."""
     timeout = wait_seconds(params["timeout"])
     daemon = Daemon(params["bucardorc"], dry=check_mode)
     process = daemon.process()
     state, pid = params["state"], process.pid
-    result = _module.Result(before={"running": bool(pid)})
+    result = module.Result(before={"running": bool(pid)})
     if process.stale_pid:
         result.warnings.append(
             f"{daemon.files.pid_file} names the process {process.stale_pid}, which is not Bucardo's"
@@ -142,7 +142,7 @@ def main() -> None:
         "bucardorc": {"type": "path", "default": "/etc/bucardorc"},
         "timeout": {"type": "int", "default": 60},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

@@ -182,37 +182,37 @@ import functools
 import getpass
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _address,
-    _conninfo,
-    _module,
-    _pg,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import address
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
     Control,
     connect,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
-    CommandFailed,
-    ConnectionFailed,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     check_password,
     described,
     plan_database,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     Database,
     libpq_params,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    CommandFailed,
+    ConnectionFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import (
+    conninfo as postgres_conninfo,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, write, read again."""
     with connect(params, check_mode) as control:
         if params["masters"] is None:
@@ -221,7 +221,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             master["name"]: _one(control, _options(params, master), check_mode, master)
             for master in params["masters"]
         }
-        return _module.Result(
+        return module.Result(
             changed=any(result.changed for result in results.values()),
             before={name: result.before for name, result in results.items()},
             after={name: result.after for name, result in results.items()},
@@ -235,40 +235,40 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         )
 
 
-def _options(params: _module.Params, master: dict[str, t.Any]) -> dict[str, t.Any]:
+def _options(params: module.Params, master: dict[str, t.Any]) -> dict[str, t.Any]:
     """The task's options for one of its masters."""
     if params["state"] == "absent":
         return {**params, "name": master["name"]}
     user = params["user"] or "bucardo"
     cert, key = params["bucardo_ssl_cert"] or "", params["bucardo_ssl_key"] or ""
-    return {**params, **_address.registration(master, user, cert, key)}
+    return {**params, **address.registration(master, user, cert, key)}
 
 
 def _one(
     control: Control,
-    params: _module.Params,
+    params: module.Params,
     check_mode: bool,
     master: dict[str, t.Any] | None = None,
-) -> _module.Result:
+) -> module.Result:
     current = control.database(params["name"])
     if params["state"] == "absent":
         return _absent(control, current)
-    login = _conninfo.ConnInfo.from_options(master) if master else None
+    login = postgres_conninfo.ConnInfo.from_options(master) if master else None
     return _present(control, current, params, check_mode, login)
 
 
 def _present(
     control: Control,
     current: Database | None,
-    params: _module.Params,
+    params: module.Params,
     check_mode: bool,
-    login: _conninfo.ConnInfo | None,
-) -> _module.Result:
+    login: postgres_conninfo.ConnInfo | None,
+) -> module.Result:
     password = params["password"]
     wanted = plan_database(current, params)
     changed = wanted != current
     if login and current and changed:
-        _address.check_not_taken(control, current, login, params["sync"] or "")
+        address.check_not_taken(control, current, login, params["sync"] or "")
     if password is not None:
         check_password(wanted.name, password)
         stored = control.stored_password(wanted.name)
@@ -282,7 +282,7 @@ def _present(
     stored = control.stored_password(wanted.name) if given is None else given
     prove = None
     if login and test and not check_mode:
-        prove = functools.partial(_address.prove_same, control, wanted, stored, login)
+        prove = functools.partial(address.prove_same, control, wanted, stored, login)
     if changed:
         if test:
             _connect_from_here(wanted, stored)
@@ -297,7 +297,7 @@ def _present(
     before, after = (described(current) if current else {}), described(wanted)
     if password is not None:
         after["password"] = "******** (changed)" if password else "(removed)"
-    return _module.Result(
+    return module.Result(
         changed=changed,
         before=before,
         after=after,
@@ -310,9 +310,9 @@ def _present(
 
 
 def _connect_from_here(database: Database, password: str) -> None:
-    conninfo = _conninfo.ConnInfo(database.name, libpq_params(database, password))
+    conninfo = postgres_conninfo.ConnInfo(database.name, libpq_params(database, password))
     try:
-        _pg.Session(conninfo).close()
+        pg.Session(conninfo).close()
     except ConnectionFailed as error:
         raise ConnectionFailed(
             error.message,
@@ -322,9 +322,9 @@ def _connect_from_here(database: Database, password: str) -> None:
         ) from error
 
 
-def _absent(control: Control, current: Database | None) -> _module.Result:
+def _absent(control: Control, current: Database | None) -> module.Result:
     if current is None:
-        return _module.Result(values={"database": None, "restart_required": False})
+        return module.Result(values={"database": None, "restart_required": False})
     groups = [g.name for g in control.dbgroups().values() if current.name in g.members]
     users = sorted(s.name for s in control.syncs().values() if s.dbgroup in groups)
     if users:
@@ -343,7 +343,7 @@ def _absent(control: Control, current: Database | None) -> _module.Result:
     control.run("remove", "db", current.name)
     if not control.dry and control.database(current.name) is not None:
         raise CommandFailed(f"Bucardo's catalog still holds database {current.name}")
-    return _module.Result(
+    return module.Result(
         changed=True,
         before=described(current),
         after={},
@@ -373,7 +373,7 @@ def main() -> None:
         "server_side_prepares": {"type": "bool"},
         "validate": {"type": "bool", "default": True},
     }
-    _module.run(
+    module.run(
         spec,
         body,
         required_one_of=[("name", "masters")],

@@ -83,25 +83,28 @@ commands:
   elements: str
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _membership, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    connection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
     Control,
     connect,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
-    CommandFailed,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     check_name,
     nearest,
     plan_members,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import Dbgroup
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import Dbgroup
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    CommandFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import membership
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, write, read again."""
     name = params["name"]
     check_name("dbgroup", name)
@@ -114,12 +117,12 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
 
 
 def _present(
-    control: Control, current: Dbgroup | None, users: list[str], params: _module.Params
-) -> _module.Result:
+    control: Control, current: Dbgroup | None, users: list[str], params: module.Params
+) -> module.Result:
     name = params["name"]
     old = dict(current.members) if current else {}
     new = plan_members(old, params["members"], params["exclusive"])
-    result = _module.Result(
+    result = module.Result(
         changed=current is None or old != new,
         before=_described(name, old) if current else {},
         after=_described(name, new),
@@ -141,7 +144,7 @@ def _present(
         )
     control.save_members(name, current, new)
     if not control.dry:
-        _membership.join(control.session, name, set(new) - set(old))
+        membership.join(control.session, name, set(new) - set(old))
         found = control.dbgroups().get(name)
         if found is None or dict(found.members) != new:
             raise CommandFailed(f"Bucardo's catalog does not hold dbgroup {name} as asked")
@@ -149,9 +152,9 @@ def _present(
     return result
 
 
-def _absent(control: Control, current: Dbgroup | None, users: list[str]) -> _module.Result:
+def _absent(control: Control, current: Dbgroup | None, users: list[str]) -> module.Result:
     if current is None:
-        return _module.Result(values={"dbgroup": None, "syncs": []})
+        return module.Result(values={"dbgroup": None, "syncs": []})
     if users:
         raise Refused(
             f"dbgroup {current.name} is used by the sync {', '.join(users)}",
@@ -160,7 +163,7 @@ def _absent(control: Control, current: Dbgroup | None, users: list[str]) -> _mod
     control.run("remove", "dbgroup", current.name)
     if not control.dry and current.name in control.dbgroups():
         raise CommandFailed(f"Bucardo's catalog still holds dbgroup {current.name}")
-    return _module.Result(
+    return module.Result(
         changed=True,
         before=_described(current.name, dict(current.members)),
         after={},
@@ -182,7 +185,7 @@ def main() -> None:
         "members": {"type": "dict"},
         "exclusive": {"type": "bool", "default": True},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

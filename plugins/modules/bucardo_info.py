@@ -174,37 +174,44 @@ import contextlib
 import dataclasses
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _ledger,
-    _module,
-    _sequence_survey,
-    _sequence_watch,
-    _status,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control, connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._daemon_messages import Daemon
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
-    MultimasterError,
-    Refused,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import status
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
+    Control,
+    connect,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._objects import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.daemon_messages import (
+    Daemon,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     format_dsn,
     parse_dsn,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
-from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    MultimasterError,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import ledger
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
+    read as sequences_read,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
+    watch as sequences_watch,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import shown
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import (
     as_rows,
     read_queues,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import shown
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Read it all."""
     logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
     with connect(params, check_mode) as control:
@@ -239,10 +246,10 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                         for one in reading.lost
                     ]
         values["seeds"] = _seeds(control, logins, values) if params["pending"] else []
-        values["problems"] = _status.problems(values)
+        values["problems"] = status.problems(values)
         if params["pending"]:
             values["problems"] += _sequence_problems(control, logins, values)
-    return _module.Result(values=values)
+    return module.Result(values=values)
 
 
 def _sequence_problems(
@@ -257,8 +264,8 @@ def _sequence_problems(
             with contextlib.suppress(MultimasterError):
                 conninfo = logins[name] if name in logins else control.conninfo(name)
                 with Session(conninfo) as session:
-                    surveys[name] = _sequence_survey.read_shared(session)
-        found.update(dict.fromkeys(_sequence_watch.problems(surveys, sync)))
+                    surveys[name] = sequences_read.read_shared(session)
+        found.update(dict.fromkeys(sequences_watch.problems(surveys, sync)))
     return list(found)
 
 
@@ -280,9 +287,9 @@ def _seeds(
         with contextlib.suppress(MultimasterError):
             conninfo = logins[name] if name in logins else control.conninfo(name)
             with Session(conninfo) as session:
-                run = _ledger.last_run(session)
+                run = ledger.last_run(session)
             if run is not None:
-                found.append(_status.seed_row(name, run))
+                found.append(status.seed_row(name, run))
     return found
 
 
@@ -355,7 +362,7 @@ def main() -> t.NoReturn:
         "pending": {"type": "bool", "default": True},
         "masters": {**masters_option(), "required": False},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

@@ -100,20 +100,23 @@ commands:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _login_role, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
-    CommandFailed,
-    Refused,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    connection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._install import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import login_role
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.install import (
     Installer,
     State,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    CommandFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, make what is missing, read again."""
     conninfo = ConnInfo.from_options(params, "the control server", "postgres")
     installer = Installer(conninfo, params["schema_file"], params["bucardo_password"], check_mode)
@@ -145,11 +148,11 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
     if not check_mode:
         installer.check_modules()
     version = state.program_version if load or upgrade else state.schema_version
-    return _module.Result(
+    return module.Result(
         changed=changed,
         before=_described(state),
         after={
-            "role": _login_role.READY,
+            "role": login_role.READY,
             "database": "owned by bucardo",
             "schema": version,
         },
@@ -198,7 +201,7 @@ def main() -> None:
         "change_password": {"type": "bool", "default": True, "no_log": False},
         "schema_file": {"type": "path", "default": "/usr/share/bucardo/bucardo.schema"},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

@@ -107,39 +107,42 @@ pending:
 import contextlib
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _kick, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import MultimasterError
-from ansible_collections.multimaster.bucardo.plugins.module_utils._live import Watcher
-from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.progress import Watcher
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    MultimasterError,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import kick
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import (
     as_rows,
     open_queues,
 )
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Look, kick, look again."""
     name = params["name"]
     logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(connect(params, check_mode))
         if not control.installed:
-            return _module.Result(values=_values(_kick.Outcome({})))
+            return module.Result(values=_values(kick.Outcome({})))
         if check_mode:
             sync = control.sync(name)
             dbgroup = sync.dbgroup if sync else ""
         else:
-            dbgroup = _kick.check(control, name).dbgroup
+            dbgroup = kick.check(control, name).dbgroup
         queues = open_queues(stack, control, logins, name, dbgroup)
         if check_mode:
-            outcome = _kick.Outcome(_kick.read(queues))
+            outcome = kick.Outcome(kick.read(queues))
         else:
-            outcome = _kick.until_drained(
+            outcome = kick.until_drained(
                 control,
                 queues,
                 name,
@@ -148,7 +151,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                 _reporter(name, Watcher(params["progress_dir"])),
             )
     waited = any(outcome.before.values())
-    return _module.Result(
+    return module.Result(
         changed=waited or bool(outcome.runs),
         before={"waiting": _total(outcome.before)},
         after={"waiting": dict.fromkeys(outcome.before, 0)},
@@ -158,8 +161,8 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
 
 def _reporter(
     name: str, watcher: Watcher
-) -> t.Callable[[_kick.Found, _kick.Found, int, float], None]:
-    def report(before: _kick.Found, left: _kick.Found, runs: int, seconds: float) -> None:
+) -> t.Callable[[kick.Found, kick.Found, int, float], None]:
+    def report(before: kick.Found, left: kick.Found, runs: int, seconds: float) -> None:
         if not watcher.keep_going():
             raise MultimasterError(
                 f"The wait for sync {name} was stopped", "Bucardo goes on by itself."
@@ -179,11 +182,11 @@ def _reporter(
     return report
 
 
-def _total(found: _kick.Found) -> dict[str, int]:
+def _total(found: kick.Found) -> dict[str, int]:
     return {master: sum(one.changes for one in pending) for master, pending in found.items()}
 
 
-def _values(outcome: _kick.Outcome) -> dict[str, t.Any]:
+def _values(outcome: kick.Outcome) -> dict[str, t.Any]:
     return {
         "before": _rows(outcome.before),
         "after": _rows(outcome.after),
@@ -192,7 +195,7 @@ def _values(outcome: _kick.Outcome) -> dict[str, t.Any]:
     }
 
 
-def _rows(found: _kick.Found) -> list[dict[str, t.Any]]:
+def _rows(found: kick.Found) -> list[dict[str, t.Any]]:
     return [row for master, pending in found.items() for row in as_rows(master, pending)]
 
 
@@ -207,7 +210,7 @@ def main() -> t.NoReturn:
         "progress_interval": {"type": "int", "default": 5},
         "masters": {**masters_option(), "required": False},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

@@ -83,25 +83,26 @@ commands:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module, _origin
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import RELOAD_TIMEOUT
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import origin
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import RELOAD_TIMEOUT
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Move the origin, or say that it would move."""
     logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
     with connect(params, check_mode) as control:
-        outcome = _origin.move(
+        outcome = origin.move(
             control, logins, params["sync"], params["origin"], check_mode, RELOAD_TIMEOUT
         )
         commands = control.commands
-    return _module.Result(
+    return module.Result(
         changed=outcome.changed,
         before={"origin": outcome.former},
         after={"origin": outcome.origin},
@@ -122,7 +123,7 @@ def main() -> t.NoReturn:
         "origin": {"type": "str", "required": True},
         "masters": {**masters_option(), "required": False},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

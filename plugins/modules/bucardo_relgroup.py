@@ -116,28 +116,30 @@ commands:
   elements: str
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    connection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
     Control,
     connect,
     read_facts,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
-    CommandFailed,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     RelgroupPlan,
     check_name,
     nearest,
     parse_relation,
     plan_relgroup,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    CommandFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, write, read again."""
     name = params["name"]
     check_name("relgroup", name)
@@ -164,7 +166,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             if found.changed:
                 raise CommandFailed(f"Bucardo's catalog does not hold relgroup {name} as asked")
     before, after = _described(name, plan.before), _described(name, plan.after)
-    return _module.Result(
+    return module.Result(
         changed=plan.changed,
         before={} if plan.create else before,
         after=after,
@@ -193,10 +195,10 @@ def _plan(
     return plan_relgroup(name, name in control.relgroups(), goats, db, wanted, facts, exclusive)
 
 
-def _absent(control: Control, name: str, users: list[str]) -> _module.Result:
+def _absent(control: Control, name: str, users: list[str]) -> module.Result:
     values: dict[str, object] = {"relgroup": None, "syncs": [], "added": []}
     if name not in control.relgroups():
-        return _module.Result(values={**values, "removed": []})
+        return module.Result(values={**values, "removed": []})
     if users:
         raise Refused(
             f"relgroup {name} is used by the sync {', '.join(users)}", "Remove the sync first."
@@ -205,7 +207,7 @@ def _absent(control: Control, name: str, users: list[str]) -> _module.Result:
     control.remove_relgroup(name)
     if not control.dry and name in control.relgroups():
         raise CommandFailed(f"Bucardo's catalog still holds relgroup {name}")
-    return _module.Result(
+    return module.Result(
         changed=True,
         before=_described(name, members),
         after={},
@@ -233,7 +235,7 @@ def main() -> None:
         "sequences": {"type": "list", "elements": "str"},
         "exclusive": {"type": "bool", "default": False},
     }
-    _module.run(spec, body, required_by={"tables": ["db"], "sequences": ["db"]})
+    module.run(spec, body, required_by={"tables": ["db"], "sequences": ["db"]})
 
 
 if __name__ == "__main__":

@@ -82,31 +82,34 @@ commands:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _login_role, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import masters_option
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    masters_option,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import login_role
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """One master after the other: there are few, and each costs a handful of round trips."""
     role, password = params["name"], params["password"]
-    result = _module.Result(before={}, after={})
+    result = module.Result(before={}, after={})
     kept: dict[str, str] = {}
     for master in params["masters"]:
         conninfo = ConnInfo.from_options(master).database(master["maintenance_db"])
         with Session(conninfo) as session:
-            state = _login_role.read(session, role, password)
+            state = login_role.read(session, role, password)
             result.before[master["name"]] = state.shown
             if params["state"] == "present":
                 if not params["change_password"]:
                     state.require_password_fits(role, master["name"])
-                commands = _login_role.ensure(session, role, state, password, check_mode)
+                commands = login_role.ensure(session, role, state, password, check_mode)
                 result.commands += [f"{master['name']}: {command}" for command in commands]
                 result.changed = result.changed or bool(commands)
-                after = _login_role.READY
+                after = login_role.READY
             elif state.exists:
-                reason = _login_role.drop(session, role, check_mode)
+                reason = login_role.drop(session, role, check_mode)
                 after = state.shown if reason else {}
                 result.changed = result.changed or not reason
                 if reason:
@@ -120,7 +123,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
 
 def main() -> t.NoReturn:
     """Module entry point."""
-    _module.run(
+    module.run(
         {
             "masters": masters_option(),
             "name": {"type": "str", "default": "bucardo"},

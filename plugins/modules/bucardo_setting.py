@@ -83,19 +83,23 @@ commands:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import connection_spec
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    connection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
+    plan_settings,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     CommandFailed,
     Refused,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._object_plan import plan_settings
 
 SECRET = "email_auth_pass"
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Compare, write, read again."""
     wanted: dict[str, t.Any] = dict(params["settings"])
     if SECRET in {str(name).lower() for name in wanted}:
@@ -117,7 +121,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             name: changes.get(name, current[name].value if name in current else "")
             for name in values
         }
-    return _module.Result(
+    return module.Result(
         changed=bool(changes),
         before=_masked(before),
         after=_masked(changes),
@@ -139,7 +143,7 @@ def main() -> None:
         "settings": {"type": "dict", "default": {}},
         SECRET: {"type": "str", "no_log": True},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

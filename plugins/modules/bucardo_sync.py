@@ -306,27 +306,28 @@ blocked:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _departure, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import departure
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import (
     COLUMNS,
     Desired,
     SyncKeeper,
     planned,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._truncate import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.truncate import (
     POLICIES as TRUNCATE_POLICIES,
 )
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Hand the options on and the outcome back."""
     desired = Desired(
         name=params["name"],
@@ -363,7 +364,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
                 outcome = keeper.absent(desired.name, masters == [], desired.dbgroup)
             else:
                 outcome = keeper.present(desired)
-    return _module.Result(
+    return module.Result(
         changed=outcome.changed,
         before=outcome.before,
         after=outcome.after,
@@ -372,7 +373,7 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             "enrolment": outcome.enrolment,
             "reloaded": outcome.reloaded,
             "purging": outcome.purging,
-            "lost": _departure.rows(outcome.lost),
+            "lost": departure.rows(outcome.lost),
         },
         warnings=outcome.warnings,
     )
@@ -419,7 +420,7 @@ def main() -> t.NoReturn:
         "reload": {"type": "bool", "default": True},
         "enrol": {"type": "bool", "default": True},
     }
-    _module.run(
+    module.run(
         spec,
         body,
         required_if=[("state", "present", ("relgroup", "dbgroup"))],

@@ -124,38 +124,43 @@ lost:
 import contextlib
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _departure,
-    _indexes,
-    _module,
-    _teardown,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import masters_option
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy, Report
-from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
-from ansible_collections.multimaster.bucardo.plugins.module_utils._queue import Pending
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import (
+    Policy,
+    Report,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import (
+    departure,
+    indexes,
+    teardown,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import Pending
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Look at all masters, refuse or not, then clean one after another."""
     syncs, keep_others = params["syncs"], params["other_syncs"] == "keep"
     policy = Policy(params["lock_timeout"], params["lock_hold"], params["timeout"])
-    result = _module.Result(before={}, after={}, values={"removed": {}})
+    result = module.Result(before={}, after={}, values={"removed": {}})
     with contextlib.ExitStack() as stack:
         found = []
         for options in params["masters"]:
             session = stack.enter_context(Session(ConnInfo.from_options(options)))
-            found.append((session, _teardown.look(options["name"], session)))
+            found.append((session, teardown.look(options["name"], session)))
         lost = _check(found, params)
-        broken = {traces.master: _indexes.broken(session) for session, traces in found}
+        broken = {traces.master: indexes.broken(session) for session, traces in found}
         if not check_mode:
             for session, traces in found:
-                _indexes.rebuild(traces.master, session, broken[traces.master])
+                indexes.rebuild(traces.master, session, broken[traces.master])
             _stop_vouching(found, syncs)
         for session, traces in found:
-            partly = keep_others and bool(_teardown.others(traces, syncs))
+            partly = keep_others and bool(teardown.others(traces, syncs))
             if not traces or (partly and not set(traces.syncs) & set(syncs)):
                 continue
             shown = _shown(traces, syncs if partly else traces.syncs)
@@ -172,35 +177,35 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
             shown["rebuilt"] = [str(one) for one in broken[traces.master]]
             result.values["removed"][traces.master] = shown
             if not check_mode:
-                remove = _teardown.remove_syncs if partly else _remove_all
+                remove = teardown.remove_syncs if partly else _remove_all
                 report = remove(session, traces, syncs, policy)
                 shown["longest_hold_ms"] = round(report.longest_hold * 1000)
                 shown["longest_wait_ms"] = round(report.longest_wait * 1000)
-    result.values["lost"] = _departure.rows(lost)
+    result.values["lost"] = departure.rows(lost)
     if lost and not check_mode:
-        result.warnings.append(_departure.warning(lost))
+        result.warnings.append(departure.warning(lost))
     return result
 
 
-Found = t.List[t.Tuple[Session, _teardown.Traces]]
+Found = t.List[t.Tuple[Session, teardown.Traces]]
 
 
-def _check(found: Found, params: _module.Params) -> dict[str, list[Pending]]:
+def _check(found: Found, params: module.Params) -> dict[str, list[Pending]]:
     """Everything that can refuse; returns what will be lost."""
     syncs = params["syncs"]
     lost = {}
     for session, traces in found:
-        _teardown.check(traces, syncs, params["other_syncs"] == "keep")
-        _teardown.check_seed(traces.master, session)
-        waiting = _teardown.waiting(session, traces, syncs)
+        teardown.check(traces, syncs, params["other_syncs"] == "keep")
+        teardown.check_seed(traces.master, session)
+        waiting = teardown.waiting(session, traces, syncs)
         if waiting:
             lost[traces.master] = waiting
     if lost and not params["discard_queue"]:
         raise Refused(
-            f"Changes would be lost, {_departure.counted(lost)}",
+            f"Changes would be lost, {departure.counted(lost)}",
             "Remove the sync first, with bucardo_sync (state: absent), which lets them be"
             " replicated; or say that they may be lost (discard_queue: true).",
-            lost=_departure.rows(lost),
+            lost=departure.rows(lost),
         )
     return lost
 
@@ -210,15 +215,15 @@ def _stop_vouching(found: Found, syncs: t.Collection[str]) -> None:
     names = set()
     for _session, traces in found:
         for sync in set(syncs) & set(traces.syncs):
-            names |= _teardown.leaving(traces, sync)
-    _teardown.stop_vouching([session for session, _traces in found], names)
+            names |= teardown.leaving(traces, sync)
+    teardown.stop_vouching([session for session, _traces in found], names)
 
 
-def _shown(traces: _teardown.Traces, syncs: t.Collection[str]) -> dict[str, t.Any]:
-    partly = bool(_teardown.others(traces, syncs))
+def _shown(traces: teardown.Traces, syncs: t.Collection[str]) -> dict[str, t.Any]:
+    partly = bool(teardown.others(traces, syncs))
     tables = [table.name for table in traces.tables]
     if partly:
-        going = {one for sync in syncs for one in _teardown.to_drop(traces, sync)}
+        going = {one for sync in syncs for one in teardown.to_drop(traces, sync)}
         tables = sorted(one.name for one in going)
     return {
         "schemas": [] if partly else list(traces.schemas),
@@ -228,9 +233,9 @@ def _shown(traces: _teardown.Traces, syncs: t.Collection[str]) -> dict[str, t.An
 
 
 def _remove_all(
-    session: Session, traces: _teardown.Traces, syncs: t.Collection[str], policy: Policy
+    session: Session, traces: teardown.Traces, syncs: t.Collection[str], policy: Policy
 ) -> Report:
-    return _teardown.remove(session, traces, policy)
+    return teardown.remove(session, traces, policy)
 
 
 def main() -> t.NoReturn:
@@ -245,7 +250,7 @@ def main() -> t.NoReturn:
         "lock_hold": {"type": "int", "default": 50},
         "timeout": {"type": "int", "default": 600},
     }
-    _module.run(spec, body)
+    module.run(spec, body)
 
 
 if __name__ == "__main__":

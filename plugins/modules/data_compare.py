@@ -174,14 +174,20 @@ tables:
           sample: [["here"], ["there"]]
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _args, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._compare import Options, compare
-from ansible_collections.multimaster.bucardo.plugins.module_utils._compare_plan import summary
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
+    options as ansible_options,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     MultimasterError,
     Refused,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.plan import summary
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.run import (
+    Options,
+    compare,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 
 def body(params, check_mode):
@@ -225,15 +231,15 @@ def body(params, check_mode):
             " write rows that differ again on the master where they are right.",
             **values,
         )
-    return _module.Result(values=values)
+    return module.Result(values=values)
 
 
 def main():
     """Run the module."""
-    _module.run(
+    module.run(
         {
-            "masters": _args.masters_option(),
-            **_args.selection_spec(),
+            "masters": ansible_options.masters_option(),
+            **ansible_options.selection_spec(),
             "timeout": {"type": "float", "default": 300},
             "interval": {"type": "float", "default": 1},
             "max_keys": {"type": "int", "default": 20, "no_log": False},

@@ -105,16 +105,19 @@ differences:
   elements: dict
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     master_option,
     selection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._prove import Wanted, prove
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.prove import (
+    Wanted,
+    prove,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 
-def body(params: _module.Params, check_mode: bool) -> _module.Result:
+def body(params: module.Params, check_mode: bool) -> module.Result:
     """Prove; see DOCUMENTATION."""
     proven = prove(
         ConnInfo.from_options(params["source"]),
@@ -131,12 +134,12 @@ def body(params: _module.Params, check_mode: bool) -> _module.Result:
         ),
         check_mode,
     )
-    return _module.Result(changed=bool(proven), values={"proven": [str(name) for name in proven]})
+    return module.Result(changed=bool(proven), values={"proven": [str(name) for name in proven]})
 
 
 def main() -> None:
     """Run the module."""
-    _module.run(
+    module.run(
         {
             "source": master_option(),
             "target": master_option(),

@@ -278,17 +278,20 @@ materialized_views:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _args, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._live import Watcher
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
+    options as ansible_options,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.progress import Watcher
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import (
     Options,
     Outcome,
     Seeder,
 )
 
 
-def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
+def body(params: t.Mapping[str, t.Any], check_mode: bool) -> module.Result:
     """Seed, or say what would be seeded."""
     watcher = Watcher(params["progress_dir"])
     seeder = Seeder(
@@ -319,7 +322,7 @@ def body(params: t.Mapping[str, t.Any], check_mode: bool) -> _module.Result:
     return result(seeder.preview() if check_mode else seeder.run())
 
 
-def result(outcome: Outcome) -> _module.Result:
+def result(outcome: Outcome) -> module.Result:
     """The module's return values."""
     totals = {
         "selected": outcome.selected,
@@ -334,7 +337,7 @@ def result(outcome: Outcome) -> _module.Result:
         "discarded": outcome.discarded,
         "indexes_built": outcome.indexes_built,
     }
-    return _module.Result(
+    return module.Result(
         changed=outcome.changed,
         before={"seeded": []},
         after={"seeded": [table["table"] for table in outcome.tables]},
@@ -350,11 +353,11 @@ def result(outcome: Outcome) -> _module.Result:
 
 def main() -> None:
     """Entry point."""
-    _module.run(
+    module.run(
         {
-            "source": _args.master_option(),
-            "target": _args.master_option(),
-            **_args.selection_spec(),
+            "source": ansible_options.master_option(),
+            "target": ansible_options.master_option(),
+            **ansible_options.selection_spec(),
             "replace": {"type": "list", "elements": "str", "default": []},
             "replace_vouched": {"type": "bool", "default": False},
             "replace_while_active": {"type": "bool", "default": False},

@@ -307,22 +307,25 @@ sizes:
       returned: always
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
     masters_option,
     selection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import Wanted
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.report import (
     Blocked,
     examine,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight_facts import Wanted
-from ansible_collections.multimaster.bucardo.plugins.module_utils._survey import survey
-from ansible_collections.multimaster.bucardo.plugins.module_utils._truncate import DEFAULT, POLICIES
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey import survey
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.truncate import (
+    DEFAULT,
+    POLICIES,
+)
 
 
-def body(params: _module.Params, _check_mode: bool) -> _module.Result:
+def body(params: module.Params, _check_mode: bool) -> module.Result:
     """Read everything, judge it, change nothing."""
     wanted = Wanted(
         tables=tuple(params["tables"]),
@@ -365,13 +368,13 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
     values = report.values()
     if values["blockers"] and params["fail_on_blockers"]:
         raise Blocked(report)
-    return _module.Result(values=values)
+    return module.Result(values=values)
 
 
 def main() -> None:
     """Run the module."""
     names = {"type": "str", "default": "multimaster"}
-    _module.run(
+    module.run(
         {
             "masters": masters_option(),
             **selection_spec(),

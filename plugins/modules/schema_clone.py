@@ -214,14 +214,18 @@ commands:
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _args, _clone, _module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
+    options as ansible_options,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._clone import run as clone_run
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 
-def argument_spec() -> _args.Spec:
+def argument_spec() -> ansible_options.Spec:
     return {
-        "source": _args.master_option(),
-        "target": _args.master_option(),
+        "source": ansible_options.master_option(),
+        "target": ansible_options.master_option(),
         "roles": {"type": "str", "choices": ["all", "needed", "none"], "default": "all"},
         "exclude_roles": {"type": "list", "elements": "str", "default": ["bucardo"]},
         "role_conflict": {"type": "str", "choices": ["keep", "update", "fail"], "default": "keep"},
@@ -239,8 +243,8 @@ def argument_spec() -> _args.Spec:
     }
 
 
-def body(params: dict[str, t.Any], check_mode: bool) -> _module.Result:
-    options = _clone.Options(
+def body(params: dict[str, t.Any], check_mode: bool) -> module.Result:
+    options = clone_run.Options(
         roles=params["roles"],
         exclude_roles=tuple(params["exclude_roles"]),
         role_conflict=params["role_conflict"],
@@ -252,7 +256,7 @@ def body(params: dict[str, t.Any], check_mode: bool) -> _module.Result:
         lock_timeout=params["lock_timeout"],
         diff_lines=params["diff_lines"],
     )
-    outcome = _clone.clone(
+    outcome = clone_run.clone(
         ConnInfo.from_options(params["source"]),
         ConnInfo.from_options(params["target"]),
         params["target"]["maintenance_db"],
@@ -270,7 +274,7 @@ def body(params: dict[str, t.Any], check_mode: bool) -> _module.Result:
     }
     if outcome.differences:
         values["differences"] = outcome.differences
-    return _module.Result(
+    return module.Result(
         changed=outcome.changed,
         before=outcome.before,
         after=outcome.after,
@@ -281,7 +285,7 @@ def body(params: dict[str, t.Any], check_mode: bool) -> _module.Result:
 
 
 def main() -> None:
-    _module.run(argument_spec(), body)
+    module.run(argument_spec(), body)
 
 
 if __name__ == "__main__":

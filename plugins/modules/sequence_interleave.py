@@ -165,23 +165,31 @@ unchanged:
   sample: 12
 """
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _args,
-    _module,
-    _sequence_selection,
-    _sequence_survey,
-    _sequence_watch,
-    _sequences,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
+    options as ansible_options,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _sequence_plan as plan,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._errors import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     ConnectionFailed,
     Refused,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.catalog import (
+    read_tables,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
+    move as sequences_move,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import plan
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
+    read as sequences_read,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
+    selection as sequences_selection,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
+    watch as sequences_watch,
+)
 
 
 def body(params, check_mode):
@@ -215,11 +223,11 @@ def _open(masters, reference, check_mode):
     """Connect to all masters; a check passes over databases that are still to be cloned."""
     conninfos = [ConnInfo.from_options(master) for master in masters]
     if not check_mode:
-        return _sequences.open_all(conninfos)
+        return sequences_move.open_all(conninfos)
     sessions = {}
     for conninfo in conninfos:
         try:
-            sessions.update(_sequences.open_all([conninfo]))
+            sessions.update(sequences_move.open_all([conninfo]))
         except ConnectionFailed as error:
             if conninfo.name == reference or "does not exist" not in error.message:
                 raise
@@ -227,10 +235,10 @@ def _open(masters, reference, check_mode):
 
 
 def _run(params, check_mode, sessions, reference, slots):
-    surveys = _sequence_survey.read_all(sessions)
+    surveys = sequences_read.read_all(sessions)
     if params["strategy"] == "watch":
         problems = _watch(params, surveys, sessions, reference)
-        return _module.Result(values={"sequences": [], "unchanged": 0, "problems": problems})
+        return module.Result(values={"sequences": [], "unchanged": 0, "problems": problems})
     if check_mode:
         names = [master["name"] for master in params["masters"]]
         surveys = plan.as_cloned(surveys, names, reference)
@@ -238,17 +246,17 @@ def _run(params, check_mode, sessions, reference, slots):
     plans, warnings = _plans(params, tables, surveys, reference, slots)
     moving = [item.name for item in plans if item.changes]
     if moving:
-        surveys = _sequence_survey.all_with_stored(sessions, surveys, moving)
+        surveys = sequences_read.all_with_stored(sessions, surveys, moving)
         plans, warnings = _plans(params, tables, surveys, reference, slots)
     work = [item for item in plans if not item.empty]
     ending = _ending_ledgers(surveys, work) if params["strategy"] == "restore" else []
     started = {}
     if not check_mode:
-        policy = _sequences.Policy(params["lock_timeout"], params["timeout"])
-        started = _sequences.change(sessions, work, policy)
+        policy = sequences_move.Policy(params["lock_timeout"], params["timeout"])
+        started = sequences_move.change(sessions, work, policy)
         for master in ending:
-            _sequences.drop_empty_ledger(sessions[master])
-    return _module.Result(
+            sequences_move.drop_empty_ledger(sessions[master])
+    return module.Result(
         changed=bool(work or ending),
         before={str(item.name): plan.state(item, after=False) for item in work},
         after={str(item.name): plan.state(item, after=True) for item in work},
@@ -264,14 +272,14 @@ def _run(params, check_mode, sessions, reference, slots):
                 for item in work
             ],
             "unchanged": len(plans) - len(work),
-            "problems": _sequence_watch.problems(surveys, params["sync"]),
+            "problems": sequences_watch.problems(surveys, params["sync"]),
         },
         warnings=warnings,
     )
 
 
 def _chosen(params, tables, survey):
-    return _sequence_selection.choose(
+    return sequences_selection.choose(
         survey,
         tables,
         params["tables"],
@@ -315,7 +323,7 @@ def _watch(params, surveys, sessions, reference):
     tables = read_tables(sessions[reference], sizes=False)
     chosen = _chosen(params, tables, surveys[reference])
     sync = params["sync"]
-    return _sequence_watch.problems(surveys, sync) + _sequence_watch.not_shared(
+    return sequences_watch.problems(surveys, sync) + sequences_watch.not_shared(
         surveys, chosen.shared, reference, sync
     )
 
@@ -342,10 +350,10 @@ def _ending_ledgers(surveys, work):
 
 def main():
     """Run the module."""
-    _module.run(
+    module.run(
         {
-            "masters": _args.masters_option(),
-            **_args.selection_spec(),
+            "masters": ansible_options.masters_option(),
+            **ansible_options.selection_spec(),
             "sync": {"type": "str", "default": "multimaster"},
             "strategy": {
                 "type": "str",

@@ -131,36 +131,38 @@ unseeded:
 """
 
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import (
-    _ledger,
-    _membership,
-    _module,
-    _pg,
-    _vouching,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._args import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     master_option,
     masters_option,
     selection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tables import Table, select
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import ledger, membership
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.catalog import (
+    read_tables,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import (
+    Table,
+    select,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import vouching
 
 
-def body(params: _module.Params, _check_mode: bool) -> _module.Result:
+def body(params: module.Params, _check_mode: bool) -> module.Result:
     """Read the tables and select among them."""
-    with _pg.Session(ConnInfo.from_options(params["source"])) as session:
+    with pg.Session(ConnInfo.from_options(params["source"])) as session:
         everything = read_tables(session)
         selected = select(everything, params["tables"], params["exclude"])
         names, sync = {table.name for table in selected}, params["sync"] or ""
-        missed = bool(params["targets"] and _vouching.missed(session, names, sync))
+        missed = bool(params["targets"] and vouching.missed(session, names, sync))
         unseeded = [
             target["name"]
             for target in params["targets"]
             if missed or not _is_seeded(session, target, selected, params["dbgroup"] or "", sync)
         ]
-    return _module.Result(
+    return module.Result(
         values={
             "unseeded": unseeded,
             "tables": [str(table.name) for table in selected],
@@ -179,24 +181,24 @@ def body(params: _module.Params, _check_mode: bool) -> _module.Result:
 
 
 def _is_seeded(
-    source: _pg.Session, target: _module.Params, selected: list[Table], dbgroup: str, sync: str
+    source: pg.Session, target: module.Params, selected: list[Table], dbgroup: str, sync: str
 ) -> bool:
     conninfo = ConnInfo.from_options(target)
-    session = _pg.connect_if_exists(conninfo, target["maintenance_db"])
+    session = pg.connect_if_exists(conninfo, target["maintenance_db"])
     if session is None:
         return False
     with session:
         oids = {table.name: table.oid for table in selected}
-        today = _membership.today(source, session, oids, _membership.epoch_of(session, dbgroup))
-        doubts = _membership.doubts(_ledger.entries(session), oids, today)
-        return bool(oids) and not doubts and not _vouching.missed(session, oids, sync)
+        today = membership.today(source, session, oids, membership.epoch_of(session, dbgroup))
+        doubts = membership.doubts(ledger.entries(session), oids, today)
+        return bool(oids) and not doubts and not vouching.missed(session, oids, sync)
 
 
 def main() -> None:
     """Run the module."""
     targets = {**masters_option(), "required": False, "default": []}
     spec = {"source": master_option(), "targets": targets, **selection_spec()}
-    _module.run({**spec, "dbgroup": {"type": "str"}, "sync": {"type": "str"}}, body)
+    module.run({**spec, "dbgroup": {"type": "str"}, "sync": {"type": "str"}}, body)
 
 
 if __name__ == "__main__":

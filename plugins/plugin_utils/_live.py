@@ -6,7 +6,7 @@
 """Action plugins that show lines while their module works.
 
 The module runs in the background (Ansible's own async wrapper) and keeps a small file with its
-state, which is read every second or so; see C(module_utils/_live.py). It stops by itself when
+state, which is read every second or so; see C(_ansible/progress.py). It stops by itself when
 nobody reads any more: an interrupted play leaves nothing running.
 
 The task succeeds with the module's own, finished result in hand and in no other way; what the
@@ -38,7 +38,7 @@ _NO_LIMIT = 10**8
 _FIRST_LOOKS = 0.3
 _LOOKS = 1.0
 # Seconds without an answer after which the play gives up. As long as the module's lease (LEASE of
-# module_utils/_live.py), so that the module has then stopped as well.
+# _ansible/progress.py), so that the module has then stopped as well.
 PATIENCE = 60
 # What several looks in a row have found is no moment between two states.
 _SURE = 3

@@ -26,7 +26,7 @@ import typing as t
 import yaml
 from servers import REPOSITORY, Servers, docker
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 DEBIAN = os.environ.get("DEBIAN", "bookworm")
 IMAGE = f"multimaster/postgresql:{DEBIAN}"

@@ -20,8 +20,10 @@ import pytest
 from proof_cases import MUTATIONS, PAIR_MUTATIONS, PAIRS, ROWS, TYPES, plain
 from site_of_tests import OTHER_IMAGE
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _pg, _rowhash
-from ansible_collections.multimaster.bucardo.plugins.module_utils._master import read_tables
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg, rowhash
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.catalog import (
+    read_tables,
+)
 
 HOSTS = ("db", "other")
 IMAGES = {"other": OTHER_IMAGE}
@@ -60,18 +62,18 @@ class Look:
 class Tables:
     """The tables of a database, looked at through the collection's own functions."""
 
-    def __init__(self, session: _pg.Session) -> None:
+    def __init__(self, session: pg.Session) -> None:
         self.session = session
-        _rowhash.pin_session(session)
-        types = _rowhash.read_types(session)
-        sql = _pg.sql
+        rowhash.pin_session(session)
+        types = rowhash.read_types(session)
+        sql = pg.sql
         for table in read_tables(session, sizes=False):
             queries = [sql.SQL(ORACLE).format(sql.Identifier("public", table.name.name))]
             for options, by_text in WAYS.values():
                 as_text = [column.name for column in table.columns] if by_text else ()
                 queries.append(
                     sql.SQL("SELECT rows || ' ' || hash FROM ({}) s").format(
-                        _rowhash.aggregate(table, types, _rowhash.Method(**options), as_text)
+                        rowhash.aggregate(table, types, rowhash.Method(**options), as_text)
                     )
                 )
             session.execute(
@@ -131,7 +133,7 @@ def here(site):
 
 @pytest.fixture(scope="module")
 def tables(site, here):
-    with _pg.Session(site.conninfo(here)) as session:
+    with pg.Session(site.conninfo(here)) as session:
         yield Tables(session)
 
 
@@ -162,7 +164,7 @@ def test_a_million_rows_have_a_million_hashes(here, tables):
         " FROM generate_series(1::bigint, 1000000) i; ALTER TABLE million ADD d numeric"
     )
     found = tables.session.value(
-        _pg.sql.SQL("SELECT count(DISTINCT {}) FROM public.million").format(
+        pg.sql.SQL("SELECT count(DISTINCT {}) FROM public.million").format(
             hash_of(tables.session, "million")
         )
     )
@@ -177,7 +179,7 @@ def test_no_pattern_over_the_columns_of_a_row_cancels_out(here, tables):
     for invert in (False, True):
         here.sql(f"INSERT INTO pattern VALUES ({', '.join(str(x != invert) for x in pattern)})")
     hashes = tables.session.column(
-        _pg.sql.SQL("SELECT {} FROM public.pattern").format(hash_of(tables.session, "pattern"))
+        pg.sql.SQL("SELECT {} FROM public.pattern").format(hash_of(tables.session, "pattern"))
     )
     assert len(set(hashes)) == 2
 
@@ -185,7 +187,7 @@ def test_no_pattern_over_the_columns_of_a_row_cancels_out(here, tables):
 def hash_of(session, name):
     """The expression for the hash of a row."""
     found = {table.name.name: table for table in read_tables(session, sizes=False)}
-    return _rowhash.row_expression(found[name], _rowhash.read_types(session), _rowhash.Method())
+    return rowhash.row_expression(found[name], rowhash.read_types(session), rowhash.Method())
 
 
 @pytest.fixture(scope="module")
@@ -304,5 +306,5 @@ def test_a_copy_with_a_proof_of_version_1_0_is_compared_and_not_copied_again(sit
     ledger = target.sql(
         "SELECT table_name, hash IS NULL, proof FROM multimaster.seed ORDER BY table_name"
     )
-    assert ledger == [["new", "f", _rowhash.PROOF], ["old", "t", ""]]
+    assert ledger == [["new", "f", rowhash.PROOF], ["old", "t", ""]]
     assert target.value("SELECT count(*) FROM old WHERE flag = (id % 2 = 0)") == "98"

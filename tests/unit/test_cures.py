@@ -11,6 +11,7 @@ something that may destroy needs an answer here; some are never allowed.
 from __future__ import annotations
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -115,6 +116,10 @@ ANSWERS: dict[str, str] = {
     "Nothing is lost: wait longer (timeout), or see the daemon's log.": NOTHING,
     "The other tables are kept. Remove the cause and run the task again.": NOTHING,
     "Wait for it, or end it.": "Another run is ended; the next one finishes what it left.",
+    "See to it that they are replicated, then run again; or say that they may be lost"
+    " (discard_queue: true, in the playbooks multimaster_discard_queue).": (
+        "Changes that wait are lost only where somebody says so, after their number was shown."
+    ),
     "Remove the sync first, with bucardo_sync (state: absent), which lets them be replicated; or"
     " say that they may be lost (discard_queue: true).": (
         "Changes that wait are lost only where somebody says so, after their number was shown."
@@ -122,44 +127,51 @@ ANSWERS: dict[str, str] = {
 }
 
 
-def constants() -> dict[str, ast.expr]:
-    """Name to value of everything that is assigned once at the top of a module."""
-    found = {}
-    for path in (ROOT / "plugins").rglob("*.py"):
-        for node in ast.parse(path.read_text("utf-8")).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                found[node.targets[0].id] = node.value
-    return found
+class Texts:
+    """What expressions of one file say."""
 
+    def __init__(self, path: pathlib.Path) -> None:
+        self.tree = ast.parse(path.read_text("utf-8"))
+        # Everything that is assigned once at the top of a module; names recur from file to file.
+        self._constants = {
+            node.targets[0].id: (self, node.value)
+            for node in self.tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
 
-CONSTANTS = constants()
+    def take_over(self, others: dict[str, Texts]) -> None:
+        """Make the constants of other files known that this one imports."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                other = others.get(node.module.rpartition(".")[2])
+                for alias in node.names if other else ():
+                    if alias.name in other._constants:
+                        self._constants[alias.asname or alias.name] = other._constants[alias.name]
 
+    def of(self, node: ast.expr) -> list[str]:
+        """The texts that an expression may be, with {} for what is put in."""
+        if isinstance(node, ast.Name) and node.id in self._constants:
+            file, value = self._constants[node.id]
+            return file.of(value)
+        if isinstance(node, ast.Constant):
+            return [node.value] if isinstance(node.value, str) else []
+        if isinstance(node, ast.JoinedStr):
+            texts = [""]
+            for part in node.values:
+                inner = part.value if isinstance(part, ast.FormattedValue) else part
+                more = self.of(inner) if isinstance(inner, (ast.Constant, ast.Name)) else []
+                texts = [one + two for one in texts for two in more or ["{}"]]
+            return texts
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            right = self.of(node.right) or ["{}"]
+            return [one + two for one in self.of(node.left) or ["{}"] for two in right]
+        if isinstance(node, ast.IfExp):
+            return self.of(node.body) + self.of(node.orelse)
+        return []
 
-def text_of(node: ast.expr) -> list[str]:
-    """The texts that an expression may be, with {} for what is put in."""
-    if isinstance(node, ast.Name) and node.id in CONSTANTS:
-        return text_of(CONSTANTS[node.id])
-    if isinstance(node, ast.Constant):
-        return [node.value] if isinstance(node.value, str) else []
-    if isinstance(node, ast.JoinedStr):
-        texts = [""]
-        for part in node.values:
-            inner = part.value if isinstance(part, ast.FormattedValue) else part
-            more = text_of(inner) if isinstance(inner, (ast.Constant, ast.Name)) else []
-            texts = [one + two for one in texts for two in more or ["{}"]]
-        return texts
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        right = text_of(node.right) or ["{}"]
-        return [one + two for one in text_of(node.left) or ["{}"] for two in right]
-    if isinstance(node, ast.IfExp):
-        return text_of(node.body) + text_of(node.orelse)
-    return []
-
-
-def cures_of_code() -> set[str]:
-    found = set()
-    for path in (ROOT / "plugins").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    def cures(self) -> set[str]:
+        found = set()
+        for node in ast.walk(self.tree):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", getattr(node.func, "attr", ""))
@@ -168,8 +180,18 @@ def cures_of_code() -> set[str]:
                 continue
             given = node.args[position : position + 1]
             given += [word.value for word in node.keywords if word.arg == "cure"]
-            found |= {" ".join(text.split()) for one in given for text in text_of(one)}
-    return found
+            found |= {" ".join(text.split()) for one in given for text in self.of(one)}
+        return found
+
+
+@functools.cache
+def cures_of_code() -> frozenset[str]:
+    files = {path: Texts(path) for path in sorted((ROOT / "plugins").rglob("*.py"))}
+    # Two files of one name are of two features, which do not import each other.
+    for path, file in files.items():
+        near = {other.stem: files[other] for other in files if other.parent == path.parent}
+        file.take_over({**{other.stem: files[other] for other in files}, **near})
+    return frozenset().union(*(file.cures() for file in files.values()))
 
 
 def messages_of_plays() -> set[str]:
@@ -194,12 +216,10 @@ def values_of(tree: object, key: str) -> list[str]:
 def problems_of_status() -> set[str]:
     """Lines that status and its like make; those, too, tell people what to do."""
     found = set()
-    for name in ("_status.py", "_status_problems.py"):
-        path = ROOT / "plugins" / "module_utils" / name
-        if path.exists():
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                if isinstance(node, ast.JoinedStr):
-                    found |= set(text_of(node))
+    file = Texts(ROOT / "plugins" / "module_utils" / "_bucardo" / "status.py")
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.JoinedStr):
+            found |= set(file.of(node))
     return found
 
 

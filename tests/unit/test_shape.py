@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import importlib
 import inspect
@@ -15,7 +14,9 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
+    module as ansible_module,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLUGINS = "ansible_collections.multimaster.bucardo.plugins"
@@ -70,7 +71,9 @@ class Spec:
 
     def __init__(self, name, monkeypatch):
         seen = []
-        monkeypatch.setattr(_module, "run", lambda spec, body, **more: seen.append((spec, more)))
+        monkeypatch.setattr(
+            ansible_module, "run", lambda spec, body, **more: seen.append((spec, more))
+        )
         importlib.import_module(f"{PLUGINS}.modules.{name}").main()
         ((self.spec, more),) = seen
         self.rules = {key: value for key, value in more.items() if key.startswith(("req", "mut"))}
@@ -222,31 +225,6 @@ def test_no_page_describes_a_filter_that_is_gone():
 
 
 # Layers
-
-
-@pytest.mark.parametrize("path", sorted((ROOT / "plugins").rglob("*.py")), ids=lambda p: p.stem)
-def test_one_file_knows_psycopg2_and_one_knows_ansible_module(path):
-    imported = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not only_for_annotations(path, node):
-            imported.add(node.module or "")
-    if path.stem != "_pg":
-        assert not [name for name in imported if name.split(".")[0] == "psycopg2"]
-    if path.parent.name in ("modules", "module_utils") and path.stem != "_module":
-        assert not [name for name in imported if name.split(".")[0] == "ansible"]
-
-
-def only_for_annotations(path, node):
-    """Whether an import stands below `if t.TYPE_CHECKING`."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    blocks = [
-        block
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
-    ]
-    return any(block.lineno <= node.lineno <= (block.end_lineno or 0) for block in blocks)
 
 
 # Roles

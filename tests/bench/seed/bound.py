@@ -17,8 +17,12 @@ import sys
 
 import psycopg2
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils import _master, _pg, _rowhash
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import (
+    catalog,
+    pg,
+    rowhash,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 WORKERS = 2
 # Bytes from which on building indexes afterwards is quicker, and of a transaction of small tables.
@@ -54,13 +58,13 @@ def connect(host: str) -> psycopg2.extensions.connection:
 
 def hashes() -> dict[str, str]:
     """By table, the query for the sum of its row hashes."""
-    with _pg.Session(ConnInfo("here", {"host": "here", "user": "postgres", "dbname": "app"})) as s:
-        types = _rowhash.read_types(s)
+    with pg.Session(ConnInfo("here", {"host": "here", "user": "postgres", "dbname": "app"})) as s:
+        types = rowhash.read_types(s)
         return {
-            table.name.name: _rowhash.aggregate(table, types, _rowhash.Method()).as_string(
+            table.name.name: rowhash.aggregate(table, types, rowhash.Method()).as_string(
                 s.connection
             )
-            for table in _master.read_tables(s, sizes=False)
+            for table in catalog.read_tables(s, sizes=False)
         }
 
 

@@ -16,8 +16,8 @@ import pathlib
 import sys
 import threading
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import Options, Seeder
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import Options, Seeder
 
 # Seconds between two looks at the memory.
 INTERVAL = 0.5

@@ -16,11 +16,14 @@ import time
 
 sys.path.insert(0, "/bench/collections")
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._control import Control
-from ansible_collections.multimaster.bucardo.plugins.module_utils._locks import Policy
-from ansible_collections.multimaster.bucardo.plugins.module_utils._pg import Session
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import Desired, SyncKeeper
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import (
+    Desired,
+    SyncKeeper,
+)
 
 
 def main() -> int:

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""The edge between Ansible and the rest: the only place that knows AnsibleModule."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from .._common.errors import MultimasterError
+from .._postgres import pg
+from .._postgres.conninfo import SECRET_KEYWORDS
+from .options import Spec
+
+Params = t.Dict[str, t.Any]
+
+
+@dataclasses.dataclass
+class Result:
+    """What a module body hands back.
+
+    :param changed: whether something was, or in check mode would be, changed.
+    :param before: state for the diff, {} for absent; secrets never belong here.
+    :param after: the same, as it is now or would be.
+    :param values: further return values.
+    :param commands: what was run, or would be; secrets are masked on the way out.
+    :param warnings: lines for the user.
+    """
+
+    changed: bool = False
+    before: t.Any = None
+    after: t.Any = None
+    values: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    commands: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+Body = t.Callable[[Params, bool], Result]
+
+
+class _Module(AnsibleModule):
+    """Keeps secrets that AnsibleModule does not know from the system's log and from every result.
+
+    It knows options by their names: not what was put into a dictionary of free keys, and not what
+    looks different inside the printed form of a list.
+    """
+
+    def _log_invocation(self) -> None:
+        self._hide()
+        params = self.params
+        self.params = _masked(params, self.no_log_values)
+        try:
+            super()._log_invocation()  # type: ignore[no-untyped-call]
+        finally:
+            self.params = params
+
+    def exit_json(self, **kwargs: t.Any) -> t.NoReturn:
+        """As the parent's."""
+        self._hide()
+        super().exit_json(**kwargs)
+
+    def fail_json(self, msg: str, **kwargs: t.Any) -> t.NoReturn:
+        """As the parent's; it is also called while the options are still being looked at."""
+        self._hide()
+        super().fail_json(msg, **kwargs)
+
+    def _hide(self) -> None:
+        self.no_log_values.update(free_secrets(self.params))
+
+
+def free_secrets(value: t.Any) -> set[str]:
+    """What was given to keys of that name, at any depth of a module's parameters."""
+    if isinstance(value, dict):
+        found = {str(given) for key, given in value.items() if key in SECRET_KEYWORDS and given}
+        return found.union(*map(free_secrets, value.values()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*map(free_secrets, value))
+    return set()
+
+
+def run(argument_spec: Spec, body: Body, **module_options: t.Any) -> t.NoReturn:
+    """Run a module: ``body(params, check_mode)`` does the work and returns a Result.
+
+    In check mode the body reads everything and writes nothing, and returns the same Result.
+    """
+    options = {"supports_check_mode": True, **module_options}
+    module = _Module(argument_spec=argument_spec, **options)  # type: ignore[no-untyped-call]
+    if pg.IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("psycopg2"), exception=pg.IMPORT_ERROR)
+    try:
+        result = body(module.params, module.check_mode)
+    except MultimasterError as error:
+        # from None: the chain below would repeat the one line with a traceback of ours.
+        module.fail_json(msg=error.one_line, **_masked(error.details, module.no_log_values))
+    for line in result.warnings:
+        module.warn(line)
+    output: dict[str, t.Any] = {"changed": result.changed, **result.values}
+    if result.commands:
+        output["commands"] = result.commands
+    if result.before is not None or result.after is not None:
+        output["diff"] = {"before": result.before or {}, "after": result.after or {}}
+    module.exit_json(**_masked(output, module.no_log_values))
+
+
+def _masked(value: t.Any, secrets: t.Collection[str]) -> t.Any:
+    """Replace every secret inside texts.
+
+    AnsibleModule does the same for its result, but not inside keys and not for escaped forms.
+    """
+    if isinstance(value, str):
+        for secret in sorted((s for s in secrets if s), key=len, reverse=True):
+            for form in (secret, secret.replace("'", "''"), secret.replace("\\", "\\\\")):
+                value = value.replace(form, "********")
+        return value
+    if isinstance(value, dict):
+        return {_masked(k, secrets): _masked(v, secrets) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(v, secrets) for v in value]
+    return value

@@ -1,0 +1,112 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+"""Talks with Bucardo's daemon through NOTIFY on the control database.
+
+The same messages as the bucardo program sends (bucardo.schema 5.6.0 and Bucardo.pm: the daemon's
+main process answers under "bucardo_<answer>"), from one session: the program waits for one
+message at a time, and exits 0 when the daemon is not there to hear it.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+import typing as t
+
+from .._common.errors import DeadlineExceeded
+from .._postgres import pg
+from .._postgres.pg import Session
+
+# Seconds that a sync is given to answer a kick: a run may be in progress.
+_KICK_TIMEOUT = 10.0
+# Seconds. It answers within its main loop's sleep, a fraction of a second.
+_PONG_TIMEOUT = 10.0
+
+
+class Daemon:
+    """The daemon that serves a control database, wherever it runs."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def pid(self) -> int | None:
+        """Process id of the backend that serves its main process, None when it is not connected."""
+        found = self.session.value(
+            "SELECT pid FROM pg_catalog.pg_stat_activity"
+            " WHERE datname = pg_catalog.current_database()"
+            "   AND application_name LIKE 'bucardo MCP %%' ORDER BY backend_start DESC LIMIT 1",
+            (),
+        )
+        return int(found) if found is not None else None
+
+    def answers(self, timeout: float = _PONG_TIMEOUT) -> bool:
+        """Whether it answers a ping within so many seconds."""
+        return self.ask("mcp_ping", ["mcp_pong"], timeout) is not None
+
+    def runs(self, sync: str) -> bool:
+        """Whether it has taken up a sync; True when no daemon is there to be asked.
+
+        A daemon leaves a sync out that it could not validate when it last read them, and its row
+        stays active.
+        """
+        if self.pid() is None:
+            return True
+        if self.session.value(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity"
+            " WHERE datname = pg_catalog.current_database()"
+            "   AND pg_catalog.starts_with(application_name, %s))",
+            (f"bucardo KID ({sync}) ",),
+        ):
+            return True
+        # Its worker may just be replaced, or not be kept between runs.
+        answers = [f"syncdone_{sync}", f"synckill_{sync}", f"syncerror_{sync}"]
+        return self.ask(f"kick_sync_{sync}", answers, _KICK_TIMEOUT) in answers[:2]
+
+    def reload(self, timeout: float) -> bool:
+        """Have it read all syncs again, which ends every run that is in progress.
+
+        :returns: False when no daemon is connected, hence nothing runs.
+        :raises DeadlineExceeded: when it does not confirm within so many seconds.
+        """
+        if self.pid() is None:
+            return False
+        if self.ask("mcp_reload", ["reloaded_mcp"], timeout) is None and self.pid() is not None:
+            raise DeadlineExceeded(
+                f"Bucardo's daemon did not confirm a reload within {timeout:g} s",
+                "See its log, then run again.",
+            )
+        return True
+
+    def ask(self, message: str, answers: t.Sequence[str], timeout: float) -> str | None:
+        """Send a message and return the first of the answers that comes, None when none does."""
+        self.listen(answers)
+        self.send(message)
+        return self.wait(timeout)
+
+    def listen(self, answers: t.Sequence[str]) -> None:
+        """Forget what was listened to and what came; listen to these."""
+        sql = pg.sql
+        self.session.execute("UNLISTEN *")
+        self.session.connection.notifies.clear()
+        for answer in answers:
+            self.session.execute(sql.SQL("LISTEN {}").format(sql.Identifier(f"bucardo_{answer}")))
+
+    def send(self, message: str) -> None:
+        """Send a message."""
+        sql = pg.sql
+        self.session.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(f"bucardo_{message}")))
+
+    def wait(self, timeout: float) -> str | None:
+        """The next message listened to, None when none comes within so many seconds."""
+        connection = self.session.connection
+        until = time.monotonic() + timeout
+        while True:
+            connection.poll()
+            if connection.notifies:
+                return str(connection.notifies.pop(0).channel).replace("bucardo_", "", 1)
+            left = until - time.monotonic()
+            if left <= 0:
+                return None
+            select.select([connection], [], [], left)

@@ -1,0 +1,230 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""Since when a master has been a member of its group, and what its ledger is worth today.
+
+Bucardo marks a change as brought to the group, not to each member (track tables): who was away
+missed what the others exchanged, and nothing of Bucardo's ever tells. So each membership has an
+epoch. It is made when a database joins a dbgroup, it is a row of the control database that goes
+with the row of bucardo.dbmap whoever deletes that, and it is noted on the master, where the
+entries of the ledger carry it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._common.errors import Refused
+from .._common.names import TableName
+from .._postgres import pg
+from . import ledger, own_objects
+
+# Random and not counted: a control database that was made anew must not repeat an epoch.
+_CREATE_ON_CONTROL = """
+SET client_min_messages = warning;
+CREATE SCHEMA IF NOT EXISTS multimaster;
+CREATE TABLE IF NOT EXISTS multimaster.member (
+    dbgroup text NOT NULL,
+    db text NOT NULL,
+    epoch text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text,
+    joined_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+    PRIMARY KEY (dbgroup, db),
+    FOREIGN KEY (db, dbgroup) REFERENCES bucardo.dbmap (db, dbgroup)
+        ON UPDATE CASCADE ON DELETE CASCADE
+);
+RESET client_min_messages;
+"""
+_CREATE_ON_MASTER = """
+SET client_min_messages = warning;
+CREATE SCHEMA IF NOT EXISTS multimaster;
+CREATE TABLE IF NOT EXISTS multimaster.membership (
+    dbgroup text PRIMARY KEY,
+    epoch text NOT NULL,
+    is_origin boolean NOT NULL,
+    noted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+RESET client_min_messages;
+"""
+
+
+# Doubts that a comparison of the live rows can dispel.
+MISSED = "may have missed changes since it was seeded"
+MADE_ANEW = "was seeded before the origin's table was dropped and made anew"
+
+
+@dataclasses.dataclass(frozen=True)
+class Membership:
+    """What a master itself has noted of its membership in one dbgroup.
+
+    :param is_origin: the group's tables are registered as this master's.
+    """
+
+    epoch: str
+    is_origin: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Today:
+    """What an entry of a ledger must speak of to be worth anything.
+
+    :param source: identity of the origin's database.
+    :param source_oids: the origin's tables.
+    :param target: C(ledger.place) of the master whose ledger it is.
+    :param epoch: of its membership; None where it has none, as before a group is made.
+    """
+
+    source: str
+    source_oids: t.Mapping[TableName, int]
+    target: str
+    epoch: str | None
+
+
+def doubt(entry: ledger.Entry | None, today: Today) -> str:
+    """Why the ledger does not vouch for a table's rows, "" when it does (pure)."""
+    if entry is None:
+        return "was never seeded"
+    if entry.state == ledger.COPYING:
+        return "was copied in parts and not finished"
+    if entry.target is None:
+        # 1.0.0 knew less. Such an entry is taken over, or not, when its master gets an epoch.
+        if today.epoch is not None:
+            return "was seeded before this membership began"
+        known = entry.source in (today.source, old_identity(today.source))
+        return "" if known else "was seeded from another database than the origin of today"
+    if entry.epoch != today.epoch:
+        return "was seeded before this membership began"
+    if entry.target != today.target:
+        return "was seeded before this database was restored, moved or promoted"
+    if entry.source != today.source:
+        return "was seeded from another database than the origin of today"
+    if entry.source_oid == ledger.MISSED:
+        return MISSED
+    if entry.source_oid != today.source_oids.get(entry.name):
+        return MADE_ANEW
+    return ""
+
+
+def doubts(
+    entries: t.Mapping[TableName, ledger.Entry], names: t.Iterable[TableName], today: Today
+) -> dict[TableName, str]:
+    """Tables that are not, or not any more, proven and finished, with the reason (pure)."""
+    found = {}
+    for name in names:
+        why = doubt(entries.get(name), today)
+        if not why and entries[name].state != ledger.SEEDED:
+            why = "was copied, but its indexes are not finished"
+        if why:
+            found[name] = why
+    return found
+
+
+def old_identity(identity: str) -> str:
+    """As 1.0.0 wrote C(ledger.identity): without the database's OID."""
+    system, _oid, name = identity.split("/", 2)
+    return f"{system}/{name}"
+
+
+def read_oids(session: pg.Session, names: t.Collection[TableName]) -> dict[TableName, int]:
+    """OIDs of these tables, of those that are there."""
+    rows = session.rows(
+        "SELECT n.nspname AS schema, c.relname AS name, c.oid::bigint AS oid"
+        "  FROM unnest(%s::text[], %s::text[]) AS w (schema, name)"
+        "  JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema"
+        "  JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.name",
+        ([name.schema for name in names], [name.name for name in names]),
+    )
+    return {TableName(row["schema"], row["name"]): row["oid"] for row in rows}
+
+
+# --- the control database -----------------------------------------------------------------------
+
+
+def epochs(control: pg.Session, dbgroup: str) -> dict[str, str]:
+    """Epoch by member; without those that joined by another hand or under 1.0.0."""
+    if not control.value("SELECT pg_catalog.to_regclass('multimaster.member') IS NOT NULL"):
+        return {}
+    rows = control.rows("SELECT db, epoch FROM multimaster.member WHERE dbgroup = %s", (dbgroup,))
+    return {row["db"]: row["epoch"] for row in rows}
+
+
+def join(control: pg.Session, dbgroup: str, members: t.Collection[str]) -> dict[str, str]:
+    """Give an epoch to members that have none; returns that of each member."""
+    if not control.value("SELECT pg_catalog.to_regclass('multimaster.member') IS NOT NULL"):
+        own_objects.require_ours(control)
+        control.execute(_CREATE_ON_CONTROL)
+    control.execute(
+        "INSERT INTO multimaster.member (dbgroup, db)"
+        " SELECT %s, pg_catalog.unnest(%s::text[]) ON CONFLICT DO NOTHING",
+        (dbgroup, sorted(members)),
+    )
+    return epochs(control, dbgroup)
+
+
+# --- a master -----------------------------------------------------------------------------------
+
+
+def memberships(session: pg.Session) -> dict[str, Membership]:
+    """What a master has noted, by dbgroup."""
+    if not session.value("SELECT pg_catalog.to_regclass('multimaster.membership') IS NOT NULL"):
+        return {}
+    return {
+        row["dbgroup"]: Membership(row["epoch"], row["is_origin"])
+        for row in session.rows("SELECT dbgroup, epoch, is_origin FROM multimaster.membership")
+    }
+
+
+def note(session: pg.Session, dbgroup: str, membership: Membership) -> None:
+    """Let a master know of its membership."""
+    if not session.value("SELECT pg_catalog.to_regclass('multimaster.membership') IS NOT NULL"):
+        own_objects.require_ours(session)
+        session.execute(_CREATE_ON_MASTER)
+    session.execute(
+        "INSERT INTO multimaster.membership (dbgroup, epoch, is_origin) VALUES (%s, %s, %s)"
+        " ON CONFLICT (dbgroup) DO UPDATE SET epoch = excluded.epoch,"
+        " is_origin = excluded.is_origin, noted_at = excluded.noted_at",
+        (dbgroup, membership.epoch, membership.is_origin),
+    )
+
+
+def leave(session: pg.Session, dbgroup: str) -> None:
+    """Forget a master's membership; nothing of it stays behind."""
+    if not memberships(session):
+        return
+    session.execute("DELETE FROM multimaster.membership WHERE dbgroup = %s", (dbgroup,))
+    if not memberships(session):
+        session.execute("DROP TABLE multimaster.membership")
+
+
+def epoch_of(session: pg.Session, dbgroup: str = "") -> str | None:
+    """The epoch of a master, None when it is member of no group.
+
+    :param dbgroup: needed where the master is member of several.
+    :raises Refused: when it is and none was named.
+    """
+    noted = memberships(session)
+    if not dbgroup and len(noted) > 1:
+        raise Refused(
+            f"{session.conninfo} is a member of several groups: {', '.join(sorted(noted))}",
+            "Name the one of this sync with the option dbgroup.",
+        )
+    found = noted.get(dbgroup) if dbgroup else next(iter(noted.values()), None)
+    return found.epoch if found else None
+
+
+def is_only_origin(session: pg.Session) -> bool:
+    """Whether this master is the origin of every group that it is a member of."""
+    noted = memberships(session).values()
+    return bool(noted) and all(one.is_origin for one in noted)
+
+
+def today(
+    source: pg.Session,
+    target: pg.Session,
+    source_oids: t.Mapping[TableName, int],
+    epoch: str | None,
+) -> Today:
+    """What the ledger of the target must speak of."""
+    return Today(ledger.identity(source), source_oids, ledger.place(target), epoch)

@@ -1,0 +1,325 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""Whether a sync may replicate: what the servers themselves say of its masters' rows.
+
+A play may believe that it has seeded a master, and be wrong. Released over a table that lacks
+rows, Bucardo says "Good" and brings every later change of the rows that are there; so this is
+asked of the ledgers, each time that a sync is or stays active.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from .._common.errors import Refused
+from .._common.names import TableName
+from .._postgres import pg
+from .._seed.plan import some
+from . import ledger
+from . import membership as ledger_membership
+
+_TRUNCATES = """
+SELECT sname, tname, pg_catalog.min(cdate) AS since FROM bucardo.bucardo_truncate_trigger
+ WHERE sync = %s AND replicated IS NULL GROUP BY sname, tname
+"""
+
+
+@dataclasses.dataclass
+class Standing:
+    """One master of a group.
+
+    :param epoch: as the control database says, None when it has none yet.
+    :param noted: as the master says.
+    :param oids: its tables of the relgroup.
+    :param truncates: since when a TRUNCATE waits in the sync's queue.
+    :param joined: when the control database took it into the group.
+    """
+
+    name: str
+    session: pg.Session
+    epoch: str | None
+    noted: ledger_membership.Membership | None
+    identity: str
+    place: str
+    oids: t.Mapping[TableName, int]
+    entries: t.Mapping[TableName, ledger.Entry]
+    truncates: t.Mapping[TableName, datetime.datetime]
+    joined: datetime.datetime
+
+
+class Members:
+    """The masters of a sync's group, and what their ledgers are worth.
+
+    :param sessions: to each master, by name.
+    :param origin: the master to which the relgroup's tables belong.
+    :param names: these tables.
+    """
+
+    def __init__(
+        self,
+        control: pg.Session,
+        sessions: t.Mapping[str, pg.Session],
+        sync: str,
+        dbgroup: str,
+        origin: str,
+        names: t.Sequence[TableName],
+    ) -> None:
+        self.control = control
+        self.sync = sync
+        self.dbgroup = dbgroup
+        self.origin = origin
+        self.names = names
+        epochs = ledger_membership.epochs(control, dbgroup)
+        joined = {
+            row["db"]: row["cdate"]
+            for row in control.rows(
+                "SELECT db, cdate FROM bucardo.dbmap WHERE dbgroup = %s", (dbgroup,)
+            )
+        }
+        self.standings = {
+            name: Standing(
+                name=name,
+                session=session,
+                epoch=epochs.get(name),
+                noted=ledger_membership.memberships(session).get(dbgroup),
+                identity=ledger.identity(session),
+                place=ledger.place(session),
+                oids=ledger_membership.read_oids(session, names),
+                entries=ledger.entries(session),
+                truncates=_read_truncates(session, sync),
+                joined=joined[name],
+            )
+            for name, session in sessions.items()
+        }
+
+    @property
+    def copies(self) -> list[Standing]:
+        """All but the origin."""
+        return [one for one in self.standings.values() if one.name != self.origin]
+
+    def today(self, master: Standing) -> ledger_membership.Today:
+        """What its ledger must speak of."""
+        origin = self.standings[self.origin]
+        return ledger_membership.Today(origin.identity, origin.oids, master.place, master.epoch)
+
+    # -- epochs -------------------------------------------------------------------------------
+
+    def unsettled(self) -> list[str]:
+        """Masters that do not know of their membership, or not what the control database says."""
+        return [
+            one.name
+            for one in self.standings.values()
+            if one.epoch is None
+            or one.noted != ledger_membership.Membership(one.epoch, one.name == self.origin)
+        ]
+
+    def settle(self, active: bool, write: bool) -> None:
+        """Give every member an epoch and let it note it.
+
+        Entries of 1.0.0, which knew no epochs, are taken over where the sync has been replicating
+        since, or where they are younger than the membership. Others count for nothing.
+
+        :param active: the sync replicates.
+        :param write: False in check mode: only what would be is computed.
+        """
+        if self.origin not in self.standings:
+            return
+        old = {one.name: self._to_adopt(one, active) for one in self.copies if one.epoch is None}
+        if write and any(one.epoch is None for one in self.standings.values()):
+            epochs = ledger_membership.join(self.control, self.dbgroup, list(self.standings))
+        else:
+            epochs = {one.name: one.epoch or "(new)" for one in self.standings.values()}
+        for one in self.standings.values():
+            one.epoch = epochs[one.name]
+            membership = ledger_membership.Membership(one.epoch, one.name == self.origin)
+            adopted = self._adopted(one, old.get(one.name, []))
+            if write and one.noted != membership:
+                with one.session.transaction():
+                    if adopted:
+                        ledger.create(one.session)
+                        ledger.readdress(one.session, adopted)
+                    ledger_membership.note(one.session, self.dbgroup, membership)
+            one.noted = membership
+            one.entries = {**one.entries, **{entry.name: entry for entry in adopted}}
+
+    def _to_adopt(self, one: Standing, active: bool) -> list[ledger.Entry]:
+        without = dataclasses.replace(self.today(one), epoch=None)
+        return [
+            entry
+            for entry in one.entries.values()
+            if entry.target is None
+            and not ledger_membership.doubt(entry, without)
+            and (active or (entry.finished_at is not None and entry.finished_at > one.joined))
+        ]
+
+    def _adopted(self, one: Standing, old: t.Iterable[ledger.Entry]) -> list[ledger.Entry]:
+        today = self.today(one)
+        return [
+            dataclasses.replace(
+                entry,
+                source=today.source,
+                source_oid=today.source_oids[entry.name],
+                target=today.target,
+                epoch=today.epoch,
+            )
+            for entry in old
+            if entry.name in today.source_oids
+        ]
+
+    # -- the question -------------------------------------------------------------------------
+
+    def doubts(self) -> dict[str, dict[TableName, str]]:
+        """By master, the tables for which nobody vouches, with the reason."""
+        found = {}
+        for one in self.copies:
+            doubts = ledger_membership.doubts(one.entries, self.names, self.today(one))
+            if doubts:
+                found[one.name] = doubts
+        return found
+
+    def check(self) -> None:
+        """Whether every table of every master holds, or will get from the queue, what it must.
+
+        :raises Refused: naming masters and tables.
+        """
+        if len(self.standings) < 2:
+            return
+        if self.origin not in self.standings:
+            raise Refused(
+                f"The tables of sync {self.sync} are registered as those of {self.origin}, which"
+                f" is no master of dbgroup {self.dbgroup}",
+                "Register them as those of the master from which the others were seeded.",
+            )
+        lines = []
+        for name, doubts in self.doubts().items():
+            why = next(iter(doubts.values()))
+            same = all(reason == why for reason in doubts.values())
+            tables = some(doubts) if same else some(f"{k} ({v})" for k, v in doubts.items())
+            count = f"{len(doubts)} of {len(self.names)} tables"
+            lines.append(f"{name}: {count}{' ' + why if same else ''}: {tables}")
+        if lines:
+            raise Refused(
+                f"Sync {self.sync} may not replicate yet, since masters may lack rows of"
+                f" {self.origin}. {'; '.join(lines)}",
+                "Run the playbook multimaster.bucardo.bootstrap again: it seeds what is missing,"
+                " and says what can be done where rows are in the way.",
+            )
+        for one in self.copies:
+            self._check_truncates(one)
+
+    def _check_truncates(self, one: Standing) -> None:
+        early = [
+            name
+            for name, since in one.truncates.items()
+            if name in one.entries
+            and one.entries[name].how in (ledger.BY_COPY, ledger.BY_COMPARISON)
+            and since < t.cast(datetime.datetime, one.entries[name].finished_at)
+        ]
+        if early:
+            raise Refused(
+                f"A TRUNCATE of {some(early)} waits in the queue of {one.name} from before its seed"
+                f" was finished, and would empty the table on {self.origin}",
+                f"Run the playbook multimaster.bucardo.reseed for these tables of {one.name}, which"
+                " takes the TRUNCATE out of the queue; no row of another master goes.",
+            )
+
+    def vouch(self, how: str, masters: t.Collection[str] = ()) -> int:
+        """Enter what the ledgers do not vouch for, on somebody's word; returns how many tables.
+
+        :param masters: only of these.
+        """
+        count = 0
+        for name, doubts in self.doubts().items():
+            if masters and name not in masters:
+                continue
+            one = self.standings[name]
+            today = self.today(one)
+            entries = [
+                ledger.Entry(
+                    name=table,
+                    table_oid=one.oids[table],
+                    state=ledger.SEEDED,
+                    rows=0,
+                    bytes=0,
+                    hash=None,
+                    format="",
+                    index_mode="",
+                    snapshot="",
+                    source=today.source,
+                    seconds=0.0,
+                    source_oid=today.source_oids.get(table),
+                    target=today.target,
+                    epoch=today.epoch,
+                    how=how,
+                )
+                for table in doubts
+                if table in one.oids
+            ]
+            if entries:
+                with one.session.transaction():
+                    ledger.create(one.session)
+                    one.session.execute(ledger.record(entries))
+                one.entries = ledger.entries(one.session)
+            count += len(entries)
+        return count
+
+
+def _read_truncates(session: pg.Session, sync: str) -> dict[TableName, datetime.datetime]:
+    if not session.value(
+        "SELECT pg_catalog.to_regclass('bucardo.bucardo_truncate_trigger') IS NOT NULL"
+    ):
+        return {}
+    return {
+        TableName(row["sname"], row["tname"]): row["since"]
+        for row in session.rows(_TRUNCATES, (sync,))
+    }
+
+
+class Guard:
+    """Stands between a sync and its status active.
+
+    :param members: None while the relgroup has no tables, as in check mode.
+    :param active: whether the sync is active, and whether it will be.
+    :param elsewhere: the user says that all masters hold all rows.
+    """
+
+    def __init__(
+        self, members: Members | None, active: tuple[bool, bool], elsewhere: bool, check_mode: bool
+    ) -> None:
+        self.members = members
+        self.active, self.will_be_active = active
+        self.elsewhere = elsewhere and self.will_be_active
+        self.check_mode = check_mode
+        self.changed = False
+        self.warnings: list[str] = []
+
+    def look(self) -> None:
+        """Settle the epochs, and refuse before anything else is touched.
+
+        :raises Refused: when the sync must not be active.
+        """
+        if self.members is None:
+            return
+        self.changed = bool(self.members.unsettled())
+        self.members.settle(self.active, not self.check_mode)
+        if self.elsewhere:
+            self.changed = self.changed or bool(self.members.doubts())
+        elif self.will_be_active:
+            try:
+                self.members.check()
+            except Refused as error:
+                # In a check the seed that would have come before was only planned.
+                if not self.check_mode:
+                    raise
+                self.warnings.append(error.message)
+
+    def vouch(self) -> None:
+        """Enter what the user vouches for, now that changes are queued."""
+        if self.members is not None and self.elsewhere:
+            self.members.vouch(ledger.ELSEWHERE)
+            self.members.check()

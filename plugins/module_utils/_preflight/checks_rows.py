@@ -1,0 +1,49 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""The checks of preflight for rows that a seed does not bring along, or may not get in (pure)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .checks import WARNING, Context, Hit, check
+
+
+@check(
+    "extension-rows",
+    WARNING,
+    "A table of an extension holds rows that users put there; tables of extensions are neither"
+    " copied nor replicated.",
+    "Insert these rows on the other masters as well, and there again whenever they change.",
+)
+def _extension_rows(ctx: Context) -> t.Iterator[Hit]:
+    if ctx.origin and ctx.origin.database:
+        for found in ctx.origin.database.extension_rows:
+            yield Hit(
+                str(found.table),
+                ctx.origin.name,
+                f"holds {found.rows} row(s) of users' own beside those of extension"
+                f" {found.extension}",
+            )
+
+
+@check(
+    "check-calls",
+    WARNING,
+    "A CHECK constraint calls a function that somebody wrote here. If that reads other tables or"
+    " the clock, rows that are there may be refused when they are copied or replicated.",
+    "Look what the function reads. If it is more than its arguments, put its work into a trigger on"
+    " every master.",
+)
+def _check_calls(ctx: Context) -> t.Iterator[Hit]:
+    if ctx.origin and ctx.origin.database:
+        for found in ctx.origin.database.check_calls:
+            if found.table in ctx.names:
+                yield Hit(
+                    str(found.table),
+                    ctx.origin.name,
+                    f"constraint {found.constraint} calls {found.function}",
+                )

@@ -1,0 +1,196 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+"""Runs a sync until what waited at the start has reached every master.
+
+Bucardo's answer "done" may come from a run that began before the kick, and a kick of a sync that
+it does not run is answered by nobody. So the queues on the masters decide, not the answer.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import typing as t
+
+from .._bucardo.control import Control
+from .._bucardo.daemon_messages import Daemon
+from .._bucardo.objects import Sync
+from .._common.errors import CommandFailed, DeadlineExceeded, Refused
+from .._tracking.queue import Pending, Queue
+
+# Seconds between two looks at the queue when no answer comes.
+_LOOK_EVERY = 2.0
+# Seconds without a run in progress after which the sync is kicked anew.
+_KICK_AGAIN = 10.0
+# Failed runs in a row after which it is hopeless; serialization failures, which Bucardo retries
+# within a run, are not among them.
+_MAX_FAILURES = 3
+
+Found = t.Dict[str, t.List[Pending]]
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What was waited for. Times in seconds."""
+
+    before: Found
+    after: Found = dataclasses.field(default_factory=dict)
+    runs: int = 0
+    seconds: float = 0.0
+
+
+def read(queues: t.Iterable[Queue]) -> Found:
+    """Everything that waits now, by master."""
+    return {queue.master: queue.pending() for queue in queues}
+
+
+def check(control: Control, name: str) -> Sync:
+    """The sync, if it can run at all.
+
+    :raises Refused: when it is not there, held, or nobody is there to run it.
+    """
+    sync = control.sync(name)
+    if sync is None:
+        known = ", ".join(control.syncs()) or "none"
+        raise Refused(f"There is no sync {name!r}", f"Known syncs: {known}.")
+    if sync.status == "inactive":
+        raise Refused(
+            f"Sync {name} is held, so its queue only grows",
+            "Wait for the bootstrap that is under way, or run it again: it releases the sync when"
+            " every master is proven.",
+        )
+    daemon = Daemon(control.session)
+    if daemon.pid() is None:
+        raise Refused(
+            "Bucardo's daemon is not running: no connection of it to the control database",
+            "Start it with bucardo_daemon.",
+        )
+    if not daemon.answers():
+        raise Refused(
+            "Bucardo's daemon is connected to the control database but does not answer",
+            "Restart it with bucardo_daemon.",
+        )
+    return sync
+
+
+def until_drained(
+    control: Control,
+    queues: t.Sequence[Queue],
+    name: str,
+    timeout: float,
+    drained: bool = True,
+    report: t.Callable[[Found, Found, int, float], None] = lambda *_state: None,
+) -> Outcome:
+    """Kick a sync until nothing of what waits now is left, however much is written meanwhile.
+
+    Decidable under load, since only transactions that began before this call count, by the clock
+    of the master where they wait.
+
+    :param drained: False to return after the first good run.
+    :param report: called with what waited at first, what is left, the number of runs and the
+        seconds so far, about every two seconds; may raise to end the wait.
+    :raises DeadlineExceeded: naming what still waits.
+    :raises CommandFailed: when runs fail one after another, with Bucardo's own words.
+    """
+    check(control, name)
+    begun = time.monotonic()
+    started = str(control.session.value("SELECT pg_catalog.clock_timestamp()::text"))
+    marks = {queue.master: queue.clock() for queue in queues}
+    left = {queue.master: queue.pending(marks[queue.master]) for queue in queues}
+    outcome = Outcome(before=left)
+    daemon = Daemon(control.session)
+    done, killed, refused = f"syncdone_{name}", f"synckill_{name}", f"syncerror_{name}"
+    failures, kicked_at = 0, 0.0
+    daemon.listen([done, killed, refused])
+    while any(left.values()) or not (drained or outcome.runs):
+        now = time.monotonic()
+        if now - begun >= timeout:
+            raise _too_late(control, name, left, timeout, started)
+        if now - kicked_at >= _KICK_AGAIN and not _running(control, name):
+            daemon.send(f"kick_sync_{name}")
+            kicked_at = now
+        answer = daemon.wait(min(_LOOK_EVERY, max(0.1, timeout - (now - begun))))
+        if answer == refused:
+            raise CommandFailed(
+                f"Bucardo's daemon does not run sync {name}: it is paused, as after a conflict"
+                " that the strategy cannot decide, or the daemon has not read that it is active",
+                "See its log, correct the cause and reload the daemon (bucardo_daemon).",
+                pending=_flat(left),
+            )
+        if answer == killed:
+            failures += 1
+            kicked_at = 0.0
+            # A worker that died is replaced only after a pause.
+            time.sleep(min(1.0, max(0.0, timeout - (time.monotonic() - begun))))
+            if failures >= _MAX_FAILURES:
+                raise CommandFailed(
+                    f"Sync {name} failed {failures} times in a row:"
+                    f" {last_error(control, name, started) or 'see the log of the daemon'}",
+                    "Correct the cause; the changes stay queued meanwhile.",
+                    pending=_flat(left),
+                )
+        if answer == done:
+            failures, kicked_at = 0, 0.0
+            outcome.runs += 1
+        left = {
+            queue.master: queue.pending(
+                marks[queue.master], [one.table for one in left[queue.master]]
+            )
+            if left[queue.master]
+            else []
+            for queue in queues
+        }
+        report(outcome.before, left, outcome.runs, time.monotonic() - begun)
+    # A transaction that began before the call may have ended after the first look.
+    outcome.after = read(queues)
+    outcome.seconds = time.monotonic() - begun
+    return outcome
+
+
+def last_error(control: Control, name: str, since: str = "-infinity") -> str:
+    """What Bucardo wrote about the sync's last failed run that ended after a time, or ""."""
+    text = control.session.value(
+        "SELECT COALESCE(NULLIF(details, ''), status) FROM bucardo.syncrun"
+        " WHERE sync = %s AND ended >= %s::timestamptz"
+        "   AND (lastbad OR status LIKE 'Failed%%') ORDER BY ended DESC LIMIT 1",
+        (name, since),
+    )
+    return " ".join(str(text or "").split())[:1000]
+
+
+def _running(control: Control, name: str) -> bool:
+    return bool(
+        control.session.value(
+            "SELECT EXISTS (SELECT FROM bucardo.syncrun WHERE sync = %s AND ended IS NULL)",
+            (name,),
+        )
+    )
+
+
+def _too_late(
+    control: Control, name: str, left: Found, timeout: float, started: str
+) -> DeadlineExceeded:
+    parts = []
+    for master, pending in left.items():
+        if pending:
+            worst = ", ".join(f"{one.table} {one.changes}" for one in pending[:3])
+            more = f" and {len(pending) - 3} more tables" if len(pending) > 3 else ""
+            total = sum(one.changes for one in pending)
+            parts.append(f"{total} changes on {master} ({worst}{more})")
+    error = last_error(control, name, started)
+    return DeadlineExceeded(
+        f"Sync {name} has not drained its queue within {timeout:g} s: {'; '.join(parts)}"
+        + (f"; last error: {error}" if error else ""),
+        "Nothing is lost: wait longer (timeout), or see the daemon's log.",
+        pending=_flat(left),
+    )
+
+
+def _flat(found: Found) -> list[dict[str, t.Any]]:
+    return [
+        {"master": master, "table": str(one.table), "changes": one.changes}
+        for master, pending in found.items()
+        for one in pending
+    ]

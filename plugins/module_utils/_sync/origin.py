@@ -1,0 +1,173 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""Makes another master of a running sync the origin: the one that further masters are seeded from.
+
+Between masters that replicate nothing but words changes. The tables of the relgroup become the
+new origin's (bucardo.goat), and the ledgers speak of it: what was proven against the former origin
+is as good as proven against a master that was proven against it in the same membership.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import typing as t
+
+from .._bucardo.control import Control
+from .._bucardo.daemon_messages import Daemon
+from .._bucardo.objects import Goat, Sync
+from .._common.errors import Refused
+from .._ledger import ledger, membership, release
+from .._postgres import pg
+from .._postgres.conninfo import ConnInfo
+from .._seed.plan import some
+
+_CURE = "Leave {former} as the origin until all masters are seeded and the sync replicates."
+
+
+@dataclasses.dataclass
+class Outcome:
+    """Who was the origin, and who is now, or would be."""
+
+    changed: bool = False
+    former: str = ""
+    origin: str = ""
+    reloaded: bool = False
+
+
+def move(
+    control: Control,
+    logins: t.Mapping[str, ConnInfo],
+    name: str,
+    origin: str,
+    check_mode: bool,
+    reload_timeout: float,
+) -> Outcome:
+    """Make a master the origin of a sync, unless it is already, or the sync is not there.
+
+    :param logins: connection options of masters by name.
+    :raises Refused: when not every master is known to hold all rows, before anything was changed.
+    """
+    sync = control.sync(name)
+    goats = control.goats(sync.relgroup) if sync else []
+    former = goats[0].db if goats else origin
+    outcome = Outcome(former=former, origin=origin)
+    if sync is None or former == origin:
+        return outcome
+    _check(control, sync, goats, former, origin)
+    group = control.dbgroups()[sync.dbgroup]
+    daemon = Daemon(control.session)
+    if daemon.pid() is None or not daemon.runs(name):
+        raise Refused(
+            f"Bucardo does not run sync {name}, so {origin} cannot become the origin in the place"
+            f" of {former}",
+            "Start the daemon, with the former origin in the inventory, and run again.",
+        )
+    with contextlib.ExitStack() as stack:
+        sessions = {
+            one: stack.enter_context(pg.Session(logins.get(one) or control.conninfo(one)))
+            for one in group.sources
+        }
+        tables = [goat.name for goat in goats if goat.reltype == "table"]
+        members = {
+            one: release.Members(control.session, sessions, name, sync.dbgroup, one, tables)
+            for one in (former, origin)
+        }
+        members[former].settle(True, not check_mode)
+        _check_ledgers(members[former], members[origin])
+        outcome.changed = True
+        if check_mode:
+            return outcome
+        _readdress(members[former], members[origin])
+        _move_goats(control, goats, origin)
+        membership.note(
+            sessions[origin],
+            sync.dbgroup,
+            membership.Membership(members[former].standings[origin].epoch or "", True),
+        )
+    outcome.reloaded = daemon.reload(reload_timeout)
+    return outcome
+
+
+def _check(control: Control, sync: Sync, goats: t.Sequence[Goat], former: str, origin: str) -> None:
+    sources = control.dbgroups()[sync.dbgroup].sources
+    for one in (former, origin):
+        if one not in sources:
+            raise Refused(
+                f"{one} is no master of sync {sync.name}, so the origin cannot move from {former}"
+                f" to {origin}",
+                _CURE.format(former=former),
+            )
+    if sync.status == "inactive":
+        raise Refused(
+            f"Sync {sync.name} is held, so the origin cannot move from {former} to {origin}",
+            _CURE.format(former=former),
+        )
+    shared = [goat for goat in goats if goat.relgroups != (sync.relgroup,)]
+    known = {(goat.name, goat.reltype) for goat in control.goats() if goat.db == origin}
+    shared = shared or [goat for goat in goats if (goat.name, goat.reltype) in known]
+    if shared:
+        raise Refused(
+            f"{some(goat.name for goat in shared)}: in other relgroups as well, so the origin of"
+            f" sync {sync.name} cannot move from {former} to {origin}",
+            f"Leave {former} as the origin.",
+        )
+
+
+def _check_ledgers(members: release.Members, moved: release.Members) -> None:
+    """The new origin must hold the former one's rows, the others those of either."""
+    after = moved.doubts()
+    wrong = {
+        master: doubts
+        for master, doubts in members.doubts().items()
+        if master == moved.origin or master in after
+    }
+    for master, doubts in wrong.items():
+        raise Refused(
+            f"{master} may lack rows of {members.origin}, so the origin cannot move to"
+            f" {moved.origin}: {some(doubts)} {next(iter(doubts.values()))}",
+            _CURE.format(former=members.origin),
+        )
+
+
+def _readdress(members: release.Members, moved: release.Members) -> None:
+    """Let all ledgers speak of the new origin. A run that was killed in here finds the ledgers of
+    some masters as they shall be, and goes on."""
+    for name, standing in moved.standings.items():
+        # Read before epochs were settled.
+        standing.epoch = members.standings[name].epoch
+        standing.entries = members.standings[name].entries
+    for standing in moved.copies:
+        today = moved.today(standing)
+        known = [
+            dataclasses.replace(
+                entry, source=today.source, source_oid=today.source_oids[entry.name]
+            )
+            for entry in standing.entries.values()
+            if entry.name in today.source_oids
+            and entry.epoch == standing.epoch
+            and standing.name != members.origin
+        ]
+        with standing.session.transaction():
+            if known:
+                ledger.readdress(standing.session, known)
+            membership.note(
+                standing.session,
+                members.dbgroup,
+                membership.Membership(standing.epoch or "", False),
+            )
+    moved.vouch(ledger.AS_ORIGIN, {members.origin})
+
+
+def _move_goats(control: Control, goats: t.Sequence[Goat], origin: str) -> None:
+    """Not by the program, which cannot; and without the trigger validate_goat, which would log in
+    to the database once for each table."""
+    with control.session.transaction():
+        control.session.execute("SET LOCAL session_replication_role = replica")
+        control.write(
+            "UPDATE bucardo.goat SET db = %(origin)s WHERE id = ANY(%(ids)s)",
+            {"origin": origin, "ids": [goat.id for goat in goats]},
+        )

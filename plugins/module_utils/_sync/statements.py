@@ -1,0 +1,153 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""The statements that enrol a table on a master, and those that mend what is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._postgres import pg
+from .._tracking import delta_function, plan
+
+if t.TYPE_CHECKING:
+    from psycopg2 import sql
+
+
+def objects(need: plan.TableNeed) -> list[sql.Composable]:
+    """Statements for the missing objects of one table, in an order that works."""
+    sql = pg.sql
+    table = need.table
+    by_key = {column.name: column for column in table.key}
+    columns = [by_key[name] for name in table.wanted_key]
+    key = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+
+    def named(prefix: str) -> sql.Composable:
+        return sql.Identifier("bucardo", plan.object_name(prefix, table.name))
+
+    def bare(prefix: str) -> sql.Composable:
+        return sql.Identifier(plan.object_name(prefix, table.name))
+
+    mark = sql.SQL("(txntime timestamp with time zone, target text)")
+    made: dict[str, sql.Composable] = {
+        # Types as format_type() wrote them, already quoted; CREATE TABLE AS would need a lock on
+        # the user's table.
+        "delta_": sql.SQL("CREATE TABLE {} ({}, {} DEFAULT pg_catalog.now() NOT NULL)").format(
+            named("delta_"),
+            sql.SQL(", ").join(_definition(column) for column in columns),
+            sql.SQL("txntime timestamp with time zone"),
+        ),
+        "track_": sql.SQL("CREATE TABLE {} {}").format(named("track_"), mark),
+        # Unlogged, as Bucardo's: emptied by a crash, which only means that rows are sent again.
+        "stage_": sql.SQL("CREATE UNLOGGED TABLE {} {}").format(named("stage_"), mark),
+        "dex1_": sql.SQL("CREATE INDEX {} ON {} (txntime)").format(bare("dex1_"), named("delta_")),
+        "dex2_": sql.SQL("CREATE INDEX {} ON {} ({})").format(bare("dex2_"), named("delta_"), key),
+        "dex3_": sql.SQL("CREATE INDEX {} ON {} (target text_pattern_ops, txntime)").format(
+            bare("dex3_"), named("track_")
+        ),
+        "delta_()": _function(need, columns),
+    }
+    return [made[kind] for kind in plan.TABLE_OBJECTS if kind in need.objects]
+
+
+def _definition(column: plan.KeyColumn) -> sql.Composable:
+    return pg.sql.Identifier(column.name) + pg.sql.SQL(" ") + _type(column)
+
+
+def _type(column: plan.KeyColumn) -> sql.Composable:
+    sql = pg.sql
+    text: sql.Composable = sql.SQL(column.type)
+    if column.collation:
+        text += sql.SQL(" COLLATE {}").format(sql.Identifier(*column.collation))
+    return text
+
+
+def _function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.Composable:
+    """The row trigger's function: notes the key of every row that changed, old and new."""
+    sql = pg.sql
+    table = need.table.name
+    body = delta_function.body(table, [(column.name, column.equals) for column in columns])
+    # Dollar quotes: a literal inside a composed statement would need a connection to be written.
+    return sql.SQL(
+        "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
+    ).format(sql.Identifier("bucardo", plan.object_name("delta_()", table))) + sql.SQL(
+        delta_function.quoted(body)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What a sync needs on every table.
+
+    :param truncate: one of C(_truncate.POLICIES).
+    """
+
+    sync: str
+    dbgroup: str
+    autokick: bool
+    truncate: str
+
+
+def drops_triggers(need: plan.TableNeed, replace: bool) -> bool:
+    """Whether a trigger must go, which keeps readers out.
+
+    :param replace: whether the server knows CREATE OR REPLACE TRIGGER, which lets readers in.
+    """
+    return bool(need.replaced and not replace)
+
+
+def under_lock(need: plan.TableNeed, wanted: Wanted, replace: bool) -> t.Iterator[sql.Composable]:
+    """What is done while one table is locked: takes away what is of another table, name, key or
+    type, then makes the triggers that are missing or differ."""
+    sql = pg.sql
+    table = need.table
+    dropped = () if replace else need.replaced
+    for name in dropped:
+        yield sql.SQL("DROP TRIGGER {} ON {}").format(
+            sql.Identifier(name), sql.Identifier(table.name.schema, table.name.name)
+        )
+    own = {
+        prefix: sql.Identifier("bucardo", plan.object_name(prefix, table.name))
+        for prefix in ("delta_", "track_", "stage_")
+    }
+    if need.remake:
+        # Not the function, which is replaced: triggers depend on it.
+        yield sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(own.values()))
+        yield from objects(dataclasses.replace(need, objects=tuple(plan.TABLE_OBJECTS)))
+    by_name = {column.name: column for column in table.key}
+    for name in need.retype:
+        yield sql.SQL("ALTER TABLE {} ALTER COLUMN {} TYPE {}").format(
+            own["delta_"], sql.Identifier(name), _type(by_name[name])
+        )
+    if need.discard:
+        yield sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(own.values()))
+        yield sql.SQL(
+            "INSERT INTO bucardo.bucardo_delta_targets (tablename, target) VALUES ({}, {})"
+        ).format(sql.Literal(table.oid), sql.Literal(plan.target_name(wanted.dbgroup)))
+    if need.carry:
+        suffix = need.carry[len("delta_") :]
+        columns = sql.SQL(", ").join(map(sql.Identifier, (*table.wanted_key, "txntime")))
+        yield sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {}").format(
+            own["delta_"], sql.Identifier("bucardo", need.carry), columns=columns
+        )
+        for prefix in ("track_", "stage_"):
+            yield sql.SQL("INSERT INTO {} SELECT * FROM {}").format(
+                own[prefix], sql.Identifier("bucardo", prefix + suffix)
+            )
+    for spec in plan.specs(table.name, wanted.sync, wanted.autokick, wanted.truncate):
+        if spec.name in need.triggers:
+            verb = "CREATE TRIGGER"
+            if spec.name in need.replaced and spec.name not in dropped:
+                verb = "CREATE OR REPLACE TRIGGER"
+            yield sql.SQL(
+                f"{verb} {{}} {spec.timing} {spec.events} ON {{}}"
+                f" FOR EACH {spec.level} EXECUTE FUNCTION {{}}({{}})"
+            ).format(
+                sql.Identifier(spec.name),
+                sql.Identifier(table.name.schema, table.name.name),
+                sql.Identifier("bucardo", spec.function),
+                sql.SQL(", ").join(map(sql.Literal, spec.arguments)),
+            )

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+"""The purge: Bucardo's process that removes from the queue's tables what has been replicated.
+
+The daemon decides once, when it starts, whether it needs one, and for which masters: those of a
+sync that is active then (Bucardo.pm 5.6.0, start_mcp: needsvac). After a start without an active
+sync nothing is ever purged, however often it is reloaded; neither after the process was killed,
+since only its file is looked for. A restart of the daemon mends both.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._common.names import TableName
+from .._postgres import pg
+from .plan import object_name, target_name
+
+if t.TYPE_CHECKING:
+    from psycopg2 import sql
+
+# Tables per statement: each takes five entries of the server's lock table.
+_CHUNK = 200
+
+
+@dataclasses.dataclass(frozen=True)
+class Purge:
+    """How it is on one master.
+
+    :param alive: the process is connected to this master.
+    :param rows: of the delta tables, replicated and not yet removed.
+    :param oldest: age of the oldest of them in seconds. While the purge lives this is less than
+        45 s, which the process leaves them alone, and its own pause.
+    """
+
+    alive: bool
+    rows: int = 0
+    oldest: float = 0.0
+
+
+def is_alive(session: pg.Session) -> bool:
+    """Whether the purging process is connected to this database."""
+    return bool(
+        session.value(
+            "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity"
+            " WHERE datname = pg_catalog.current_database()"
+            "   AND application_name LIKE 'bucardo VAC (PID %%')",
+            (),
+        )
+    )
+
+
+def read(session: pg.Session, dbgroup: str, tables: t.Sequence[TableName]) -> Purge:
+    """What waits for it on a master.
+
+    :param tables: those whose delta tables are not empty.
+    """
+    rows, oldest = 0, 0.0
+    for start in range(0, len(tables), _CHUNK):
+        for found in session.rows(_replicated(tables[start : start + _CHUNK], dbgroup)):
+            rows += found["changes"]
+            oldest = max(oldest, found["oldest"] or 0.0)
+    return Purge(is_alive(session), rows, oldest)
+
+
+def _replicated(names: t.Sequence[TableName], dbgroup: str) -> sql.Composable:
+    sql = pg.sql
+    return sql.SQL(" UNION ALL ").join(
+        sql.SQL(
+            "SELECT pg_catalog.count(*) AS changes,"
+            " EXTRACT(epoch FROM pg_catalog.clock_timestamp()"
+            " - pg_catalog.min(d.txntime))::float8 AS oldest"
+            " FROM {delta} d WHERE EXISTS (SELECT FROM {track} k"
+            " WHERE k.txntime = d.txntime AND k.target = {target})"
+        ).format(
+            delta=sql.Identifier("bucardo", object_name("delta_", name)),
+            track=sql.Identifier("bucardo", object_name("track_", name)),
+            target=sql.Literal(target_name(dbgroup)),
+        )
+        for name in names
+    )

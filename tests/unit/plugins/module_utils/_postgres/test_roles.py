@@ -1,0 +1,163 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Comparing roles and planning their creation."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import (
+    roles as postgres_roles,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.roles import (
+    Membership,
+    Role,
+    Roles,
+)
+
+HASH = "SCRAM-SHA-256$4096:salt$stored:server"
+
+
+def roles(
+    *names: t.Union[str, Role],
+    memberships: tuple[Membership, ...] = (),
+    needed: tuple[str, ...] = (),
+    passwords: bool = True,
+) -> Roles:
+    all_of = [Role(n, login=True) if isinstance(n, str) else n for n in names]
+    return Roles({r.name: r for r in all_of}, memberships, frozenset(needed), passwords)
+
+
+def test_all_means_all_but_the_systems_and_the_excluded() -> None:
+    source = roles("app", "pg_monitor", "bucardo", "postgres")
+    assert postgres_roles.wanted(source, "all", ["bucardo"]) == {"app", "postgres"}
+    assert postgres_roles.wanted(source, "none", []) == set()
+
+
+def test_needed_reaches_groups_and_members() -> None:
+    source = roles(
+        "owner",
+        "app",
+        "team",
+        "boss",
+        "stranger",
+        "pg_monitor",
+        memberships=(
+            Membership("owner", "app"),
+            Membership("team", "app"),
+            Membership("pg_monitor", "app"),
+            Membership("pg_monitor", "stranger"),
+            Membership("boss", "team"),
+        ),
+        needed=("owner",),
+    )
+    assert postgres_roles.wanted(source, "needed", []) == {"owner", "app", "team", "boss"}
+
+
+def test_missing_roles_and_their_memberships_are_planned() -> None:
+    source = roles("app", "team", memberships=(Membership("team", "app", admin=True),))
+    steps = postgres_roles.plan(source, roles(), {"app", "team"})
+    assert [r.name for r in steps.create] == ["app", "team"]
+    assert steps.grant == source.memberships
+    assert not steps.conflicts
+
+
+def test_nothing_to_do_when_equal() -> None:
+    source = roles(Role("app", password=HASH), memberships=(Membership("app", "app2"),))
+    assert not postgres_roles.plan(source, source, {"app"}).changes
+
+
+def test_a_differing_role_is_a_conflict_and_not_touched() -> None:
+    steps = postgres_roles.plan(
+        roles(Role("app", password=HASH, login=True, connection_limit=5)),
+        roles(Role("app", password=HASH + "x", login=True)),
+        {"app"},
+    )
+    assert not steps.changes
+    (line,) = steps.conflict_lines("there")
+    assert line == (
+        "Role app exists on there with CONNECTION LIMIT -1 instead of 5, another password hash"
+    )
+    assert "SCRAM" not in line
+
+
+def test_a_differing_role_is_updated_on_request() -> None:
+    mine = Role("app", password=HASH, settings=(("work_mem", "1MB"),))
+    steps = postgres_roles.plan(roles(mine), roles(Role("app")), {"app"}, update=True)
+    assert steps.update == (mine,)
+    assert not steps.conflicts
+
+
+def test_unreadable_passwords_are_not_compared() -> None:
+    source = roles(Role("app"), passwords=False)
+    assert not postgres_roles.plan(source, roles(Role("app", password=HASH)), {"app"}).conflicts
+
+
+def test_no_limit_equals_infinity() -> None:
+    assert Role("app", valid_until="infinity").differences(Role("app")) == []
+    assert Role("app", valid_until="2030-01-01").differences(Role("app"))
+
+
+@pytest.mark.parametrize("untouchable", [{"admin"}, set()])
+def test_the_login_role_and_the_first_superuser_are_left_alone(untouchable: set[str]) -> None:
+    mine = Role("admin", superuser=True, password=HASH, bootstrap=not untouchable)
+    steps = postgres_roles.plan(
+        roles(mine), roles(Role("admin")), {"admin"}, untouchable=untouchable, update=True
+    )
+    assert not steps.changes
+    assert not steps.conflicts
+
+
+def test_a_missing_membership_of_existing_roles_is_a_conflict() -> None:
+    both = ("app", "team")
+    source = roles(*both, memberships=(Membership("team", "app"),))
+    assert postgres_roles.plan(source, roles(*both), set(both)).conflicts == {
+        "app": ["no membership in team"]
+    }
+    assert (
+        postgres_roles.plan(source, roles(*both), set(both), update=True).grant
+        == source.memberships
+    )
+
+
+def test_memberships_of_groups_that_stay_away_are_left_out() -> None:
+    source = roles("app", "bucardo", memberships=(Membership("bucardo", "app"),))
+    assert postgres_roles.plan(source, roles(), {"app"}).grant == ()
+
+
+def test_grant_options_that_one_side_does_not_know_do_not_differ() -> None:
+    old = roles("a", "b", memberships=(Membership("a", "b"),))
+    new = roles("a", "b", memberships=(Membership("a", "b", inherit=True, set_role=True),))
+    assert not postgres_roles.plan(old, new, {"a", "b"}).conflicts
+    other = roles("a", "b", memberships=(Membership("a", "b", inherit=False, set_role=True),))
+    assert postgres_roles.plan(new, other, {"a", "b"}).conflicts == {
+        "b": ["another membership in a"]
+    }
+
+
+def test_a_hash_is_not_in_what_people_see() -> None:
+    role = Role("app", login=True, password=HASH)
+    assert HASH not in repr(role)
+    assert HASH not in str(role.describe())
+    assert role.describe()["password"] == "set"
+
+
+@pytest.mark.parametrize(
+    ("value", "parts"),
+    [
+        ('"$user", public', ["$user", "public"]),
+        ('"Odd Schema", "a""b", c', ["Odd Schema", 'a"b', "c"]),
+        ("public", ["public"]),
+        ('"a, b"', ["a, b"]),
+    ],
+)
+def test_lists_of_names_are_split(value: str, parts: list[str]) -> None:
+    assert postgres_roles.split_list(value) == parts
+
+
+def test_settings_may_hold_an_equals_sign() -> None:
+    assert list(postgres_roles.parse_settings(["a.b=x=y", "c="])) == [("a.b", "x=y"), ("c", "")]
