@@ -1,0 +1,210 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who may import whom under plugins/, and which files decide without asking anybody.
+
+A folder of plugins/module_utils/ is a floor or a feature; docs/architecture.md shows them.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import pathlib
+import typing as t
+
+import pytest
+
+PLUGINS = pathlib.Path(__file__).resolve().parents[2] / "plugins"
+UTILS = PLUGINS / "module_utils"
+PACKAGE = "ansible_collections.multimaster.bucardo.plugins"
+
+FLOORS = {
+    "_common": set(),
+    "_ansible": {"_common", "_postgres"},
+    "_postgres": {"_common"},
+    "_bucardo": {"_common", "_postgres"},
+    "_ledger": {"_common", "_postgres"},
+    "_tracking": {"_common", "_postgres", "_bucardo", "_ledger"},
+}
+# A feature knows no other feature.
+FEATURES = dict.fromkeys(
+    ("_sync", "_clone", "_seed", "_compare", "_sequences"), set(FLOORS) - {"_ansible"}
+)
+# But preflight judges with the features' own rules what they are going to do.
+FEATURES["_preflight"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
+MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
+
+# Files that neither open, read, wait nor fork, by the floor or feature.
+PURE = {
+    "_common": {"errors", "names", "topology"},
+    "_postgres": {"conninfo", "scram", "tables"},
+    "_bucardo": {"cli_output", "object_plan", "objects", "standstill", "status"},
+    "_tracking": {"delta_function", "enrolled", "plan", "truncate"},
+    "_sync": {"statements"},
+    "_clone": {"schema"},
+    "_seed": {"plan"},
+    "_compare": {"plan"},
+    "_sequences": {"facts", "plan", "selection", "watch"},
+    "_preflight": {
+        *("checks", "checks_addresses", "checks_rows", "checks_sequences"),
+        *("enrolled_findings", "facts", "ledgers", "report"),
+    },
+}
+NOT_PURE = {"multiprocessing", "os", "queue", "select", "signal", "socket", "subprocess"}
+NOT_PURE |= {"tempfile", "threading", "time"}
+
+# What breaks the rules still. Never to grow.
+KNOWN: set[tuple[str, str]] = {
+    ("module_utils/_bucardo/overrides", "module_utils/_ansible/module"),
+    ("module_utils/_common/topology", "module_utils/_postgres/conninfo"),
+    ("module_utils/_compare/prove", "module_utils/_seed/plan"),
+    ("module_utils/_ledger/release", "module_utils/_seed/plan"),
+    ("module_utils/_postgres/pgdump", "module_utils/_clone/schema"),
+    ("module_utils/_preflight/checks", "module_utils/_bucardo/address"),
+    ("module_utils/_preflight/checks", "module_utils/_seed/plan"),
+    ("module_utils/_preflight/checks_addresses", "module_utils/_bucardo/address"),
+    ("module_utils/_preflight/checks_addresses", "module_utils/_ledger/own_objects"),
+    ("module_utils/_preflight/enrolled_findings", "module_utils/_ledger/membership"),
+    ("module_utils/_preflight/enrolled_findings", "module_utils/_tracking/vouching"),
+    ("module_utils/_preflight/facts", "module_utils/_ledger/ledger"),
+    ("module_utils/_preflight/facts", "module_utils/_ledger/own_objects"),
+    ("module_utils/_preflight/ledgers", "module_utils/_ledger/ledger"),
+    ("module_utils/_preflight/ledgers", "module_utils/_ledger/membership"),
+    ("module_utils/_preflight/report", "module_utils/_ledger/ledger"),
+    ("module_utils/_seed/run", "module_utils/_ansible/progress"),
+    ("module_utils/_sync/aside", "module_utils/_seed/plan"),
+    ("module_utils/_sync/origin", "module_utils/_seed/plan"),
+    ("module_utils/_sync/statements", "module_utils/_postgres/pg"),
+}
+
+
+class Import(t.NamedTuple):
+    module: str
+    # Whether it is only needed by annotations.
+    typing_only: bool
+
+
+def files() -> list[pathlib.Path]:
+    return sorted(path for path in PLUGINS.rglob("*.py"))
+
+
+def name_of(path: pathlib.Path) -> str:
+    return path.relative_to(PLUGINS).with_suffix("").as_posix()
+
+
+@functools.cache
+def imports(path: pathlib.Path) -> list[Import]:
+    """Full names of what a file imports; of `from package import file` the file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+    ]
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.Import, ast.ImportFrom)):
+            continue
+        only = any(one.lineno <= node.lineno <= (one.end_lineno or 0) for one in guarded)
+        if isinstance(node, ast.Import):
+            found += [Import(alias.name, only) for alias in node.names]
+            continue
+        module = node.module or ""
+        if node.level:
+            package = [*PACKAGE.split("."), *path.relative_to(PLUGINS).parts[: -node.level]]
+            module = ".".join([*package, *([module] if module else [])])
+        found += [
+            Import(f"{module}.{alias.name}" if is_folder(module) else module, only)
+            for alias in node.names
+        ]
+    return found
+
+
+def is_folder(module: str) -> bool:
+    if not module.startswith(PACKAGE + "."):
+        return False
+    return PLUGINS.joinpath(*module.removeprefix(PACKAGE + ".").split(".")).is_dir()
+
+
+def ours(path: pathlib.Path, *, typing_too: bool = True) -> set[str]:
+    """The files under plugins/ that a file imports, such as "module_utils/_seed/plan"."""
+    return {
+        one.module.removeprefix(PACKAGE + ".").replace(".", "/")
+        for one in imports(path)
+        if one.module.startswith(PACKAGE + ".") and (typing_too or not one.typing_only)
+    }
+
+
+def floor_of(name: str) -> str:
+    parts = name.split("/")
+    return parts[1] if parts[0] == "module_utils" else parts[0]
+
+
+def test_every_file_stands_on_a_floor():
+    loose = [name_of(path) for path in UTILS.rglob("*.py") if path.parent.parent != UTILS]
+    assert loose == []
+    assert {path.name for path in UTILS.iterdir() if path.name != "__pycache__"} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=name_of)
+def test_a_file_knows_only_the_floors_under_it(path):
+    own = floor_of(name_of(path))
+    wrong = {
+        (name_of(path), name)
+        for name in ours(path)
+        if floor_of(name) not in MAY_IMPORT[own] | {own}
+    }
+    assert wrong - KNOWN == set()
+
+
+def test_no_two_files_import_each_other():
+    graph = {name_of(path): ours(path, typing_too=False) for path in UTILS.rglob("*.py")}
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way, name))
+        if name not in done:
+            for other in sorted(graph.get(name, ())):
+                visit(other, (*way, name))
+            done.add(name)
+
+    for name in graph:
+        visit(name, ())
+
+
+def is_pure(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) == 3 and parts[2] in PURE.get(parts[1], ())
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sorted(UTILS.rglob("*.py")) if is_pure(name_of(path))], ids=name_of
+)
+def test_a_pure_file_asks_nobody(path):
+    outside = {one.module.split(".")[0] for one in imports(path) if not one.typing_only}
+    assert outside & NOT_PURE == set()
+    wrong = {(name_of(path), name) for name in ours(path, typing_too=False) if not is_pure(name)}
+    assert wrong - KNOWN == set()
+
+
+def test_every_pure_file_exists():
+    found = {name_of(path) for path in UTILS.rglob("*.py")}
+    named = {f"module_utils/{folder}/{file}" for folder, some in PURE.items() for file in some}
+    assert named - found == set()
+
+
+def test_no_exception_is_kept_for_nothing():
+    there = {(name_of(path), name) for path in files() for name in ours(path)}
+    assert KNOWN - there == set()
+
+
+@pytest.mark.parametrize("path", files(), ids=name_of)
+def test_one_file_knows_psycopg2_and_one_knows_ansible_module(path):
+    outside = {one.module.split(".")[0] for one in imports(path) if not one.typing_only}
+    name = name_of(path)
+    if name != "module_utils/_postgres/pg":
+        assert "psycopg2" not in outside
+    if name.startswith("module") and name != "module_utils/_ansible/module":
+        assert "ansible" not in outside
