@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
 
 # Files that neither open, read, wait nor fork, by the floor or feature.
 PURE = {
-    "_common": {"errors", "names", "topology"},
+    "_common": {"change", "errors", "names", "topology"},
     "_postgres": {"conninfo", "scram", "tables"},
     "_bucardo": {"cli_output", "object_plan", "objects", "standstill", "status"},
     "_tracking": {"delta_function", "enrolled", "plan", "truncate"},

@@ -7,11 +7,12 @@
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from .._common.change import Change, Plan, Scope
 from .._common.errors import MultimasterError
 from .._postgres import pg
 from .._postgres.conninfo import SECRET_KEYWORDS
@@ -20,26 +21,8 @@ from .options import Spec
 Params = t.Dict[str, t.Any]
 
 
-@dataclasses.dataclass
-class Result:
-    """What a module body hands back.
-
-    :param changed: whether something was, or in check mode would be, changed.
-    :param before: state for the diff, {} for absent; secrets never belong here.
-    :param after: the same, as it is now or would be.
-    :param values: further return values.
-    :param commands: what was run, or would be; secrets are masked on the way out.
-    :param warnings: lines for the user.
-    """
-
-    changed: bool = False
-    before: t.Any = None
-    after: t.Any = None
-    values: dict[str, t.Any] = dataclasses.field(default_factory=dict)
-    commands: list[str] = dataclasses.field(default_factory=list)
-    warnings: list[str] = dataclasses.field(default_factory=list)
-
-
+# The name of a plan's outcome in bodies of the old shape.
+Result = Change
 Body = t.Callable[[Params, bool], Result]
 
 
@@ -83,28 +66,43 @@ def free_secrets(value: t.Any) -> set[str]:
     return set()
 
 
-def run(argument_spec: Spec, body: Body, **module_options: t.Any) -> t.NoReturn:
-    """Run a module: ``body(params, check_mode)`` does the work and returns a Result.
+def run(argument_spec: Spec, plan: Plan | Body, **module_options: t.Any) -> t.NoReturn:
+    """Run a module: ``plan(params, scope)`` reads, and returns a Change that knows how it is done.
 
-    In check mode the body reads everything and writes nothing, and returns the same Result.
+    Check mode is decided here and nowhere else: the plan is then what the module returns.
     """
     options = {"supports_check_mode": True, **module_options}
     module = _Module(argument_spec=argument_spec, **options)  # type: ignore[no-untyped-call]
     if pg.IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=pg.IMPORT_ERROR)
     try:
-        result = body(module.params, module.check_mode)
+        with Scope(check=module.check_mode) as scope:
+            change = _planned(plan, module, scope)
+            if not module.check_mode and (change.changed or change.always):
+                change.apply()
     except MultimasterError as error:
-        # from None: the chain below would repeat the one line with a traceback of ours.
         module.fail_json(msg=error.one_line, **_masked(error.details, module.no_log_values))
-    for line in result.warnings:
+    for line in change.warnings:
         module.warn(line)
-    output: dict[str, t.Any] = {"changed": result.changed, **result.values}
-    if result.commands:
-        output["commands"] = result.commands
-    if result.before is not None or result.after is not None:
-        output["diff"] = {"before": result.before or {}, "after": result.after or {}}
-    module.exit_json(**_masked(output, module.no_log_values))
+    module.exit_json(**_masked(_result(change), module.no_log_values))
+
+
+def _planned(plan: t.Any, module: _Module, scope: Scope) -> Change:
+    if "check_mode" in list(inspect.signature(plan).parameters)[1].strip("_"):
+        # A body of the old shape, which does it all by itself.
+        return t.cast(Change, plan(module.params, module.check_mode))
+    return t.cast(Change, plan(module.params, scope))
+
+
+def _result(change: Change) -> dict[str, t.Any]:
+    output: dict[str, t.Any] = {"changed": change.changed, **change.values}
+    if change.commands:
+        output["commands"] = change.commands
+    if change.disturbs:
+        output["disturbs"] = change.disturbs
+    if change.before is not None or change.after is not None:
+        output["diff"] = {"before": change.before or {}, "after": change.after or {}}
+    return output
 
 
 def _masked(value: t.Any, secrets: t.Collection[str]) -> t.Any:
