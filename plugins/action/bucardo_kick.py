@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
-    LiveAction,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import (
     duration,
-    names,
+    listed,
 )
+from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import LiveAction
 
 
 class ActionModule(LiveAction):
@@ -32,4 +32,4 @@ class ActionModule(LiveAction):
         if detailed:
             text += f", {state['runs']} runs in {duration(state['elapsed'])}"
         tables = state["tables"]
-        return f"{text}; {names(tables, 10 if detailed else 3)}"
+        return f"{text}; {listed(tables, 10 if detailed else 3)}"

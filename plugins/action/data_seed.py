@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
-    LiveAction,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import (
     duration,
-    names,
+    listed,
     size,
 )
+from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import LiveAction
 
 
 class ActionModule(LiveAction):
@@ -25,7 +25,7 @@ class ActionModule(LiveAction):
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line on how far the seed is."""
-        current = state["current"] if detailed else names(state["current"])
+        current = state["current"] if detailed else listed(state["current"], 3)
         parts = []
         if state["phase"] == "copy":
             total, done = state["bytes_total"], state["bytes_done"]

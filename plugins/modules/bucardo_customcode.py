@@ -138,7 +138,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objec
     attachments,
     described_code,
     find_goat,
-    nearest,
     parse_relation,
     plan_customcode,
 )
@@ -151,6 +150,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
     CommandFailed,
     Refused,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import nearest
 
 
 def body(params: module.Params, check_mode: bool) -> module.Result:

@@ -93,7 +93,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.contr
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     check_name,
-    nearest,
     plan_members,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import Dbgroup
@@ -101,6 +100,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
     CommandFailed,
     Refused,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import nearest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import membership
 
 

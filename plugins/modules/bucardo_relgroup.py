@@ -128,7 +128,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.contr
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     RelgroupPlan,
     check_name,
-    nearest,
     parse_relation,
     plan_relgroup,
 )
@@ -137,6 +136,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
     Refused,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import nearest
 
 
 def body(params: module.Params, check_mode: bool) -> module.Result:

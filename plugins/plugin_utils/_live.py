@@ -426,28 +426,3 @@ class _Watch:
             self._last = now
             self.shown = True
             display.display(line)
-
-
-def size(count: float) -> str:
-    """Bytes for people: C(1.2 GB)."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if abs(count) < 999.5 or unit == "TB":
-            break
-        count /= 1000
-    return f"{count:.0f} {unit}" if unit == "B" or count >= 9.95 else f"{count:.1f} {unit}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people: C(42 s), C(3 min 05 s), C(2 h 07 min)."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
-def names(items: t.Sequence[str], limit: int = 3) -> str:
-    """The first few names of a list."""
-    shown = ", ".join(items[:limit])
-    return shown if len(items) <= limit else f"{shown} and {len(items) - limit} more"

@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
 
 # Files that neither open, read, wait nor fork, by the floor or feature.
 PURE = {
-    "_common": {"change", "errors", "names", "topology"},
+    "_common": {"change", "cures", "errors", "names", "text", "topology"},
     "_postgres": {"conninfo", "scram", "tables"},
     "_bucardo": {"cli_output", "object_plan", "objects", "standstill", "status"},
     "_tracking": {"delta_function", "enrolled", "plan", "truncate"},
@@ -59,11 +59,8 @@ NOT_PURE |= {"tempfile", "threading", "time"}
 KNOWN: set[tuple[str, str]] = {
     ("module_utils/_bucardo/overrides", "module_utils/_ansible/module"),
     ("module_utils/_common/topology", "module_utils/_postgres/conninfo"),
-    ("module_utils/_compare/prove", "module_utils/_seed/plan"),
-    ("module_utils/_ledger/release", "module_utils/_seed/plan"),
     ("module_utils/_postgres/pgdump", "module_utils/_clone/schema"),
     ("module_utils/_preflight/checks", "module_utils/_bucardo/address"),
-    ("module_utils/_preflight/checks", "module_utils/_seed/plan"),
     ("module_utils/_preflight/checks_addresses", "module_utils/_bucardo/address"),
     ("module_utils/_preflight/checks_addresses", "module_utils/_ledger/own_objects"),
     ("module_utils/_preflight/enrolled_findings", "module_utils/_ledger/membership"),
@@ -74,8 +71,6 @@ KNOWN: set[tuple[str, str]] = {
     ("module_utils/_preflight/ledgers", "module_utils/_ledger/membership"),
     ("module_utils/_preflight/report", "module_utils/_ledger/ledger"),
     ("module_utils/_seed/run", "module_utils/_ansible/progress"),
-    ("module_utils/_sync/aside", "module_utils/_seed/plan"),
-    ("module_utils/_sync/origin", "module_utils/_seed/plan"),
     ("module_utils/_sync/statements", "module_utils/_postgres/pg"),
 }
 

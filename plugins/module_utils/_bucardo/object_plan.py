@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 import typing as t
 
 from .._common.errors import Refused
 from .._common.names import TableName, problem_with_dbname, problem_with_object_name
+from .._common.text import nearest
 from .objects import (
     Customcode,
     Database,
@@ -67,12 +67,6 @@ def parse_relation(option: str, text: str) -> TableName:
         return TableName.parse(text)
     except ValueError as error:
         raise Refused(f"{option}: {error}") from error
-
-
-def nearest(name: str, names: t.Iterable[str]) -> str:
-    """A hint for a misspelt name, "" when nothing is like it."""
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f"Did you mean {near[0]}?" if near else ""
 
 
 # --- settings -----------------------------------------------------------------------------------

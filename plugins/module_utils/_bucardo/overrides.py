@@ -12,8 +12,9 @@ import typing as t
 from .._ansible.module import Params, Result
 from .._common.errors import CommandFailed, Refused
 from .._common.names import TableName
+from .._common.text import nearest
 from .control import Control, connect
-from .object_plan import find_goat, matching_overrides, nearest, parse_relation, users_of_overrides
+from .object_plan import find_goat, matching_overrides, parse_relation, users_of_overrides
 from .objects import Goat, Override
 
 

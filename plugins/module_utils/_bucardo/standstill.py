@@ -15,7 +15,7 @@ import datetime
 import re
 import typing as t
 
-from . import status
+from .._common.text import age
 
 _WRITTEN = re.compile(
     r"([0-9-]{10}[ T][0-9:]{8})(?:\.([0-9]+))?([+-])([0-9]{2}):?([0-9]{2})?(?::[0-9]{2})?"
@@ -96,7 +96,7 @@ def _waiting(info: Info, sync: str) -> str:
     queues = [queue for queue in info["queues"] if queue["sync"] == sync]
     changes = sum(queue["changes"] for queue in queues)
     oldest = max((queue["oldest"] for queue in queues), default=0.0)
-    return f"{changes} changes wait, the oldest for {status.age(oldest)}"
+    return f"{changes} changes wait, the oldest for {age(oldest)}"
 
 
 def _moment(written: str) -> datetime.datetime:

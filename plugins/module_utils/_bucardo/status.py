@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import typing as t
-import unicodedata
+
+from .._common.text import age, table
 
 # So many tables of the queue, largest first; the rest is counted.
 TABLES_SHOWN = 10
 # Characters of an error; PostgreSQL's CONTEXT can be pages long. The whole is in bucardo_info.
 _ERROR_SHOWN = 300
-_GAP = "  "
 # Seconds. A living purge takes changes away within 90; one over many rows takes longer.
 PURGE_LATE = 900.0
 
@@ -114,48 +114,6 @@ def seed_row(master: str, run: t.Any) -> dict[str, t.Any]:
             run.first_finished_at.isoformat(sep=" ") if run.first_finished_at else None
         ),
     }
-
-
-def age(seconds: float) -> str:
-    """Seconds for people: C(0.4 s), C(42 s), C(3 min), C(2 h 07 min), C(4 d 02 h)."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600:02d} h"
-
-
-def table(head: t.Sequence[str], rows: Rows, right: t.Collection[str] = ()) -> list[str]:
-    """Rows under a head in columns.
-
-    :param right: columns, by their head, of which the ends are aligned.
-    """
-    widths = [max(_width(row[place]) for row in [head, *rows]) for place in range(len(head))]
-    found = []
-    for row in [head, *rows]:
-        cells = []
-        for title, width, cell in zip(head, widths, row):
-            blank = " " * (width - _width(cell))
-            cells.append(blank + cell if title in right else cell + blank)
-        found.append(_GAP.join(cells).rstrip())
-    return found
-
-
-def _width(text: str) -> int:
-    """Columns of a terminal: wide characters take two, combining ones none."""
-    return sum(
-        0
-        if unicodedata.combining(character)
-        else 2
-        if unicodedata.east_asian_width(character) in "WF"
-        else 1
-        for character in text
-    )
 
 
 def _daemon(daemon: Info) -> str:

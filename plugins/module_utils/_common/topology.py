@@ -14,6 +14,7 @@ import typing as t
 from .._postgres.conninfo import SECRET_KEYWORDS, ConnInfo
 from .errors import Refused
 from .names import problem_with_object_name
+from .text import nearest
 
 # Variable of a host in the group of masters -> key of a master in the modules' options.
 MASTER_VARIABLES = {
@@ -79,10 +80,9 @@ def _master(host: t.Mapping[str, t.Any]) -> Master:
     inventory_name = str(host["inventory_hostname"])
     for variable in host:
         if variable.startswith("master_") and variable not in MASTER_VARIABLES:
-            near = difflib.get_close_matches(variable, list(MASTER_VARIABLES), n=1)
             raise Refused(
                 f"Host {inventory_name} sets the unknown variable {variable}",
-                f"Did you mean {near[0]}?" if near else f"Known: {', '.join(MASTER_VARIABLES)}.",
+                nearest(variable, MASTER_VARIABLES, f"Known: {', '.join(MASTER_VARIABLES)}."),
             )
     for keyword, cure in SECRET_KEYWORDS.items():
         # Before it reaches any task's arguments.

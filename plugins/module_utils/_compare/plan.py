@@ -11,6 +11,7 @@ import dataclasses
 import typing as t
 
 from .._common.names import quote_if_needed
+from .._common.text import listed
 from .._postgres.tables import Table
 
 # One statement reads tables up to this many bytes, and at most so many, in one round trip.
@@ -362,6 +363,5 @@ def summary(results: t.Sequence[TableResult], named: int = 5) -> str:
     total = f"{len(results)} table" + ("" if len(results) == 1 else "s")
     if not bad:
         return f"{total}, all equal"
-    shown = "; ".join(f"{result.name}: {result.problem}" for result in bad[:named])
-    more = f"; and {len(bad) - named} more" if len(bad) > named else ""
-    return f"{len(bad)} of {total} not equal: {shown}{more}"
+    shown = listed((f"{result.name}: {result.problem}" for result in bad), named, "; ")
+    return f"{len(bad)} of {total} not equal: {shown}"

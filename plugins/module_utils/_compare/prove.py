@@ -16,14 +16,15 @@ import dataclasses
 import time
 import typing as t
 
+from .._common.cures import REPLACE
 from .._common.errors import Refused
 from .._common.names import TableName
+from .._common.text import listed
 from .._ledger import ledger, membership
 from .._postgres import pg, rowhash
 from .._postgres.catalog import read_tables
 from .._postgres.conninfo import ConnInfo
 from .._postgres.tables import Table, select
-from .._seed.plan import REPLACE
 from .._tracking import vouching
 from . import plan as compare_plan
 from . import run as compare_run
@@ -155,7 +156,7 @@ def _check_enrolled(
     missed = vouching.missed(session, suspects, sync)
     if missed:
         raise Refused(
-            f"{', '.join(map(str, sorted(missed)[:5]))}: changes are not queued on {master}",
+            f"{listed(sorted(missed))}: changes are not queued on {master}",
             "Enrol the tables first, with bucardo_sync.",
         )
 
@@ -181,9 +182,8 @@ def _refuse(different: t.Sequence[compare_plan.TableResult], target: str) -> Non
     if not different:
         return
     lines = [f"{result.name} on {target}: {result.problem}" for result in different]
-    more = f"; and {len(lines) - 5} more" if len(lines) > 5 else ""
     raise Refused(
-        f"Replication would never even out what differs: {'; '.join(lines[:5])}{more}",
+        f"Replication would never even out what differs: {listed(lines, separator='; ')}",
         REPLACE,
         differences=[result.to_dict() for result in different],
     )

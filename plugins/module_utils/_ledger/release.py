@@ -18,8 +18,8 @@ import typing as t
 
 from .._common.errors import Refused
 from .._common.names import TableName
+from .._common.text import listed
 from .._postgres import pg
-from .._seed.plan import some
 from . import ledger
 from . import membership as ledger_membership
 
@@ -199,7 +199,7 @@ class Members:
         for name, doubts in self.doubts().items():
             why = next(iter(doubts.values()))
             same = all(reason == why for reason in doubts.values())
-            tables = some(doubts) if same else some(f"{k} ({v})" for k, v in doubts.items())
+            tables = listed(doubts) if same else listed(f"{k} ({v})" for k, v in doubts.items())
             count = f"{len(doubts)} of {len(self.names)} tables"
             lines.append(f"{name}: {count}{' ' + why if same else ''}: {tables}")
         if lines:
@@ -222,8 +222,8 @@ class Members:
         ]
         if early:
             raise Refused(
-                f"A TRUNCATE of {some(early)} waits in the queue of {one.name} from before its seed"
-                f" was finished, and would empty the table on {self.origin}",
+                f"A TRUNCATE of {listed(early)} waits in the queue of {one.name} from before its"
+                f" seed was finished, and would empty the table on {self.origin}",
                 f"Run the playbook multimaster.bucardo.reseed for these tables of {one.name}, which"
                 " takes the TRUNCATE out of the queue; no row of another master goes.",
             )

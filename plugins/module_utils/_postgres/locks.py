@@ -18,6 +18,7 @@ import typing as t
 
 from .._common.errors import DeadlineExceeded, StatementFailed
 from .._common.names import TableName
+from .._common.text import listed
 from . import pg
 from .pg import Session
 
@@ -317,12 +318,11 @@ def _too_late(
     session: Session, waiting: t.Sequence[Job], held: dict[int, list[Holder]], policy: Policy
 ) -> DeadlineExceeded:
     blocked = [holder for job in waiting for holder in held.get(job.oid, [])]
-    names = ", ".join(str(job.table) for job in waiting[:5])
-    more = f" and {len(waiting) - 5} more" if len(waiting) > 5 else ""
+    names = listed(job.table for job in waiting)
     who = "; ".join(str(holder) for holder in blocked[:3])
     return DeadlineExceeded(
         f"{session.conninfo.name}: {len(waiting)} tables could not be locked within"
-        f" {policy.timeout:g} s: {names}{more}" + (f" ({who})" if who else ""),
+        f" {policy.timeout:g} s: {names}" + (f" ({who})" if who else ""),
         "What is done stays valid: end the transactions named or wait for them, then run again.",
         blocked=[{**dataclasses.asdict(holder), "table": str(holder.table)} for holder in blocked],
         unfinished=[str(job.table) for job in waiting],

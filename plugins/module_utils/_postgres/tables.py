@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 import typing as t
 
 from .._common.errors import Refused
 from .._common.names import TableName
+from .._common.text import nearest
 
 # Schemas that never take part: the system's, Bucardo's own and this collection's.
 OWN_SCHEMA = "multimaster"
@@ -159,6 +159,6 @@ def _matching(pattern: str, tables: t.Sequence[Table], option: str) -> list[Tabl
         found = [table for table in tables if fnmatch.fnmatchcase(_plain(table.name), plain)]
     if found or plain == "*.*":
         return found
-    near = difflib.get_close_matches(plain, [_plain(table.name) for table in tables], n=1)
-    hint = f"Did you mean {near[0]}?" if near else "Check schema, capitals and spelling."
+    names = [_plain(table.name) for table in tables]
+    hint = nearest(plain, names, "Check schema, capitals and spelling.")
     raise Refused(f"{option}: {pattern!r} matches no table of the origin", hint)

@@ -17,6 +17,7 @@ import typing as t
 
 from .._bucardo.address import other_users
 from .._bucardo.objects import STRATEGIES, Dbgroup, problem_with_strategy
+from .._common.cures import REPLACE
 from .._common.errors import Refused
 from .._common.names import (
     IDENTIFIER_MAX,
@@ -27,7 +28,6 @@ from .._common.names import (
     problem_with_sync_name,
 )
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA, Column, Table, select
-from .._seed.plan import REPLACE
 from .._tracking import truncate
 from . import enrolled_findings
 from .facts import Control, Database, Facts, Master, Server, Setting, UniqueKey, normal_locale

@@ -11,8 +11,10 @@ import collections
 import dataclasses
 import typing as t
 
+from .._common.cures import REPLACE
 from .._common.errors import Refused
 from .._common.names import TableName
+from .._common.text import listed
 from .._postgres.tables import Table
 
 BINARY = "binary"
@@ -36,13 +38,6 @@ _ROUNDS = 4
 PART_BYTES = 256 << 20
 # More parts than workers, so that no worker is left alone with a long one.
 PARTS_PER_WORKER = 4
-# What to do about rows that nobody vouches for. Never "empty it": a TRUNCATE or DELETE on a master
-# that is enrolled already is replayed on the origin.
-REPLACE = (
-    "If these rows may go, name the table in data_seed_replace (option replace of data_seed):"
-    " they are removed on this master alone, and the origin's are copied; the playbook"
-    " multimaster.bucardo.reseed does it while the other masters go on."
-)
 # Measured: two workers on two processors gain nothing.
 _WORKERS_TO_SPLIT = 3
 # Before 14 a range of ctid reads the whole table.
@@ -268,20 +263,10 @@ def check(
                 " writes to the source.",
             )
     if problems:
-        parts = [f"{_some(names)}: {problem}" for problem, names in problems.items()]
+        parts = [f"{listed(names)}: {problem}" for problem, names in problems.items()]
         raise Refused(
             f"Cannot seed {target_name}: " + "; ".join(parts), " ".join(cures), problems=problems
         )
-
-
-def _some(names: t.Sequence[str], limit: int = 5) -> str:
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
-
-
-def some(names: t.Iterable[object]) -> str:
-    """The first few names of a list, for a message of one line."""
-    return _some([str(name) for name in names])
 
 
 def auto_mode(superuser: bool, in_use: bool) -> str:

@@ -25,6 +25,7 @@ import zlib
 from .._ansible import progress as ansible_progress
 from .._common.errors import ConnectionFailed, MultimasterError, Refused, StatementFailed
 from .._common.names import TableName
+from .._common.text import listed
 from .._ledger import ledger, membership
 from .._postgres import pg, rowhash
 from .._postgres.catalog import read_tables
@@ -1072,7 +1073,7 @@ def _gave_up(failures: _Failures, rounds: int) -> MultimasterError:
     }
     parts = []
     for why, names in failures.later.items():
-        named = seed_plan.some(name for name in names if name)
+        named = listed(name for name in names if name)
         parts.append(f"{named}: {words[why]}" if named else words[why])
     return MultimasterError(
         f"Not everything could be seeded in {rounds} rounds: {'; '.join(parts)}."

@@ -17,11 +17,12 @@ import typing as t
 
 from .._common.errors import MultimasterError, Refused
 from .._common.names import TableName
+from .._common.text import listed
 from .._ledger import ledger, membership
 from .._postgres import pg
 from .._postgres.tables import Table
 from .._tracking.plan import object_name
-from .plan import Job, some
+from .plan import Job
 
 # Delta first: what it holds is what is lost with the load, and is counted.
 _QUEUE = ("delta_", "track_", "stage_")
@@ -57,7 +58,7 @@ def check(target: pg.Session, name: str, tables: t.Sequence[Table], alone: bool)
         return
     shared = target.rows(_IN_OTHER_SYNCS, {"oids": [table.oid for table in tables]})
     if shared:
-        names = some(TableName(row["schema"], row["name"]) for row in shared)
+        names = listed(TableName(row["schema"], row["name"]) for row in shared)
         raise Refused(
             f"{names}: in several syncs on {name} ({shared[0]['syncs']}); rows that a seed puts"
             " there are not queued, so the masters of the other sync would never get them",

@@ -25,12 +25,13 @@ import typing as t
 
 from .._common.errors import ConnectionFailed, MultimasterError, StatementFailed
 from .._common.names import TableName
+from .._common.text import listed
 from .._ledger import ledger, membership
 from .._postgres import pg, rowhash
 from .._postgres.conninfo import ConnInfo
 from .._postgres.tables import Table
 from . import target as seed_target
-from .plan import BINARY, Job, Part, some
+from .plan import BINARY, Job, Part
 from .pool import Channel, Message, tasks_of
 
 # Bytes that go through the queue at once, and how many such chunks it holds.
@@ -711,7 +712,7 @@ class Worker:
         ]
         if wrong:
             number = wrong[0]
-            names = some(self.settings.jobs[n].name for n in wrong)
+            names = listed(self.settings.jobs[n].name for n in wrong)
             count = (found.get(number) or (rows[number],))[0]
             raise Mismatch(
                 f"{names}: the {count} rows that arrived are not the {read[number].rows} that"

@@ -8,12 +8,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import fnmatch
 import typing as t
 
 from .._common.errors import Refused
 from .._common.names import TableName
+from .._common.text import nearest
 from .._postgres.tables import Table, select
 from .facts import Survey
 
@@ -83,6 +83,5 @@ def matching(pattern: str, names: t.Iterable[TableName]) -> list[TableName]:
     found = [name for text, name in by_text.items() if fnmatch.fnmatchcase(text, plain)]
     if found or plain == "*.*":
         return found
-    near = difflib.get_close_matches(plain, by_text, n=1)
-    hint = f"Did you mean {near[0]}?" if near else "Check schema, capitals and spelling."
+    hint = nearest(plain, by_text, "Check schema, capitals and spelling.")
     raise Refused(f"exclude_sequences: {pattern!r} matches no sequence of the origin", hint)

@@ -23,7 +23,7 @@ from .._bucardo.daemon_messages import Daemon
 from .._bucardo.objects import Goat, Sync
 from .._common.errors import DeadlineExceeded, Refused
 from .._common.names import TableName
-from .._seed.plan import some
+from .._common.text import listed
 
 # Seconds for the daemon to confirm that it has read the syncs anew; it stops every run first.
 RELOAD_TIMEOUT = 120.0
@@ -55,7 +55,7 @@ def plan(sync: Sync, goats: t.Sequence[Goat], names: t.Sequence[TableName], asid
     strangers = [name for name in names if name not in known]
     if strangers:
         raise Refused(
-            f"Bucardo knows no table {some(strangers)} of sync {sync.name}",
+            f"Bucardo knows no table {listed(strangers)} of sync {sync.name}",
             "Run the playbook bootstrap first, which enrols it.",
         )
     chosen = [known[name] for name in dict.fromkeys(names)]

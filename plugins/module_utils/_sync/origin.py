@@ -20,10 +20,10 @@ from .._bucardo.control import Control
 from .._bucardo.daemon_messages import Daemon
 from .._bucardo.objects import Goat, Sync
 from .._common.errors import Refused
+from .._common.text import listed
 from .._ledger import ledger, membership, release
 from .._postgres import pg
 from .._postgres.conninfo import ConnInfo
-from .._seed.plan import some
 
 _CURE = "Leave {former} as the origin until all masters are seeded and the sync replicates."
 
@@ -111,7 +111,7 @@ def _check(control: Control, sync: Sync, goats: t.Sequence[Goat], former: str, o
     shared = shared or [goat for goat in goats if (goat.name, goat.reltype) in known]
     if shared:
         raise Refused(
-            f"{some(goat.name for goat in shared)}: in other relgroups as well, so the origin of"
+            f"{listed(goat.name for goat in shared)}: in other relgroups as well, so the origin of"
             f" sync {sync.name} cannot move from {former} to {origin}",
             f"Leave {former} as the origin.",
         )
@@ -128,7 +128,7 @@ def _check_ledgers(members: release.Members, moved: release.Members) -> None:
     for master, doubts in wrong.items():
         raise Refused(
             f"{master} may lack rows of {members.origin}, so the origin cannot move to"
-            f" {moved.origin}: {some(doubts)} {next(iter(doubts.values()))}",
+            f" {moved.origin}: {listed(doubts)} {next(iter(doubts.values()))}",
             _CURE.format(former=members.origin),
         )
 

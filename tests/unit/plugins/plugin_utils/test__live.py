@@ -3,14 +3,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ansible_collections.multimaster.bucardo.plugins.action import bucardo_kick, data_seed
-from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
-    duration,
-    names,
-    size,
-)
 
 STATE = {
     "phase": "copy",
@@ -28,35 +21,6 @@ STATE = {
     "elapsed": 13.0,
     "current": ["public.a", "public.b"],
 }
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1000, "1.0 kB"),
-        (15_300, "15 kB"),
-        (999_700, "1.0 MB"),
-        (1.5e9, "1.5 GB"),
-        (2e15, "2000 TB"),
-    ],
-)
-def test_size(count, text):
-    assert size(count) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.4, "0 s"), (59.6, "1 min 00 s"), (185, "3 min 05 s"), (7620, "2 h 07 min")],
-)
-def test_duration(seconds, text):
-    assert duration(seconds) == text
-
-
-def test_names():
-    assert names(["a", "b", "c"]) == "a, b, c"
-    assert names(["a", "b", "c", "d"]) == "a, b, c and 1 more"
 
 
 def line(plugin, state, args, detailed=False):

@@ -181,28 +181,6 @@ def test_a_waiting_truncate_is_told():
     assert text[-1].startswith("public.t (TRUNCATE)")
 
 
-def test_columns_stay_straight_with_wide_and_combining_characters():
-    text = status.table(("Table", "n"), [("public.注文", "1"), ("public.e\u0301", "22")], ("n",))
-    assert text == ["Table         n", "public.注文   1", "public.e\u0301     22"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.04, "0.0 s"),
-        (9.94, "9.9 s"),
-        (9.96, "10 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (3599.6, "1 h 00 min"),
-        (86399, "23 h 59 min"),
-        (90000, "1 d 01 h"),
-    ],
-)
-def test_ages(seconds, text):
-    assert status.age(seconds) == text
-
-
 def test_a_seed_that_runs():
     assert status.lines(info(seeds=[seed(active=True)]))[1] == (
         "Seed of there is running: 25 %, 2 of 8 tables, copy, now public.orders"
