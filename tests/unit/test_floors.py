@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
 # Files that neither open, read, wait nor fork, by the floor or feature.
 PURE = {
     "_common": {"change", "cures", "errors", "names", "text", "topology"},
-    "_postgres": {"conninfo", "scram", "tables"},
+    "_postgres": {"conninfo", "dump", "scram", "tables"},
     "_bucardo": {"cli_output", "object_plan", "objects", "standstill", "status"},
     "_tracking": {"delta_function", "enrolled", "plan", "truncate"},
     "_sync": {"statements"},
@@ -59,7 +59,6 @@ NOT_PURE |= {"tempfile", "threading", "time"}
 KNOWN: set[tuple[str, str]] = {
     ("module_utils/_bucardo/overrides", "module_utils/_ansible/module"),
     ("module_utils/_common/topology", "module_utils/_postgres/conninfo"),
-    ("module_utils/_postgres/pgdump", "module_utils/_clone/schema"),
     ("module_utils/_preflight/checks", "module_utils/_bucardo/address"),
     ("module_utils/_preflight/checks_addresses", "module_utils/_bucardo/address"),
     ("module_utils/_preflight/checks_addresses", "module_utils/_ledger/own_objects"),

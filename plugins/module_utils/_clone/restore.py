@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from .._common.errors import CommandFailed, StatementFailed
-from .._postgres import pgdump
+from .._postgres import dump, pgdump
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import schema
@@ -45,7 +45,7 @@ class Restorer:
     tablespaces: bool
 
     def restore(
-        self, conninfo: ConnInfo, todo: t.Sequence[schema.Entry], one_transaction: bool
+        self, conninfo: ConnInfo, todo: t.Sequence[dump.Entry], one_transaction: bool
     ) -> None:
         """Send these entries in their order.
 
@@ -65,7 +65,7 @@ class Restorer:
                 self._piece(session, todo[start : start + _PIECE], one_transaction)
 
     def _piece(
-        self, session: Session, piece: t.Sequence[schema.Entry], one_transaction: bool
+        self, session: Session, piece: t.Sequence[dump.Entry], one_transaction: bool
     ) -> None:
         """All or nothing of a piece; halves it until the one is alone that cannot be created."""
         script = self.tools.script(self.archive, piece, self.sections, self.tablespaces)
@@ -92,7 +92,7 @@ class Restorer:
             blocks = schema.parse_script(script)
             raise CommandFailed(
                 f"Cannot create {blocks[0].title if blocks else piece[0].label} on"
-                f" {schema.redact(error.message)}",
+                f" {dump.redact(error.message)}",
                 f"Nothing of the schema was left on {self.server}.",
                 sqlstate=error.sqlstate,
             ) from error

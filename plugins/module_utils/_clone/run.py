@@ -18,7 +18,7 @@ import typing as t
 
 from .._common.errors import CommandFailed, MultimasterError, Refused
 from .._postgres import database as postgres_database
-from .._postgres import pg, pgdump
+from .._postgres import dump, pg, pgdump
 from .._postgres import roles as postgres_roles
 from .._postgres.conninfo import ConnInfo
 from .._postgres.database import Database
@@ -118,7 +118,7 @@ class _Dump:
     """
 
     archive: str
-    entries: tuple[schema.Entry, ...]
+    entries: tuple[dump.Entry, ...]
     before: list[schema.Block]
     after: list[schema.Block]
     pending: tuple[schema.IndexName, ...] = ()
@@ -330,7 +330,7 @@ class _Clone:
                 self.options.lock_timeout,
             )
         self.outcome.commands.append(shlex.join(argv))
-        entries = tuple(schema.without(self.tools.toc(archive), _PG_TRIGGER, triggers))
+        entries = tuple(dump.without(self.tools.toc(archive), _PG_TRIGGER, triggers))
         before, after = (
             schema.comparable(
                 schema.parse_script(
@@ -344,7 +344,7 @@ class _Clone:
 
     # --- deciding --------------------------------------------------------------------------
 
-    def _decide(self, source: _Dump, target: t.Optional[_Dump]) -> list[schema.Entry]:
+    def _decide(self, source: _Dump, target: t.Optional[_Dump]) -> list[dump.Entry]:
         """The entries to restore; none when there is nothing to do."""
         sections = self.options.sections
         if target is None:
@@ -458,7 +458,7 @@ class _Clone:
     def _report(
         self,
         roles: postgres_roles.RolePlan,
-        todo: list[schema.Entry],
+        todo: list[dump.Entry],
         existing: t.Optional[Database],
     ) -> None:
         outcome = self.outcome
@@ -498,7 +498,7 @@ class _Clone:
     def _act(
         self,
         roles: postgres_roles.RolePlan,
-        todo: list[schema.Entry],
+        todo: list[dump.Entry],
         source: _Dump,
         existing: t.Optional[Database],
     ) -> None:
@@ -513,7 +513,7 @@ class _Clone:
         else:
             self._fill(todo, source, existing)
 
-    def _create(self, todo: list[schema.Entry], source: _Dump) -> None:
+    def _create(self, todo: list[dump.Entry], source: _Dump) -> None:
         """Make the database under another name, and give it its own when it is complete.
 
         So a killed run leaves nothing under the real name, and the restore needs neither one
@@ -560,7 +560,7 @@ class _Clone:
             )
         )
 
-    def _fill(self, todo: list[schema.Entry], source: _Dump, existing: Database) -> None:
+    def _fill(self, todo: list[dump.Entry], source: _Dump, existing: Database) -> None:
         """Restore into a database that exists, all or nothing."""
         server = self.target.session
         if self.options.sections != "post_data":
@@ -575,7 +575,7 @@ class _Clone:
     def _restore(
         self,
         conninfo: ConnInfo,
-        todo: t.Sequence[schema.Entry],
+        todo: t.Sequence[dump.Entry],
         archive: str,
         sections: str,
         one_transaction: bool = False,

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: no stability promise for other users.
 
-"""What pg_dump prints about a schema: its table of contents, its statements, two of them
-compared (pure)."""
+"""What pg_dump prints about a schema as blocks, and two of them compared (pure)."""
 
 from __future__ import annotations
 
@@ -14,13 +13,15 @@ import difflib
 import re
 import typing as t
 
+from .._common.text import listed
+from .._postgres.dump import redact
+
 # The public schema's owner and default privileges changed with this release, and pg_dump prints
 # them for older servers only. https://www.postgresql.org/docs/15/release-15.html
 _PUBLIC_SCHEMA_CHANGED = 15
 # pg_restore 17 prints SET transaction_timeout, which older servers refuse.
 _TRANSACTION_TIMEOUT_SINCE = 17
 
-_TOC_LINE = re.compile(r"^(\d+); (\d+) (\d+) (.*)$")
 _HEADER = re.compile(
     r"^-- Name: (?P<name>.*); Type: (?P<type>[A-Z ]+); Schema: (?P<schema>.*); Owner: "
     r"(?P<owner>.*?)(?:; Tablespace: .*)?$"
@@ -29,43 +30,6 @@ _END = "-- PostgreSQL database dump complete"
 _STATE = re.compile(r"^SET default_(tablespace|table_access_method) = (.*);$")
 # What sequence_interleave changes on purpose; the direction of counting still counts.
 _SEQUENCE_STEP = re.compile(r"^\s+(START WITH -?\d+|INCREMENT BY \d+)$")
-_PASSWORD = re.compile(r"""(\b(?:\w*password|secret|\w*_key)\s+)'(?:[^']|'')*'""", re.IGNORECASE)
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One line of C(pg_restore --list).
-
-    :param class_oid: OID of the catalog that holds the object, e.g. 2620 for pg_trigger.
-    :param oid: the object's OID on the server that was dumped.
-    :param label: type, schema, name and owner as pg_restore prints them, newlines replaced.
-    """
-
-    dump_id: int
-    class_oid: int
-    oid: int
-    label: str
-
-    @property
-    def line(self) -> str:
-        """As pg_restore --use-list reads it: only the first number counts."""
-        return f"{self.dump_id}; {self.class_oid} {self.oid} {self.label}"
-
-
-def parse_toc(text: str) -> list[Entry]:
-    """Read the output of C(pg_restore --list); its comments are left out."""
-    entries = []
-    for line in text.split("\n"):
-        match = _TOC_LINE.match(line)
-        if match:
-            dump_id, class_oid, oid, label = match.groups()
-            entries.append(Entry(int(dump_id), int(class_oid), int(oid), label))
-    return entries
-
-
-def without(entries: t.Iterable[Entry], class_oid: int, oids: t.Collection[int]) -> list[Entry]:
-    """All entries but the given objects of one catalog."""
-    return [e for e in entries if not (e.class_oid == class_oid and e.oid in oids)]
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -283,8 +247,7 @@ class Comparison:
             + [f"{block.title} (missing)" for block in self.missing]
             + [f"{block.title} (not in the source)" for block in self.extra]
         )
-        rest = len(names) - limit
-        return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+        return listed(names, limit)
 
     def lines(self, source: str, target: str, limit: int) -> list[str]:
         """A unified diff, target to source, at most C(limit) lines, passwords masked."""
@@ -393,8 +356,3 @@ def restore_script(script: str, server_major: int) -> str:
         preamble = preamble.replace("SET transaction_timeout = 0;\n", "")
     tail, end, _unrestrict = rest.rpartition(_END)
     return preamble + found + tail + end
-
-
-def redact(text: str) -> str:
-    """Mask passwords in the options of foreign servers and user mappings."""
-    return _PASSWORD.sub(r"\1'********'", text)

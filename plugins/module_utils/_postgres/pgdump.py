@@ -15,8 +15,8 @@ import shutil
 import subprocess
 import typing as t
 
-from .._clone import schema as clone_schema
 from .._common.errors import CommandFailed, Refused
+from . import dump
 from .conninfo import ConnInfo
 
 # Debian and its family, then the PostgreSQL project's RPMs
@@ -84,15 +84,15 @@ class Tools:
         self._run(argv, conninfo, f"Cannot dump the schema of {conninfo}")
         return argv
 
-    def toc(self, archive: str) -> list[clone_schema.Entry]:
+    def toc(self, archive: str) -> list[dump.Entry]:
         """An archive's table of contents."""
         argv = [self.path("pg_restore"), "--list", archive]
-        return clone_schema.parse_toc(self._run(argv, None, "Cannot list the dump"))
+        return dump.parse_toc(self._run(argv, None, "Cannot list the dump"))
 
     def script(
         self,
         archive: str,
-        entries: t.Iterable[clone_schema.Entry],
+        entries: t.Iterable[dump.Entry],
         sections: t.Sequence[str] = (),
         tablespaces: bool = True,
     ) -> str:
@@ -116,7 +116,7 @@ class Tools:
     def _run(self, argv: list[str], conninfo: t.Optional[ConnInfo], problem: str) -> str:
         done = self._start(argv, conninfo)
         if done.returncode != 0:
-            error = clone_schema.redact(_first_error(_text(done.stderr)))
+            error = dump.redact(_first_error(_text(done.stderr)))
             raise CommandFailed(f"{problem}: {error}", _cure(_text(done.stderr)))
         return _text(done.stdout)
 

@@ -54,21 +54,6 @@ def blocks(*entries: str) -> list[clone_schema.Block]:
     return clone_schema.parse_script(dump(*entries))
 
 
-def test_the_table_of_contents_keeps_ids_and_labels() -> None:
-    text = ";\n; Archive created\n;\n3361; 2620 16555 TRIGGER public my t bucardo_delta app\n"
-    (only,) = clone_schema.parse_toc(text)
-    assert (only.dump_id, only.class_oid, only.oid) == (3361, 2620, 16555)
-    assert only.label == "TRIGGER public my t bucardo_delta app"
-    assert only.line in text
-
-
-def test_entries_are_left_out_by_catalog_and_oid() -> None:
-    entries = clone_schema.parse_toc(
-        "1; 2620 7 TRIGGER a\n2; 1259 7 TABLE b\n3; 2620 8 TRIGGER c\n"
-    )
-    assert [e.dump_id for e in clone_schema.without(entries, 2620, {7})] == [2, 3]
-
-
 def test_blocks_carry_what_they_are_about() -> None:
     table, index = blocks(TABLE, INDEX)
     assert table.title == "TABLE public.t"
@@ -238,11 +223,6 @@ def test_a_function_may_speak_of_restrict() -> None:
     function = entry("FUNCTION", "f()", "AS $$\n\\restrict x\nSET transaction_timeout = 0;\n$$;")
     script = clone_schema.restore_script(dump(function), 15)
     assert "\\restrict x\nSET transaction_timeout = 0;\n$$;" in script
-
-
-def test_passwords_are_masked() -> None:
-    text = "OPTIONS (\n    password 'it''s secret',\n    \"user\" 'u'\n)"
-    assert clone_schema.redact(text) == "OPTIONS (\n    password '********',\n    \"user\" 'u'\n)"
 
 
 def test_differing_secrets_are_reported_but_not_shown() -> None:
