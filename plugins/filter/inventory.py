@@ -10,28 +10,28 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common import topology
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     MultimasterError,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import inventory
 
 
-def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[topology.Master]:
+def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[inventory.Options]:
     """The masters that a list of hosts' variables describes, the origin first."""
     try:
-        return topology.masters(hosts)
+        return inventory.masters(hosts)
     except MultimasterError as error:
         raise AnsibleFilterError(error.one_line) from error
 
 
 def problem_with_masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     """Why the hosts' variables describe no topology, "" when they do."""
-    return topology.problem_with_masters(hosts)
+    return inventory.problem_with_masters(hosts)
 
 
 def mistyped_variables(names: t.Iterable[str], known: t.Collection[str]) -> list[str]:
     """Lines about variables that were probably meant to be one of the known ones."""
-    return topology.mistyped(names, known)
+    return inventory.mistyped(names, known)
 
 
 def pgpass_lines(
@@ -39,7 +39,7 @@ def pgpass_lines(
 ) -> list[str]:
     """Lines of a password file for one role on several databases."""
     try:
-        return [line for db in databases for line in topology.pgpass_lines(db, user, password)]
+        return [line for db in databases for line in inventory.pgpass_lines(db, user, password)]
     except MultimasterError as error:
         raise AnsibleFilterError(error.one_line) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.topology import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.inventory import (
     masters,
     mistyped,
     pgpass_line,

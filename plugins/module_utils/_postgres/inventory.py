@@ -1,9 +1,8 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
-"""From inventory variables to the topology, and the mistakes that hide in them (pure)."""
+"""From inventory variables to the modules' options, and the mistakes that hide in them (pure)."""
 
 from __future__ import annotations
 
@@ -11,10 +10,11 @@ import difflib
 import re
 import typing as t
 
-from .._postgres.conninfo import SECRET_KEYWORDS, ConnInfo
-from .errors import Refused
-from .names import problem_with_object_name
-from .text import nearest
+from .._common.errors import Refused
+from .._common.names import problem_with_object_name
+from .._common.text import nearest
+from . import topology
+from .conninfo import SECRET_KEYWORDS, ConnInfo
 
 # Variable of a host in the group of masters -> key of a master in the modules' options.
 MASTER_VARIABLES = {
@@ -34,12 +34,13 @@ MASTER_VARIABLES = {
     "master_connect_params": "connect_params",
 }
 
-Master = t.Dict[str, t.Any]
+# What the modules take for one master.
+Options = t.Dict[str, t.Any]
 
 _PREFIX = "multimaster_"
 
 
-def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Master]:
+def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Options]:
     """The masters that a group of hosts describes, the origin first.
 
     :param hosts: the variables of each host, with C(inventory_hostname).
@@ -47,24 +48,32 @@ def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Master]:
         name that Bucardo cannot take, or a misspelt C(master_) variable.
     """
     found = [_master(host) for host in hosts]
-    if len(found) < 2:
-        raise Refused(
-            f"The topology has {len(found)} master(s), but replication needs at least two",
+    for fault in topology.faults((one["name"], one["origin"]) for one in found):
+        raise _refusal(fault)
+    return sorted(found, key=lambda master: not master["origin"])
+
+
+def _refusal(fault: topology.Fault) -> Refused:
+    """In the words of an inventory."""
+    if fault.kind == topology.TOO_FEW:
+        return Refused(
+            f"The topology has {len(fault.masters)} master(s), but replication needs at least two",
             "Put every master into the group 'masters' (or set multimaster_group).",
         )
-    names = [master["name"] for master in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise Refused(f"Two masters are called {name!r}", "Set master_name to tell them apart.")
-    origins = [master["name"] for master in found if master["origin"]]
-    if len(origins) != 1:
-        said = f"is set on {', '.join(origins)}" if origins else "is set on none of the masters"
-        raise Refused(
-            f"master_origin {said}",
-            "Set master_origin: true on exactly one host: the live database that the others are"
-            " copied from.",
+    if fault.kind == topology.TWINS:
+        return Refused(
+            f"Two masters are called {fault.masters[0]!r}", "Set master_name to tell them apart."
         )
-    return sorted(found, key=lambda master: not master["origin"])
+    said = (
+        f"is set on {', '.join(fault.masters)}"
+        if fault.masters
+        else "is set on none of the masters"
+    )
+    return Refused(
+        f"master_origin is set on {on}",
+        "Set master_origin: true on exactly one host: the live database that the others are"
+        " copied from.",
+    )
 
 
 def problem_with_masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> str:
@@ -76,7 +85,7 @@ def problem_with_masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     return ""
 
 
-def _master(host: t.Mapping[str, t.Any]) -> Master:
+def _master(host: t.Mapping[str, t.Any]) -> Options:
     inventory_name = str(host["inventory_hostname"])
     for variable in host:
         if variable.startswith("master_") and variable not in MASTER_VARIABLES:
