@@ -64,11 +64,7 @@ def _refusal(fault: topology.Fault) -> Refused:
         return Refused(
             f"Two masters are called {fault.masters[0]!r}", "Set master_name to tell them apart."
         )
-    said = (
-        f"is set on {', '.join(fault.masters)}"
-        if fault.masters
-        else "is set on none of the masters"
-    )
+    on = ", ".join(fault.masters) or "none of the masters"
     return Refused(
         f"master_origin is set on {on}",
         "Set master_origin: true on exactly one host: the live database that the others are"
