@@ -10,16 +10,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._postgres import pg
+from .._postgres import sql
 from .._tracking import delta_function, plan
-
-if t.TYPE_CHECKING:
-    from psycopg2 import sql
 
 
 def objects(need: plan.TableNeed) -> list[sql.Composable]:
     """Statements for the missing objects of one table, in an order that works."""
-    sql = pg.sql
     table = need.table
     by_key = {column.name: column for column in table.key}
     columns = [by_key[name] for name in table.wanted_key]
@@ -54,11 +50,10 @@ def objects(need: plan.TableNeed) -> list[sql.Composable]:
 
 
 def _definition(column: plan.KeyColumn) -> sql.Composable:
-    return pg.sql.Identifier(column.name) + pg.sql.SQL(" ") + _type(column)
+    return sql.Identifier(column.name) + sql.SQL(" ") + _type(column)
 
 
 def _type(column: plan.KeyColumn) -> sql.Composable:
-    sql = pg.sql
     text: sql.Composable = sql.SQL(column.type)
     if column.collation:
         text += sql.SQL(" COLLATE {}").format(sql.Identifier(*column.collation))
@@ -67,7 +62,6 @@ def _type(column: plan.KeyColumn) -> sql.Composable:
 
 def _function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.Composable:
     """The row trigger's function: notes the key of every row that changed, old and new."""
-    sql = pg.sql
     table = need.table.name
     body = delta_function.body(table, [(column.name, column.equals) for column in columns])
     # Dollar quotes: a literal inside a composed statement would need a connection to be written.
@@ -102,7 +96,6 @@ def drops_triggers(need: plan.TableNeed, replace: bool) -> bool:
 def under_lock(need: plan.TableNeed, wanted: Wanted, replace: bool) -> t.Iterator[sql.Composable]:
     """What is done while one table is locked: takes away what is of another table, name, key or
     type, then makes the triggers that are missing or differ."""
-    sql = pg.sql
     table = need.table
     dropped = () if replace else need.replaced
     for name in dropped:
