@@ -13,7 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / ".cache"))
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.report import (  # noqa: E402
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.checklist import (  # noqa: E402
     CHECKS,
 )
 

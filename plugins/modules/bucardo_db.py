@@ -201,6 +201,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objec
     Database,
     libpq_params,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.registration import (
+    registration,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     CommandFailed,
     ConnectionFailed,
@@ -241,7 +244,7 @@ def _options(params: module.Params, master: dict[str, t.Any]) -> dict[str, t.Any
         return {**params, "name": master["name"]}
     user = params["user"] or "bucardo"
     cert, key = params["bucardo_ssl_cert"] or "", params["bucardo_ssl_key"] or ""
-    return {**params, **address.registration(master, user, cert, key)}
+    return {**params, **registration(master, user, cert, key)}
 
 
 def _one(

@@ -318,7 +318,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.rep
     Blocked,
     examine,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey import survey
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.run import (
+    survey,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.truncate import (
     DEFAULT,
     POLICIES,

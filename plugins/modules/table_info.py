@@ -137,6 +137,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
     masters_option,
     selection_spec,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.keys import (
+    registered_key,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import ledger, membership
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.catalog import (
@@ -170,7 +173,7 @@ def body(params: module.Params, _check_mode: bool) -> module.Result:
             "details": [
                 {
                     "name": str(table.name),
-                    "key": list(table.key),
+                    "key": list(registered_key(table)),
                     "bytes": table.bytes,
                     "rows": table.rows,
                 }

@@ -15,26 +15,18 @@ import typing as t
 
 from .._common.errors import MultimasterError, Refused
 from .._postgres.conninfo import ConnInfo
+from .._postgres.identity import RUNNING_SERVER
 from .._postgres.pg import Session
-from .object_plan import plan_database
-from .objects import Database, Dbgroup, Sync, libpq_params
+from .objects import Database, libpq_params
+from .registration import other_users, suggested_name, taken
 
 if t.TYPE_CHECKING:
     from .control import Control
 
-Options = t.Mapping[str, t.Any]
 
-# Columns of bucardo.db beside dbconn, which takes all the rest.
-_COLUMNS = ("host", "port", "dbname", "service", "user")
-
-# The same text from two sessions on one database of one running server, and from no other two: a
-# copy of the files has the system identifier, but not the time at which its server started.
-PLACE = """
-SELECT pg_catalog.concat_ws('/',
-         (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),
-         (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())
-            OPERATOR(pg_catalog.*) 1000)::pg_catalog.int8,
-         d.oid, d.datname)
+# The same text from two sessions on one database of one running server, and from no other two.
+PLACE = f"""
+SELECT pg_catalog.concat_ws('/', {RUNNING_SERVER}, d.oid, d.datname)
   FROM pg_catalog.pg_database d
  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
 """
@@ -52,34 +44,6 @@ return $place;
 $perl$
 """
 _ENROLLED_SYNCS = "SELECT DISTINCT sync FROM bucardo.bucardo_delta_names"
-
-
-def registration(
-    master: Options, user: str = "bucardo", ssl_cert: str = "", ssl_key: str = ""
-) -> dict[str, t.Any]:
-    """The options of bucardo_db that follow from how a master is reached (pure).
-
-    :raises Refused: for what cannot be passed on.
-    """
-    conninfo = ConnInfo.from_options(master).for_bucardo(user, ssl_cert, ssl_key)
-    params = dict(conninfo.params)
-    found: dict[str, t.Any] = {key: params.pop(key, "") for key in _COLUMNS}
-    # The role and, where libpq chooses it, the database are not part of the place.
-    del found["user"]
-    return {"name": master["name"], **found, "dbname": found["dbname"] or None, "conn": params}
-
-
-def problem_with_registration(
-    master: Options, user: str = "bucardo", ssl_cert: str = "", ssl_key: str = ""
-) -> str:
-    """Why Bucardo cannot be told of a master, or "" (pure); a name of a database is no matter."""
-    try:
-        # Which has a check of its own, and may be decided by the origin.
-        options = {**registration(master, user, ssl_cert, ssl_key), "dbname": "x"}
-        plan_database(None, options)
-    except Refused as error:
-        return error.message
-    return ""
 
 
 def place(session: Session) -> str:
@@ -138,34 +102,6 @@ def check_not_taken(control: Control, current: Database, login: ConnInfo, sync: 
         f"Give the master a name of its own (master_name), for example"
         f" {suggested_name(current.name, login)}.",
     )
-
-
-def taken(current: Database, syncs: t.Sequence[str], login: ConnInfo) -> str:
-    """What is said of a name that belongs to another database (pure)."""
-    return (
-        f"The name {current.name} belongs to {address(current)} of the sync {', '.join(syncs)},"
-        f" and {login} is another database"
-    )
-
-
-def address(database: Database) -> str:
-    """A registered database for people (pure)."""
-    port = f":{database.port}" if database.port else ""
-    return f"{database.service or database.host}{port}/{database.dbname}"
-
-
-def suggested_name(name: str, login: ConnInfo) -> str:
-    """A name that tells databases of one server apart (pure)."""
-    words = "".join(c if c.isascii() and c.isalnum() else "_" for c in login.dbname)
-    return f"{name}_{words or 'other'}"[:60]
-
-
-def other_users(
-    name: str, dbgroups: t.Mapping[str, Dbgroup], syncs: t.Mapping[str, Sync], sync: str
-) -> set[str]:
-    """The other syncs in whose group a database is (pure)."""
-    groups = {group.name for group in dbgroups.values() if name in group.members}
-    return {one.name for one in syncs.values() if one.dbgroup in groups} - {sync}
 
 
 class _Meeting(t.NamedTuple):

@@ -14,16 +14,8 @@ from .._common.errors import Refused, StatementFailed
 from .._postgres import pg
 from .._postgres.pg import Session
 from .._postgres.scram import fits
+from .._postgres.timeouts import TIMEOUTS
 
-# Bucardo sets only statement_timeout itself. Any of these, set for a database or the server, would
-# end its long transactions half-way. Which of them exist depends on the server's version.
-TIMEOUTS = (
-    "statement_timeout",
-    "lock_timeout",
-    "idle_in_transaction_session_timeout",
-    "idle_session_timeout",
-    "transaction_timeout",
-)
 _MASKED = "********"
 # C(State.shown) of a role that Bucardo can work with.
 READY = {"superuser": True, "login": True, "password": "as given", "timeouts": "none"}

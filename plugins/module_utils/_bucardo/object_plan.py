@@ -14,6 +14,7 @@ import typing as t
 from .._common.errors import Refused
 from .._common.names import TableName, problem_with_dbname, problem_with_object_name
 from .._common.text import nearest
+from .keys import registered_key, registrable_keys
 from .objects import (
     Customcode,
     Database,
@@ -343,12 +344,13 @@ def _new_goat(
         refused.append(f"table {relation} does not exist. {hint}".strip())
     elif table.kind in _KINDS:
         refused.append(f"{relation} {_KINDS[table.kind]}")
-    elif not table.key:
+    elif not registered_key(table):
         refused.append(f"table {relation} has no primary key and no usable unique index")
-    elif any("|" in column for column in table.key):
+    elif any("|" in column for column in registered_key(table)):
         refused.append(f"table {relation} has a key column with '|' in its name")
     else:
-        key = known if any(set(known) == set(one) for one in table.keys) else table.key
+        fits = any(set(known) == set(one) for one in registrable_keys(table))
+        key = known if fits else registered_key(table)
         oids = {column.name: column.type_oid for column in table.columns}
         types = [facts.types[oids[column]] for column in key]
         return NewGoat(relation, reltype, key, tuple(_INTEGERS.get(x, x) for x in types))

@@ -15,6 +15,7 @@ import threading
 import time
 import typing as t
 
+from .._bucardo.keys import registered_key
 from .._common.names import TableName, delta_suffix
 from .._postgres import pg, rowhash
 from .._postgres.catalog import read_tables
@@ -202,9 +203,10 @@ class _Comparison:
                 self._parallel(self._sums, plan.batches(s.table for s in open_states))
                 again = False
                 continue
-            without_key = [s.table for s in open_states if not s.table.key]
+            without_key = [s.table for s in open_states if not registered_key(s.table)]
+            with_key = [s for s in open_states if registered_key(s.table)]
             self._parallel(self._sums, plan.batches(without_key))
-            self._parallel(lambda crew, s: s.look(crew), [s for s in open_states if s.table.key])
+            self._parallel(lambda crew, s: s.look(crew), with_key)
         for name, state in self._states.items():
             state.finish(self._results[name], self._options.max_keys)
         return list(self._results.values())
@@ -255,7 +257,7 @@ class _State:
         self._sides = [(master.tables[table.name], master.types) for master in comparison.masters]
         self._as_text = rowhash.columns_as_text(self._sides)
         # By the order in which the hash takes them, so that all servers agree.
-        self._key = tuple(sorted(table.key))
+        self._key = tuple(sorted(registered_key(table)))
         self._rows: dict[str, int] = {}
         self._proof = ""
         self._watch = plan.Watch(comparison.names, self._key)
@@ -279,7 +281,7 @@ class _State:
         self._rows = {name: answer[0] for name, answer in zip(self._comparison.names, answers)}
         if len(set(answers)) == 1:
             self._proof, self.decided = plan.PROOF_SUMS, True
-        elif not self.table.key and self._unchanged >= plan.RECHECKS:
+        elif not registered_key(self.table) and self._unchanged >= plan.RECHECKS:
             self.decided = True
 
     def look(self, crew: _Crew) -> None:

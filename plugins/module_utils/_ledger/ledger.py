@@ -13,21 +13,22 @@ far it is, and whether the last one came to its end.
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
 import json
 import typing as t
 
 from .._common.names import TableName
-from .._postgres import pg, rowhash
+from .._postgres import pg
 from . import own_objects
-
-# Several workers copy parts of it, each in its own transaction: it may hold any of the rows.
-COPYING = "copying"
-# Rows are in the table and proven equal to the source's, indexes may still be missing.
-COPIED = "copied"
-# Everything is done.
-SEEDED = "seeded"
+from .states import AS_ORIGIN as AS_ORIGIN
+from .states import BY_COMPARISON as BY_COMPARISON
+from .states import BY_COPY as BY_COPY
+from .states import COPIED as COPIED
+from .states import COPYING as COPYING
+from .states import ELSEWHERE as ELSEWHERE
+from .states import MISSED as MISSED
+from .states import SEEDED as SEEDED
+from .states import Entry as Entry
+from .states import Run as Run
 
 # Key of the advisory lock that a running seed holds on its target: "mmseed" as a number.
 _LOCK = int.from_bytes(b"mmseed", "big")
@@ -85,86 +86,6 @@ _ADD_PROOF = """
 ALTER TABLE multimaster.seed ADD COLUMN IF NOT EXISTS proof text;
 UPDATE multimaster.seed SET hash = NULL WHERE proof IS NULL AND hash IS NOT NULL
 """
-
-# No table's OID.
-MISSED = 0
-# How the rows of an entry came to be the source's.
-BY_COPY = "copied"
-# The table was the origin's itself, from which the source was seeded.
-AS_ORIGIN = "origin"
-# Somebody said so.
-ELSEWHERE = "elsewhere"
-# They were compared where they are.
-BY_COMPARISON = "compared"
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """One seeded table.
-
-    :param table_oid: of the table on the target; another table of that name is not seeded.
-    :param bytes: as they came from the source, before conversion.
-    :param hash: the sum of row hashes by which both sides were proven equal, None if not asked for.
-    :param proof: how that sum was made, C(rowhash.PROOF) today.
-    :param source: identity of the source, see C(identity).
-    :param source_oid: of the table on the source; None in entries of 1.0.0, like the next two,
-        and C(MISSED) where changes may have been missed since.
-    :param target: where the entry was written, see C(place): a dump takes the ledger with it.
-    :param epoch: of the membership in which it was seeded, see C(_membership); None without one.
-    :param how: C(BY_COPY), C(AS_ORIGIN), C(ELSEWHERE) or C(BY_COMPARISON).
-    :param finished_at: by the target's clock; None in an entry that is still to be written.
-    """
-
-    name: TableName
-    table_oid: int
-    state: str
-    rows: int
-    bytes: int
-    hash: t.Optional[str]
-    format: str
-    index_mode: str
-    snapshot: str
-    source: str
-    seconds: float
-    source_oid: t.Optional[int] = None
-    target: t.Optional[str] = None
-    epoch: t.Optional[str] = None
-    how: str = BY_COPY
-    proof: t.Optional[str] = None
-    finished_at: t.Optional[datetime.datetime] = None
-
-    @property
-    def proven(self) -> bool:
-        """Whether the copy was proven in a way that is believed today.
-
-        If not, it is a copy all the same, whose changes have been recorded since. What proves it
-        is a comparison of the live rows.
-        """
-        return self.hash is not None and self.proof == rowhash.PROOF
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """The last run of a seed into a master.
-
-    :param active: a process is at work on it right now.
-    :param finished_at: None when it is under way or was killed.
-    :param first_finished_at: when the first of all came to its end.
-    """
-
-    active: bool
-    phase: str
-    source: str
-    started_at: datetime.datetime
-    updated_at: datetime.datetime
-    finished_at: t.Optional[datetime.datetime]
-    snapshot_at: t.Optional[datetime.datetime]
-    tables_total: int
-    tables_done: int
-    bytes_total: int
-    bytes_done: int
-    current_tables: t.Sequence[str]
-    first_finished_at: t.Optional[datetime.datetime] = None
 
 
 def exists(session: pg.Session) -> bool:

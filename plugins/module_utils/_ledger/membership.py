@@ -21,6 +21,12 @@ from .._common.errors import Refused
 from .._common.names import TableName
 from .._postgres import pg
 from . import ledger, own_objects
+from .doubts import MADE_ANEW as MADE_ANEW
+from .doubts import MISSED as MISSED
+from .doubts import Today as Today
+from .doubts import doubt as doubt
+from .doubts import doubts as doubts
+from .doubts import old_identity as old_identity
 
 # Random and not counted: a control database that was made anew must not repeat an epoch.
 _CREATE_ON_CONTROL = """
@@ -50,11 +56,6 @@ RESET client_min_messages;
 """
 
 
-# Doubts that a comparison of the live rows can dispel.
-MISSED = "may have missed changes since it was seeded"
-MADE_ANEW = "was seeded before the origin's table was dropped and made anew"
-
-
 @dataclasses.dataclass(frozen=True)
 class Membership:
     """What a master itself has noted of its membership in one dbgroup.
@@ -64,67 +65,6 @@ class Membership:
 
     epoch: str
     is_origin: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Today:
-    """What an entry of a ledger must speak of to be worth anything.
-
-    :param source: identity of the origin's database.
-    :param source_oids: the origin's tables.
-    :param target: C(ledger.place) of the master whose ledger it is.
-    :param epoch: of its membership; None where it has none, as before a group is made.
-    """
-
-    source: str
-    source_oids: t.Mapping[TableName, int]
-    target: str
-    epoch: str | None
-
-
-def doubt(entry: ledger.Entry | None, today: Today) -> str:
-    """Why the ledger does not vouch for a table's rows, "" when it does (pure)."""
-    if entry is None:
-        return "was never seeded"
-    if entry.state == ledger.COPYING:
-        return "was copied in parts and not finished"
-    if entry.target is None:
-        # 1.0.0 knew less. Such an entry is taken over, or not, when its master gets an epoch.
-        if today.epoch is not None:
-            return "was seeded before this membership began"
-        known = entry.source in (today.source, old_identity(today.source))
-        return "" if known else "was seeded from another database than the origin of today"
-    if entry.epoch != today.epoch:
-        return "was seeded before this membership began"
-    if entry.target != today.target:
-        return "was seeded before this database was restored, moved or promoted"
-    if entry.source != today.source:
-        return "was seeded from another database than the origin of today"
-    if entry.source_oid == ledger.MISSED:
-        return MISSED
-    if entry.source_oid != today.source_oids.get(entry.name):
-        return MADE_ANEW
-    return ""
-
-
-def doubts(
-    entries: t.Mapping[TableName, ledger.Entry], names: t.Iterable[TableName], today: Today
-) -> dict[TableName, str]:
-    """Tables that are not, or not any more, proven and finished, with the reason (pure)."""
-    found = {}
-    for name in names:
-        why = doubt(entries.get(name), today)
-        if not why and entries[name].state != ledger.SEEDED:
-            why = "was copied, but its indexes are not finished"
-        if why:
-            found[name] = why
-    return found
-
-
-def old_identity(identity: str) -> str:
-    """As 1.0.0 wrote C(ledger.identity): without the database's OID."""
-    system, _oid, name = identity.split("/", 2)
-    return f"{system}/{name}"
 
 
 def read_oids(session: pg.Session, names: t.Collection[TableName]) -> dict[TableName, int]:

@@ -15,6 +15,7 @@ import typing as t
 
 from .._common.errors import Refused
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA
+from .foreign import CURE, Foreign
 
 if t.TYPE_CHECKING:
     from .._postgres.pg import Session
@@ -37,26 +38,6 @@ SELECT f.kind, f.name, r.rolname::text AS owner
  WHERE NOT r.rolsuper AND r.rolname <> ALL (ARRAY[session_user, %(bucardo)s::name])
  ORDER BY 1 DESC, 2
 """
-CURE = (
-    "Find out who made it and why; what is wanted there must belong to a superuser, its triggers"
-    " looked through first."
-)
-
-
-class Foreign(t.NamedTuple):
-    """One object in a schema of ours that is somebody else's.
-
-    :param kind: schema, relation or function.
-    """
-
-    kind: str
-    name: str
-    owner: str
-
-    @property
-    def line(self) -> str:
-        """What is wrong with it."""
-        return f"the {self.kind} {self.name} belongs to {self.owner}, who is no superuser"
 
 
 def foreign(session: Session, bucardo_user: str = "bucardo") -> list[Foreign]:

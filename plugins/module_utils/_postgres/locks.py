@@ -29,7 +29,7 @@ SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
 ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
 # Lock modes that make a request for the key wait.
 # https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
-_CONFLICTS: dict[str, list[str]] = {
+CONFLICTS: dict[str, list[str]] = {
     SHARE_ROW_EXCLUSIVE: [
         "RowExclusiveLock",
         "ShareUpdateExclusiveLock",
@@ -166,7 +166,7 @@ def holders(session: Session, jobs: t.Sequence[Job], mode: str) -> dict[int, lis
     """
     tables = {job.oid: job.table for job in jobs}
     found: dict[int, list[Holder]] = {}
-    params = {"modes": _CONFLICTS[mode], "oids": list(tables)}
+    params = {"modes": CONFLICTS[mode], "oids": list(tables)}
     for row in session.rows(_HOLDERS, params):
         if row["yields"]:
             continue

@@ -13,6 +13,7 @@ import typing as t
 
 from .._common.errors import ConnectionFailed, Refused, StatementFailed
 from .conninfo import ConnInfo
+from .timeouts import TIMEOUTS
 
 IMPORT_ERROR: t.Optional[str] = None
 try:
@@ -33,12 +34,7 @@ DATABASE_PATH = "SET LOCAL search_path TO DEFAULT"
 # Seconds. A dead server must not hold the play for libpq's endless default.
 CONNECT_TIMEOUT = 15
 # A role's or database's own limits would end long steps half-way (values in milliseconds, 0 = off).
-_NO_LIMITS = (
-    "statement_timeout",
-    "idle_in_transaction_session_timeout",
-    "idle_session_timeout",
-    "transaction_timeout",
-)
+_NO_LIMITS = [name for name in TIMEOUTS if name != "lock_timeout"]
 
 # The first statement of every session. Nothing is set behind a pooler, which would hand the
 # settings on to the next client: there, the backend is not the one of the protocol. Nothing that

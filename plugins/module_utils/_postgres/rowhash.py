@@ -22,6 +22,7 @@ import typing as t
 
 from .._common.errors import Refused
 from . import pg
+from .proof import PROOF as PROOF
 from .tables import Column, Table
 
 if t.TYPE_CHECKING:
@@ -82,8 +83,6 @@ _RECORD_HASH_VERSION = 140000
 # Columns that enter one hash_record_extended(). It computes 31 * h + (hash of the column), and a
 # power of 31 times a difference may vanish in 64 bits when there are many columns.
 _COLUMNS_AT_ONCE = 8
-# Names the way in which sums of hashes are made; what another way has proven is not believed.
-PROOF = "mixed-64"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -78,34 +78,6 @@ class Table:
     has_row_security: bool = False
     replica_identity: str = "d"
 
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The columns by which Bucardo identifies a row: the primary key, else a usable unique
-        index; empty when there is none.
-
-        Among several the one with the fewest columns, then the first by name.
-        """
-        return next(iter(self.keys), ())
-
-    @property
-    def keys(self) -> tuple[tuple[str, ...], ...]:
-        """The columns of every index that identifies rows, the best one first.
-
-        Usable: valid, not partial, over plain columns, none of them nullable.
-        """
-        nullable = {column.name for column in self.columns if not column.not_null}
-        usable = [
-            index
-            for index in self.indexes
-            if index.unique
-            and index.valid
-            and not index.partial
-            and index.columns
-            and (index.primary or not nullable.intersection(index.columns))
-        ]
-        usable.sort(key=lambda index: (not index.primary, len(index.columns), index.name))
-        return tuple(index.columns for index in usable)
-
 
 def select(
     tables: t.Iterable[Table], include: t.Sequence[str], exclude: t.Sequence[str]

@@ -13,14 +13,18 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._bucardo.keys import UniqueKey
 from .._bucardo.objects import Database as BucardoDatabase
 from .._bucardo.objects import Dbgroup, Goat, Sync
 from .._common.names import TableName
-from .._ledger.ledger import Entry
-from .._ledger.own_objects import Foreign
+from .._ledger.foreign import Foreign
+from .._ledger.states import Entry
 from .._postgres.tables import Table
 from .._sequences.facts import Survey
 from .._tracking.enrolled import Found
+
+# The daemon's main, cleaning, controlling and copying processes with some room for a restart.
+BUCARDO_CONNECTIONS = 6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,22 +145,6 @@ class Server:
     def major(self) -> int:
         """PostgreSQL's major version."""
         return self.version // 10000
-
-
-@dataclasses.dataclass(frozen=True)
-class UniqueKey:
-    """A unique index that Bucardo considers: no predicate, no expression.
-
-    :param columns: with those of INCLUDE, as Bucardo counts them.
-    :param included: how many of the last columns are from INCLUDE.
-    """
-
-    index: str
-    oid: int
-    columns: tuple[str, ...]
-    primary: bool = False
-    valid: bool = True
-    included: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,8 @@ import dataclasses
 import typing as t
 
 from .._common.names import TableName
-from .._ledger import ledger as ledger_ledger
-from .._ledger import membership
+from .._ledger.doubts import Today, doubt
+from .._ledger.states import COPYING, SEEDED
 from .facts import Database, Facts, Master
 
 Doubts = t.Dict[TableName, str]
@@ -74,7 +74,7 @@ def _why_not(facts: Facts, former: Master, origin: Master) -> str:
         return "the sync is held"
     names = {goat.name for goat in control.goats if sync.relgroup in goat.relgroups}
     seeded = _judged(origin.database, former.database).ledger or {}
-    missing = sorted(name for name in names if seeded.get(name) != ledger_ledger.SEEDED)
+    missing = sorted(name for name in names if seeded.get(name) != SEEDED)
     if missing:
         return f"{len(missing)} tables of {origin.name}, as {missing[0]}, are not known to be whole"
     return ""
@@ -84,10 +84,10 @@ def _judged(target: Database, origin: Database) -> Database:
     seed, source = target.seed, origin.seed
     if seed is None or source is None:
         return target
-    today = membership.Today(
+    today = Today(
         source.identity, {table.name: table.oid for table in origin.tables}, seed.place, seed.epoch
     )
-    doubts = {name: membership.doubt(entry, today) for name, entry in seed.entries.items()}
+    doubts = {name: doubt(entry, today) for name, entry in seed.entries.items()}
     doubts = {name: why for name, why in doubts.items() if why}
     ledger = None
     if seed.entries:
@@ -95,7 +95,7 @@ def _judged(target: Database, origin: Database) -> Database:
         ledger = {
             name: entry.state
             for name, entry in seed.entries.items()
-            if name not in doubts or entry.state == ledger_ledger.COPYING
+            if name not in doubts or entry.state == COPYING
         }
     known = {table.name for table in target.tables}
     suspect = {name for name in doubts if name in known and name not in (ledger or ())}
@@ -105,7 +105,7 @@ def _judged(target: Database, origin: Database) -> Database:
 
 def _as_origin(target: Database) -> Database:
     """Its rows are the others'."""
-    ledger = {table.name: ledger_ledger.SEEDED for table in target.tables}
+    ledger = {table.name: SEEDED for table in target.tables}
     return dataclasses.replace(target, ledger=ledger, doubts={}, filled=frozenset())
 
 

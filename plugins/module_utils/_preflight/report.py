@@ -11,19 +11,17 @@ import dataclasses
 import typing as t
 
 from .._common.errors import Refused
-from .._ledger.ledger import SEEDED
-from . import checks_addresses, checks_rows, checks_sequences
-from .checks import BLOCKER, CHECKS, INFO, WARNING, Context
+from .._ledger.states import SEEDED
+from .checklist import CHECKS
+from .context import Context
 from .enrolled_findings import lost
 from .facts import Facts, Master
+from .registry import BLOCKER, INFO, WARNING
 
 # In a failure's message; the result holds all findings.
 LINES_PER_CHECK = 25
 # Objects with the same finding that one line names.
 _NAMED = 3
-
-# Their checks register themselves when they are imported.
-CHECKS_ELSEWHERE = (checks_addresses, checks_rows, checks_sequences)
 
 
 @dataclasses.dataclass(frozen=True)

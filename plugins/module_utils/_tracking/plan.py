@@ -258,6 +258,13 @@ def specs(
     return tuple(made[name] for name in wanted_triggers(sync, autokick))
 
 
+def specs_of(name: TableName, sync: str) -> t.Sequence[enrolled.TriggerSpec]:
+    """The triggers without which a change of a table is missed."""
+    if not sync:
+        return (delta_spec(name),)
+    return specs(name, sync, False)
+
+
 def truncate_policy(states: t.Iterable[MasterState], sync: str) -> str:
     """What becomes of a TRUNCATE now, on most of the tables; "" when none is enrolled."""
     found = (table.truncate.get(truncate_name(sync)) for one in states for table in one.tables)

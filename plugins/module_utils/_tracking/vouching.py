@@ -11,8 +11,9 @@ import typing as t
 
 from .._common.names import TableName
 from .._postgres.pg import Session
-from . import enrolled, plan
+from . import enrolled
 from . import read as tracking_read
+from .plan import specs_of
 
 
 def missed(session: Session, names: t.Iterable[TableName], sync: str) -> set[TableName]:
@@ -27,10 +28,3 @@ def missed(session: Session, names: t.Iterable[TableName], sync: str) -> set[Tab
         for name, has in tracking_read.read(session, names).items()
         if any(fault.lost for fault in enrolled.faults(name, has, specs_of(name, sync)))
     }
-
-
-def specs_of(name: TableName, sync: str) -> t.Sequence[enrolled.TriggerSpec]:
-    """The triggers without which a change of a table is missed."""
-    if not sync:
-        return (plan.delta_spec(name),)
-    return plan.specs(name, sync, False)

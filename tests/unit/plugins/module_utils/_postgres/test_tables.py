@@ -1,16 +1,12 @@
-"""Which tables take part, and what identifies their rows."""
+"""Which tables take part."""
 
 from __future__ import annotations
-
-import dataclasses
 
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import (
-    Column,
-    Index,
     Table,
     select,
 )
@@ -114,45 +110,3 @@ def test_an_entry_without_effect_is_a_mistake(include, exclude, message):
 
 def test_an_empty_database_is_no_mistake():
     assert select([], ["*.*"], []) == []
-
-
-def column(name, not_null=True):
-    return Column(name, "integer", not_null)
-
-
-def index(name, *columns, **more):
-    fields = {"unique": True, "primary": False, "valid": True, "partial": False, **more}
-    return Index(name=name, columns=columns, **fields)
-
-
-COLUMNS = (column("a"), column("b"), column("n", not_null=False))
-UNIQUE = index("x", "a", "b")
-
-
-@pytest.mark.parametrize(
-    ("indexes", "key"),
-    [
-        ([], ()),
-        ([UNIQUE], ("a", "b")),
-        ([index("pk", "b", primary=True), index("a", "a")], ("b",)),
-        ([UNIQUE, index("y", "b")], ("b",)),
-        ([index("z", "b"), index("y", "a")], ("a",)),
-        ([index("x", "b", "a")], ("b", "a")),
-        ([index("x", "n")], ()),
-        ([index("x", "a", "n")], ()),
-        ([index("x")], ()),
-    ],
-)
-def test_the_key(indexes, key):
-    assert table("t", columns=COLUMNS, indexes=tuple(indexes)).key == key
-
-
-@pytest.mark.parametrize("flaw", [{"unique": False}, {"valid": False}, {"partial": True}])
-def test_an_index_that_is_no_key(flaw):
-    assert table("t", columns=COLUMNS, indexes=(dataclasses.replace(UNIQUE, **flaw),)).key == ()
-
-
-def test_an_invalid_primary_key_identifies_nothing():
-    broken = index("pk", "b", primary=True, valid=False)
-    assert table("t", columns=COLUMNS, indexes=(broken,)).key == ()
-    assert table("t", columns=COLUMNS, indexes=(broken, UNIQUE)).key == ("a", "b")

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.keys import UniqueKey
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     Database as BucardoDatabase,
 )
@@ -21,21 +22,14 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objec
     Sync,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import membership
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.own_objects import Foreign
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import doubts
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.foreign import Foreign
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import (
     Column,
     Index,
     Table,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.checks import (
-    BLOCKER,
-    CHECKS,
-    INFO,
-    WARNING,
-    Check,
-    bucardo_key,
-)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.checklist import CHECKS
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import (
     Address,
     CheckCall,
@@ -52,8 +46,13 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.fac
     Setting,
     Transaction,
     Trigger,
-    UniqueKey,
     Wanted,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.registry import (
+    BLOCKER,
+    INFO,
+    WARNING,
+    Check,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.report import (
     LINES_PER_CHECK,
@@ -618,7 +617,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "the origin is there, and the sync is held",
     ),
     "unproven": (
-        facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: membership.MISSED}}),
+        facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: doubts.MISSED}}),
         "public.orders",
         "nobody vouches",
     ),
@@ -666,7 +665,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
     "disk-space": (
         facts({"bytes": 2000}, there_server={"free_bytes": 100}),
         "there",
-        "100 bytes are free",
+        "100 B are free",
     ),
     "disk-space-unknown": (facts(there_server={"free_bytes": None}), "there", "kB"),
     "pooler": (
@@ -956,7 +955,7 @@ HARMLESS: dict[str, list[Facts]] = {
     "target-not-empty": [
         facts({"filled": frozenset({ORDERS})}),
         # Its rows are compared.
-        facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: membership.MISSED}}),
+        facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: doubts.MISSED}}),
         # That is another question.
         dataclasses.replace(
             facts(there={"filled": frozenset({ORDERS})}),
@@ -1068,22 +1067,6 @@ def test_key_columns_that_bucardo_cannot_track(column: str) -> None:
     assert repr(column) in sole(examine(case), "key-column-name").message
     # Beside the key any name will do.
     assert not examine(with_key(primary(), columns=(ID, *columns))).of(BLOCKER)
-
-
-class TestBucardosKey:
-    def test_the_primary_key_wins(self) -> None:
-        other = primary(primary=False, index="u", columns=("v",), oid=99)
-        wide = primary(columns=("id", "v"))
-        assert bucardo_key([other, wide]) is wide
-
-    def test_then_the_fewest_columns_then_the_newest(self) -> None:
-        old = UniqueKey("old", 1, ("id",))
-        new = UniqueKey("new", 2, ("v",))
-        wide = UniqueKey("wide", 3, ("id", "v"))
-        assert bucardo_key([old, wide, new]) is new
-
-    def test_none(self) -> None:
-        assert bucardo_key([]) is None
 
 
 class TestReport:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .._common.errors import Refused
-from .._common.names import TableName
-from .._sequences import plan
-from .._sequences.facts import Sequence, Survey
-from .._sequences.selection import choose, matching
-from .checks import BLOCKER, INFO, WARNING, Context, Hit, check
+from ..._common.errors import Refused
+from ..._common.names import TableName
+from ..._sequences import plan
+from ..._sequences.facts import Sequence, Survey
+from ..._sequences.selection import choose, matching
+from ..context import Context
+from ..registry import BLOCKER, INFO, WARNING, Hit, check
 
 # Of a sequence's range; with N masters each uses its numbers N times as fast.
 _RESERVE = 0.1

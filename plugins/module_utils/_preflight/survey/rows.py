@@ -7,9 +7,9 @@
 
 from __future__ import annotations
 
-from .._common.names import TableName
-from .._postgres import pg
-from .facts import CheckCall, ExtensionRows
+from ..._common.names import TableName
+from ..._postgres import pg
+from ..facts import CheckCall, ExtensionRows
 
 # As pg_dump reads it: the tables that an extension marked, each with its condition.
 _CONFIGURATION = """

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import typing as t
 
-from .._bucardo.address import address, other_users, suggested_name
-from .._ledger.own_objects import CURE as FOREIGN_CURE
-from .._postgres.conninfo import ConnInfo
-from .checks import BLOCKER, WARNING, Context, Hit, check
+from ..._bucardo.registration import address, other_users, suggested_name
+from ..._ledger.foreign import CURE as FOREIGN_CURE
+from ..._postgres.conninfo import ConnInfo
+from ..context import Context
+from ..registry import BLOCKER, WARNING, Hit, check
 
 
 @check(

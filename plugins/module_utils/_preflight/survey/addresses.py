@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import typing as t
 
-from .._bucardo import address
-from .._bucardo.daemon import parse_rc
-from .._common.errors import ConnectionFailed, MultimasterError, StatementFailed
-from .._postgres import pg, scram
-from .._postgres.conninfo import ConnInfo
-from .facts import Address, Wanted
+from ..._bucardo import address
+from ..._bucardo.daemon import parse_rc
+from ..._bucardo.registration import problem_with_registration
+from ..._common.errors import ConnectionFailed, MultimasterError, StatementFailed
+from ..._postgres import pg, scram
+from ..._postgres.conninfo import ConnInfo
+from ..facts import Address, Wanted
 
 BUCARDORC = "/etc/bucardorc"
 # A line of the rc file that role bucardo writes.
@@ -38,7 +39,7 @@ def read_address(conninfo: ConnInfo, master: t.Mapping[str, t.Any], wanted: Want
     """What there is to know about an address that could be connected to."""
     return Address(
         servers=_servers(conninfo),
-        unpassable=address.problem_with_registration(
+        unpassable=problem_with_registration(
             master, wanted.bucardo_user, wanted.bucardo_ssl_cert, wanted.bucardo_ssl_key
         ),
         wants_certificate=_wants_certificate(conninfo, wanted),

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .checks import WARNING, Context, Hit, check
+from ..context import Context
+from ..registry import WARNING, Hit, check
 
 
 @check(

@@ -1,0 +1,43 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""Reads what preflight judges: every master, the control database and this host.
+
+Reads only. A master costs a fixed number of round trips, however many tables it has; what cannot
+be read on one server is noted and never ends the survey of the others.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import typing as t
+
+from .. import ledgers
+from ..facts import Facts, Wanted
+from .control import read_control
+from .host import read_host
+from .master import Options, read_master
+
+_MASTERS_AT_ONCE = 8
+
+
+def survey(
+    masters: t.Sequence[Options],
+    wanted: Wanted,
+    control: Options | None = None,
+    os_users: t.Sequence[str] = (),
+    pg_bin_dir: str | None = None,
+) -> Facts:
+    """Read everything. Never raises because of a server."""
+    with concurrent.futures.ThreadPoolExecutor(_MASTERS_AT_ONCE) as pool:
+        found = tuple(pool.map(lambda options: read_master(options, wanted), masters))
+    return ledgers.judge(
+        Facts(
+            wanted=wanted,
+            masters=found,
+            control=None if control is None else read_control(control, wanted),
+            host=read_host(masters, found, wanted, os_users, pg_bin_dir),
+        )
+    )
