@@ -13,7 +13,7 @@ import typing as t
 
 from .._common.errors import ConnectionFailed, Refused
 from .._common.names import TableName
-from .._postgres import pg
+from .._postgres import sql
 from .._postgres.catalog import read_tables
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
@@ -388,7 +388,7 @@ class Control:
         self._hide_from_log()
         self.session.execute(_SECRET_TABLE)
         escaped = value.replace("\\", "\\\\").replace("\t", "\\t")
-        statement = pg.sql.SQL("COPY pg_temp.multimaster_secret FROM STDIN (ENCODING 'UTF8')")
+        statement = sql.SQL("COPY pg_temp.multimaster_secret FROM STDIN (ENCODING 'UTF8')")
         self.session.copy(statement, io.BytesIO(f"{escaped}\n".encode()))
 
     def save_members(

@@ -16,7 +16,7 @@ import time
 import typing as t
 
 from .._common.errors import DeadlineExceeded
-from .._postgres import pg
+from .._postgres import sql
 from .._postgres.pg import Session
 
 # Seconds that a sync is given to answer a kick: a run may be in progress.
@@ -87,7 +87,6 @@ class Daemon:
 
     def listen(self, answers: t.Sequence[str]) -> None:
         """Forget what was listened to and what came; listen to these."""
-        sql = pg.sql
         self.session.execute("UNLISTEN *")
         self.session.connection.notifies.clear()
         for answer in answers:
@@ -95,7 +94,6 @@ class Daemon:
 
     def send(self, message: str) -> None:
         """Send a message."""
-        sql = pg.sql
         self.session.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(f"bucardo_{message}")))
 
     def wait(self, timeout: float) -> str | None:

@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from .._common.errors import CommandFailed, Refused, StatementFailed
-from .._postgres import pg
+from .._postgres import pg, sql
 from .._postgres.conninfo import ConnInfo
 from . import login_role
 from .cli import Bucardo, libpq_environment, run_program, shown
@@ -120,8 +120,8 @@ class Installer:
         """Create the database, or set its owner."""
         with pg.Session(self.conninfo) as session:
             names = {
-                "database": pg.sql.Identifier(CONTROL_DB),
-                "role": pg.sql.Identifier(ROLE),
+                "database": sql.Identifier(CONTROL_DB),
+                "role": sql.Identifier(ROLE),
             }
             if state.database and state.owner != ROLE:
                 query = "ALTER DATABASE {database} OWNER TO {role}"
@@ -133,7 +133,7 @@ class Installer:
                     query += " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
             else:
                 return
-            self._execute(session, pg.sql.SQL(query).format(**names))
+            self._execute(session, sql.SQL(query).format(**names))
 
     def check_schema_file(self) -> None:
         """:raises Refused: when the schema cannot be read on this host."""

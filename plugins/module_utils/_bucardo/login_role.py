@@ -11,7 +11,7 @@ import dataclasses
 import typing as t
 
 from .._common.errors import Refused, StatementFailed
-from .._postgres import pg
+from .._postgres import sql
 from .._postgres.pg import Session
 from .._postgres.scram import fits
 from .._postgres.timeouts import TIMEOUTS
@@ -95,7 +95,6 @@ def ensure(
     :param dry: only return what would be executed.
     :return: the statements as text, without the password.
     """
-    sql = pg.sql
     name = sql.Identifier(role)
     statements: list[tuple[sql.Composable, sql.Composable]] = []
     if not (state.exists and state.superuser and state.login):
@@ -127,7 +126,7 @@ def drop(session: Session, role: str, dry: bool = False) -> str:
     if dry:
         return ""
     try:
-        session.execute(pg.sql.SQL("DROP ROLE {}").format(pg.sql.Identifier(role)))
+        session.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     except StatementFailed as error:
         if error.sqlstate != _DEPENDENT_OBJECTS_STILL_EXIST:
             raise

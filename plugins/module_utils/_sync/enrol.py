@@ -23,7 +23,7 @@ from .._bucardo.objects import Goat
 from .._common.errors import DeadlineExceeded, MultimasterError, Refused, StatementFailed
 from .._common.names import TableName
 from .._ledger import ledger
-from .._postgres import locks, pg
+from .._postgres import locks, pg, sql
 from .._postgres.pg import Session
 from .._postgres.tables import OWN_SCHEMA
 from .._tracking import enrolled, key_path, plan
@@ -31,9 +31,6 @@ from .._tracking import read as tracking_read
 from .._tracking import truncate as tracking_truncate
 from . import statements as sync_statements
 from . import teardown
-
-if t.TYPE_CHECKING:
-    from psycopg2 import sql
 
 PROBE = TableName(OWN_SCHEMA, "bucardo_probe")
 # Relgroup and dbgroup that exist only inside a transaction that is rolled back.
@@ -196,7 +193,6 @@ class Master:
 
     def make_functions(self, functions: t.Sequence[tracking_truncate.Function]) -> None:
         """Our own functions, with today's text."""
-        sql = pg.sql
         parts: list[sql.Composable] = []
         if self.role and functions:
             parts.append(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(self.role)))
@@ -221,7 +217,6 @@ class Master:
 
     def make_objects(self, needed: t.Sequence[plan.TableNeed]) -> None:
         """Delta, track and stage tables, their indexes and functions: no lock on users' tables."""
-        sql = pg.sql
         work = [need for need in needed if need.objects]
         for start in range(0, len(work), _CHUNK):
             parts: list[sql.Composable] = []
@@ -290,7 +285,6 @@ class Master:
 
         Their text stays the same, which is all that validate_sync compares before it replaces one.
         """
-        sql = pg.sql
         for signature in functions:
             self.session.execute(
                 # As the server wrote it: a signature is no single identifier.
@@ -311,7 +305,6 @@ class Master:
 
     def make_probe(self) -> None:
         """A small table of our own, on which Bucardo installs what every master needs once."""
-        sql = pg.sql
         self.session.execute(
             sql.SQL(
                 "CREATE SCHEMA IF NOT EXISTS {schema};"
@@ -324,7 +317,6 @@ class Master:
 
     def drop_probe(self) -> None:
         """Remove every trace of the probe; the schema too, unless it holds something else."""
-        sql = pg.sql
         parts: list[sql.Composable] = []
         registries = self.session.row(
             "SELECT pg_catalog.to_regclass('bucardo.bucardo_delta_targets') IS NOT NULL AS targets,"

@@ -16,7 +16,7 @@ import typing as t
 from .._common.errors import Refused, StatementFailed
 from .._common.names import TableName
 from .._ledger import ledger
-from .._postgres import pg
+from .._postgres import pg, sql
 
 _INVALID = """
 SELECT n.nspname AS schema, c.relname AS name, x.relname AS index
@@ -56,7 +56,6 @@ def rebuild(master: str, session: pg.Session, found: t.Sequence[Broken]) -> None
 
     :raises Refused: naming those that can't be, with the key that stands in the way.
     """
-    sql = pg.sql
     failed = []
     for one in found:
         try:

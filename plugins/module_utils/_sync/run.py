@@ -16,7 +16,7 @@ from .._bucardo.objects import STRATEGIES, Dbgroup, Goat, Sync, problem_with_str
 from .._common.errors import ConnectionFailed, Refused, StatementFailed
 from .._common.names import TableName, problem_with_sync_name
 from .._ledger import membership, own_objects, release
-from .._postgres import locks, pg
+from .._postgres import locks, sql
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from .._tracking import loaded, plan, purge
@@ -309,7 +309,6 @@ class SyncKeeper:
         surplus: t.Mapping[str, teardown.Traces],
     ) -> None:
         """Write the row; every way of doing so that validates is guarded."""
-        sql = pg.sql
         session = self.control.session
         enrolment.check_complete()
         if current is None:

@@ -12,14 +12,11 @@ import typing as t
 from .._common.errors import Refused
 from .._common.names import TableName
 from .._ledger import ledger
-from .._postgres import locks, pg
+from .._postgres import locks, sql
 from .._postgres.pg import Session
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA
 from .._tracking import plan
 from .._tracking.queue import Pending, Queue
-
-if t.TYPE_CHECKING:
-    from psycopg2 import sql
 
 # See _enrolment: dropped relations need entries in the server's lock table too.
 _CHUNK = 100
@@ -162,7 +159,6 @@ def drop_triggers(
     session: Session, dropped: t.Mapping[Tracked, t.Sequence[str]], policy: locks.Policy
 ) -> locks.Report:
     """Drop triggers in short transactions: DROP TRIGGER keeps even readers out."""
-    sql = pg.sql
     jobs = [
         locks.Job(
             table.name,
@@ -208,7 +204,6 @@ def leave_sync(
 
     :param keep: tables that stay in the sync; empty when the whole sync goes.
     """
-    sql = pg.sql
     if BUCARDO_SCHEMA not in traces.schemas:
         return
     dropped = to_drop(traces, sync, keep)
@@ -254,7 +249,6 @@ def leave_sync(
 
 def drop_objects(session: Session, tables: t.Sequence[TableName]) -> None:
     """Drop what tables have in schema bucardo, many per round trip."""
-    sql = pg.sql
     for start in range(0, len(tables), _CHUNK):
         parts: list[sql.Composable] = []
         for table in tables[start : start + _CHUNK]:
@@ -264,7 +258,6 @@ def drop_objects(session: Session, tables: t.Sequence[TableName]) -> None:
 
 def drop_object_statements(table: TableName) -> t.Sequence[sql.Composable]:
     """Drop one table's objects in schema bucardo; its triggers must be gone."""
-    sql = pg.sql
     dropped = [
         sql.SQL("DROP TABLE IF EXISTS {}").format(
             sql.Identifier(BUCARDO_SCHEMA, plan.object_name(prefix, table))
@@ -352,7 +345,6 @@ def remove(session: Session, traces: Traces, policy: locks.Policy) -> locks.Repo
     Nothing is dropped with CASCADE from schema bucardo: whatever of the user's depends on it
     makes this fail instead.
     """
-    sql = pg.sql
     report = drop_triggers(session, {table: table.triggers for table in traces.tables}, policy)
     if BUCARDO_SCHEMA in traces.schemas:
         for kind, query in (

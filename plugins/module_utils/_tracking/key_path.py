@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._postgres import pg
+from .._postgres import pg, sql
 
 DEFAULT = ("$user", "public")
 
@@ -53,7 +53,6 @@ def lacking(path: t.Sequence[str], schemas: t.Iterable[str]) -> tuple[str, ...]:
 
 def extend(session: pg.Session, role: str, schemas: t.Sequence[str]) -> None:
     """Append schemas to the role's search_path in this database; sessions to come have it."""
-    sql = pg.sql
     database = session.value("SELECT pg_catalog.current_database()")
     session.execute(
         sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}").format(

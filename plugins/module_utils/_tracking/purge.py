@@ -16,11 +16,8 @@ import dataclasses
 import typing as t
 
 from .._common.names import TableName
-from .._postgres import pg
+from .._postgres import pg, sql
 from .plan import object_name, target_name
-
-if t.TYPE_CHECKING:
-    from psycopg2 import sql
 
 # Tables per statement: each takes five entries of the server's lock table.
 _CHUNK = 200
@@ -67,7 +64,6 @@ def read(session: pg.Session, dbgroup: str, tables: t.Sequence[TableName]) -> Pu
 
 
 def _replicated(names: t.Sequence[TableName], dbgroup: str) -> sql.Composable:
-    sql = pg.sql
     return sql.SQL(" UNION ALL ").join(
         sql.SQL(
             "SELECT pg_catalog.count(*) AS changes,"

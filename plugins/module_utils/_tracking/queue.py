@@ -13,15 +13,12 @@ import typing as t
 from .._bucardo.control import Control
 from .._common.errors import MultimasterError
 from .._common.names import TableName
-from .._postgres import pg
+from .._postgres import sql
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import purge as tracking_purge
 from . import truncate_lost
 from .plan import object_name, target_name
-
-if t.TYPE_CHECKING:
-    from psycopg2 import sql
 
 # Tables per statement: each takes five entries of the server's lock table.
 _CHUNK = 200
@@ -124,7 +121,6 @@ class Queue:
         return [name for name in names if object_name("delta_", name) in filled]
 
     def _count(self, names: t.Sequence[TableName], until: str) -> sql.Composable:
-        sql = pg.sql
         limit: sql.Composable = sql.SQL("")
         if until:
             limit = sql.SQL("AND d.txntime <= {}::timestamptz").format(sql.Literal(until))
