@@ -12,6 +12,7 @@ import traceback
 import typing as t
 
 from .._common.errors import ConnectionFailed, Refused, StatementFailed
+from . import sql
 from .conninfo import ConnInfo
 from .timeouts import TIMEOUTS
 
@@ -19,7 +20,6 @@ IMPORT_ERROR: t.Optional[str] = None
 try:
     import psycopg2
     import psycopg2.extensions
-    from psycopg2 import sql
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 

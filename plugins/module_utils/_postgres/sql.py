@@ -11,8 +11,36 @@ them outside of functions.
 from __future__ import annotations
 
 import contextlib
+import typing as t
+
+from .._common.names import TableName
 
 with contextlib.suppress(ImportError):
-    from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
+    from psycopg2.sql import SQL, Composable, Composed, Identifier
 
-__all__ = ["SQL", "Composable", "Composed", "Identifier", "Literal", "Placeholder"]
+__all__ = [
+    "SQL",
+    "Composable",
+    "Composed",
+    "Identifier",
+    "Literal",
+    "Placeholder",
+    "columns",
+    "relation",
+    "together",
+]
+
+
+def relation(name: TableName) -> Identifier:
+    """A relation's name, quoted."""
+    return Identifier(name.schema, name.name)
+
+
+def columns(names: t.Iterable[str]) -> Composed:
+    """Names of columns, quoted, with commas between."""
+    return SQL(", ").join(map(Identifier, names))
+
+
+def together(statements: t.Iterable[Composable]) -> Composed:
+    """Many statements as one, which costs one round trip."""
+    return SQL("; ").join(statements)

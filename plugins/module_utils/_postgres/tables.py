@@ -79,33 +79,62 @@ class Table:
     replica_identity: str = "d"
 
 
-def select(
-    tables: t.Iterable[Table], include: t.Sequence[str], exclude: t.Sequence[str]
-) -> list[Table]:
-    """The tables that take part in replication, sorted by name.
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """Which tables take part, as users write it down.
 
-    Patterns are shell-like and match "schema.table" without quotes (C(sales.*), C(*.log_*)); an
-    exact name in SQL notation matches just that table. Ordinary permanent tables and partition
-    leaves take part when a wildcard matches them; a name without wildcard selects whatever it
-    names, so that preflight can say why it cannot be replicated. Tables of extensions take part
-    only when named.
-
-    :raises Refused: when an entry of either list matches nothing, naming the nearest table.
+    Patterns are shell-like and match "schema.table" without quotes (``sales.*``, ``*.log_*``); an
+    exact name in SQL notation matches just that table. They are matched here, against the whole
+    catalog of the origin, and never become SQL.
     """
-    everything = [
-        table for table in tables if table.name.schema not in (OWN_SCHEMA, BUCARDO_SCHEMA)
-    ]
-    chosen: dict[TableName, Table] = {}
-    for pattern in include:
-        for table in _matching(pattern, everything, "tables"):
-            by_wildcard = _plain(table.name) != _plain_pattern(pattern)
-            if by_wildcard and not _ordinary(table):
-                continue
-            chosen[table.name] = table
-    for pattern in exclude:
-        for table in _matching(pattern, everything, "exclude"):
-            chosen.pop(table.name, None)
-    return sorted(chosen.values(), key=lambda table: table.name)
+
+    include: tuple[str, ...] = ("*.*",)
+    exclude: tuple[str, ...] = ()
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any]) -> Selection:
+        """From a task's options ``tables`` and ``exclude``."""
+        return cls(tuple(options["tables"]), tuple(options["exclude"]))
+
+    @classmethod
+    def named(cls, names: t.Iterable[TableName]) -> Selection:
+        """Just these tables."""
+        return cls(tuple(str(name) for name in names))
+
+    def without(self, patterns: t.Iterable[str]) -> Selection:
+        """The same, with more to leave out."""
+        return dataclasses.replace(self, exclude=(*self.exclude, *patterns))
+
+    def of(self, tables: t.Iterable[Table]) -> list[Table]:
+        """The tables that take part, sorted by name.
+
+        Ordinary permanent tables and partition leaves take part when a wildcard matches them; a
+        name without wildcard selects whatever it names, so that preflight can say why it cannot be
+        replicated. Tables of extensions take part only when named.
+
+        :raises Refused: when an entry of either list matches nothing, naming the nearest table.
+        """
+        everything = [
+            table for table in tables if table.name.schema not in (OWN_SCHEMA, BUCARDO_SCHEMA)
+        ]
+        chosen: dict[TableName, Table] = {}
+        for pattern in self.include:
+            for table in _matching(pattern, everything, "tables"):
+                by_wildcard = _plain(table.name) != _plain_pattern(pattern)
+                if by_wildcard and not _ordinary(table):
+                    continue
+                chosen[table.name] = table
+        for pattern in self.exclude:
+            for table in _matching(pattern, everything, "exclude"):
+                chosen.pop(table.name, None)
+        return sorted(chosen.values(), key=lambda table: table.name)
+
+
+def select(
+    tables: t.Iterable[Table], include: t.Iterable[str], exclude: t.Iterable[str]
+) -> list[Table]:
+    """See ``Selection.of``."""
+    return Selection(tuple(include), tuple(exclude)).of(tables)
 
 
 def _ordinary(table: Table) -> bool:
