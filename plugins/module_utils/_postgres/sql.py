@@ -16,7 +16,7 @@ import typing as t
 from .._common.names import TableName
 
 with contextlib.suppress(ImportError):
-    from psycopg2.sql import SQL, Composable, Composed, Identifier
+    from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
 
 __all__ = [
     "SQL",
