@@ -69,7 +69,7 @@ def _read_master(master: Master, conninfo: ConnInfo, maintenance_db: str, wanted
         return absent
     with session:
         reader = Reader(session)
-        dbname, server = _read_server(reader, conninfo, wanted, master.dbname)
+        dbname, server = read_server(reader, conninfo, wanted, master.dbname)
         master = dataclasses.replace(master, dbname=dbname, server=server)
         try:
             database = read_database(reader, dbname, wanted, master.origin)
@@ -88,15 +88,16 @@ def _without_database(
         return None
     with session:
         reader = Reader(session)
-        _dbname, server = _read_server(reader, conninfo, wanted, master.dbname)
+        _dbname, server = read_server(reader, conninfo, wanted, master.dbname)
         if conninfo.dbname in server.databases:
             return None
         return dataclasses.replace(master, server=server, unread=tuple(reader.unread))
 
 
-def _read_server(
+def read_server(
     reader: Reader, conninfo: ConnInfo, wanted: Wanted, dbname: str
 ) -> tuple[str, Server]:
+    """The server of a session, and the database, which libpq may have chosen."""
     session = reader.session
     row = session.row(queries.SERVER) or {}
     version = int(row["version"])
