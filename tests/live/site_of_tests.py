@@ -47,10 +47,15 @@ class Play:
     text: str
 
     @property
-    def changed(self) -> int:
-        """Tasks that changed something, over all hosts."""
-        recap = self.text.rpartition("PLAY RECAP")[2]
-        return sum(int(word[8:]) for word in recap.split() if word.startswith("changed="))
+    def changes(self) -> list[str]:
+        """The tasks that changed something, each with its host."""
+        found, task = [], ""
+        for line in self.text.splitlines():
+            if line.startswith(("TASK [", "RUNNING HANDLER [")):
+                task = line.partition("[")[2].rpartition("]")[0]
+            elif line.startswith("changed: ["):
+                found.append(f"{task}, {line[9:]}")
+        return found
 
     @property
     def error(self) -> str:

@@ -108,7 +108,7 @@ def test_bucardo_goes_the_way_that_was_named(site, masters):
         " WHERE usename = 'bucardo'"
     )
     assert used == [["t", "/CN=client"]]
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
 
 
 def test_a_place_that_bucardo_sees_elsewhere_is_refused(site, masters):

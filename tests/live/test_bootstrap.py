@@ -29,4 +29,4 @@ def test_two_databases_of_one_server_become_masters(site, masters):
     right.sql("UPDATE note SET body = 'from the right' WHERE id = 1")
     assert same_rows(masters, "public.note")
     assert left.value("SELECT body FROM note WHERE id = 1") == "from the right"
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []

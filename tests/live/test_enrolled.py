@@ -238,7 +238,7 @@ def test_nothing_of_the_old_names_is_left(masters, changed):
 
 
 def test_the_next_run_changes_nothing(site, inventory, changed):
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
     assert not [one for one in preflight(site, inventory) if one[1] in ("enrolment", "unproven")]
 
 

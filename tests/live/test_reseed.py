@@ -75,7 +75,7 @@ def test_nothing_happens_without_saying_what(site, inventory):
     play = site.play("reseed", inventory, check=False)
     assert play.code != 0
     assert "multimaster_reseed_master=NAME, one of right" in play.error
-    assert play.changed == 0
+    assert play.changes == []
 
 
 def test_one_table_is_made_new_under_writers_and_the_rest_replicates(site, masters, inventory):
@@ -126,7 +126,7 @@ def test_a_killed_one_is_finished_by_running_it_again(site, masters, inventory):
     )
     assert same_rows(masters, BIG, "public.other")
     assert left.value(f"SELECT body FROM {BIG} WHERE id = 11") == "after the kill"
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
 
 
 def test_changes_that_only_this_master_has_are_named_and_kept(site, masters, inventory):

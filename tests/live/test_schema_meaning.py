@@ -78,7 +78,7 @@ def test_a_second_run_changes_nothing_and_needs_no_scratch_database(site, master
     result = clone(site, inventory)
     assert (result["state"], result["changed"]) == ("identical", False)
     assert not any("CREATE DATABASE" in command for command in result["commands"])
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
 
 
 def test_a_clone_of_the_clone_is_equal_as_well(site, inventory):

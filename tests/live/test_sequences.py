@@ -211,7 +211,7 @@ def test_what_leaves_its_share_is_noticed_and_mended_once(site, pair):
         assert not set(numbers_of_all(masters, name)) & set(stray)
     assert twice(masters, [*SEQUENCES, "later"]) == {}
     before = positions(masters, SEQUENCES)
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
     assert positions(masters, SEQUENCES) == before
     assert site.play("status", inventory).code == 0
 
@@ -307,4 +307,4 @@ def test_what_cannot_be_shared_out_is_refused_before_anything_is_copied(site):
     for name in [*REFUSED, "item_id_seq"]:
         assert definition(lax, name) == definition(strict, name), name
     assert lax.value("SELECT nextval('item_id_seq')") == "2"
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []

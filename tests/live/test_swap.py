@@ -79,10 +79,10 @@ def test_the_origin_moves_under_writers_without_a_copy(site, masters):
         checked = site.play("bootstrap", inventory, "--check")
         assert "moved" not in checked.error
         play = site.play("bootstrap", inventory)
-    assert play.changed >= 1
+    assert play.changes
     assert same_rows(masters, *TABLES)
     assert left.value("SELECT DISTINCT how FROM multimaster.seed") == "origin"
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
     assert left.value("SELECT count(*) > 500 FROM note WHERE body LIKE '%'") == "t"
 
 
@@ -98,7 +98,7 @@ def test_a_third_master_is_then_seeded_from_the_new_origin(site, masters):
     )
     ledger = f"SELECT count(*) FROM multimaster.seed WHERE source LIKE '{identity}'"
     assert third.value(ledger) == "2"
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
 
 
 def test_it_moves_back_with_three(site, masters):
@@ -107,4 +107,4 @@ def test_it_moves_back_with_three(site, masters):
     site.play("bootstrap", inventory)
     everybody[2].sql("UPDATE note SET body = 'from the third' WHERE id = 5")
     assert same_rows(everybody, *TABLES)
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []

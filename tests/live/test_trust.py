@@ -93,7 +93,7 @@ def test_whoever_owns_the_database_gains_nothing_by_a_bootstrap(site, masters, h
     assert right.value("SELECT count(*) FROM note WHERE check_text(body)") == "500"
     right.sql("INSERT INTO note (body) VALUES ('from the right')")
     assert same_rows(masters, "public.note")
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
     site.play("status", inventory)
 
 

@@ -18,6 +18,8 @@ TABLES_SHOWN = 10
 _ERROR_SHOWN = 300
 # Seconds. A living purge takes changes away within 90; one over many rows takes longer.
 PURGE_LATE = 900.0
+# Seconds. A process that ended at an error, and is replaced, has made nothing wait that long.
+PURGE_MISSING = 120.0
 
 Info = t.Mapping[str, t.Any]
 Rows = t.List[t.Sequence[str]]
@@ -75,17 +77,21 @@ def _dead_purges(info: Info, active: t.Collection[str]) -> list[str]:
         if purge["sync"] not in active:
             continue
         what = f"{purge['master']}: {purge['rows']} replicated changes of {purge['sync']}"
-        if not purge["alive"]:
+        if _is_dead(purge):
             found.append(
                 f"{what} are not purged, and more are coming: no purging process is connected to"
                 " it. Run the playbook bootstrap again, which restarts the daemon."
             )
-        elif purge["oldest"] > PURGE_LATE:
+        elif purge["alive"] and purge["oldest"] > PURGE_LATE:
             found.append(
                 f"{what} are not purged, the oldest for {age(purge['oldest'])}: see the log of"
                 " Bucardo's process VAC."
             )
     return found
+
+
+def _is_dead(purge: t.Mapping[str, t.Any]) -> bool:
+    return not purge["alive"] and purge["oldest"] > PURGE_MISSING
 
 
 def seed_row(master: str, run: t.Any) -> dict[str, t.Any]:
@@ -173,7 +179,7 @@ def _purges(info: Info) -> list[str]:
             purge["sync"],
             str(purge["rows"]),
             age(purge["oldest"]),
-            "alive" if purge["alive"] else "DEAD",
+            "alive" if purge["alive"] else "DEAD" if _is_dead(purge) else "awaited",
         )
         for purge in info["purges"]
     ]

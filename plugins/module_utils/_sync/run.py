@@ -219,7 +219,7 @@ class SyncKeeper:
             parting = _Parting(self, masters, desired.name, desired.dbgroup, surplus, keep)
             parting.prepare(outcome)
             if self.check_mode:
-                outcome.purging = self._purging(current, masters)
+                outcome.purging = self._purging(current, masters, patient=False)
                 return outcome
             if not (wanted or current is None or any(needed.values()) or surplus):
                 guard.vouch()
@@ -227,7 +227,7 @@ class SyncKeeper:
                     # The row says what ought to be; a daemon may have left the sync out.
                     outcome.reloaded = self.daemon.reload(RELOAD_TIMEOUT)
                     outcome.changed = outcome.changed or outcome.reloaded
-                outcome.purging = self._purging(current, masters)
+                outcome.purging = self._purging(current, masters, patient=not outcome.reloaded)
                 return outcome
             for name, report in enrolment.enrol(needed).items():
                 outcome.enrolment[name].update(_figures(report))
@@ -240,7 +240,9 @@ class SyncKeeper:
             for name in surplus:
                 masters[name].sweep()
             written = self.control.sync(desired.name)
-            outcome.purging = self._purging(written, masters)
+            # A purge that was not needed before has not been started.
+            known = current is not None and current.status == "active" and "status" not in wanted
+            outcome.purging = self._purging(written, masters, patient=known)
             outcome.sync = shown(written)
             kept = ("enrolled", "truncate")
             outcome.after = {
@@ -344,14 +346,21 @@ class SyncKeeper:
         if surplus or any(needed.values()):
             enrolment.validate()
 
-    def _purging(self, sync: Sync | None, masters: t.Mapping[str, enrol.Master]) -> bool:
-        """Whether what an active sync replicates is purged; true where nothing has to be."""
+    def _purging(
+        self, sync: Sync | None, masters: t.Mapping[str, enrol.Master], patient: bool
+    ) -> bool:
+        """Whether what an active sync replicates is purged; true where nothing has to be.
+
+        :param patient: whether the process may have to be replaced by the daemon, which takes it
+            some time.
+        """
         if sync is None or sync.status != "active" or self.daemon.pid() is None:
             return True
-        setting = self.control.settings().get("bucardo_vac")
-        if setting is not None and setting.value == "0":
+        settings = {name: one.value for name, one in self.control.settings().items()}
+        if settings.get("bucardo_vac") == "0":
             return True
-        return all(purge.is_alive(master.session) for master in masters.values())
+        patience = purge.replaced_within(settings) if patient else 0.0
+        return purge.lives([master.session for master in masters.values()], patience)
 
     def _planned(
         self, needed: t.Mapping[str, plan.Needs], surplus: t.Mapping[str, teardown.Traces]

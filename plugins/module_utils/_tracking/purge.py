@@ -8,11 +8,15 @@ The daemon decides once, when it starts, whether it needs one, and for which mas
 sync that is active then (Bucardo.pm 5.6.0, start_mcp: needsvac). After a start without an active
 sync nothing is ever purged, however often it is reloaded; neither after the process was killed,
 since only its file is looked for. A restart of the daemon mends both.
+
+A process that ends by itself is replaced: it does so at the first error, be it of a database that
+another sync has just been removed from, and the daemon looks for it every mcp_vactime seconds.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import time
 import typing as t
 
 from .._common.names import TableName
@@ -21,6 +25,11 @@ from .plan import object_name, target_name
 
 # Tables per statement: each takes five entries of the server's lock table.
 _CHUNK = 200
+# Bucardo's own values, in seconds: the pause between two purges, the steps in which it waits for
+# that, and the pause between two looks whether the process is there.
+_PAUSES = {"vac_run": 30.0, "vac_sleep": 120.0, "mcp_vactime": 60.0}
+# Seconds between two looks of ours.
+_POLL = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +57,24 @@ def is_alive(session: pg.Session) -> bool:
             (),
         )
     )
+
+
+def replaced_within(settings: t.Mapping[str, str]) -> float:
+    """Seconds in which the daemon replaces a process that lost a connection: it has to notice.
+
+    :param settings: of bucardo_config.
+    """
+    return 5.0 + sum(float(settings.get(name, pause)) for name, pause in _PAUSES.items())
+
+
+def lives(sessions: t.Sequence[pg.Session], patience: float) -> bool:
+    """Whether the process is connected to all of these, or comes to be within some seconds."""
+    deadline = time.monotonic() + patience
+    while not all(map(is_alive, sessions)):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_POLL)
+    return True
 
 
 def read(session: pg.Session, dbgroup: str, tables: t.Sequence[TableName]) -> Purge:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import pytest
 
@@ -225,10 +226,23 @@ def test_a_healthy_pair_has_no_problem():
     assert status.problems(info(purges=[purge(), purge("there", oldest=100.0)])) == []
 
 
+def test_a_purge_that_is_about_to_be_replaced_is_no_problem():
+    assert status.problems(info(purges=[purge(alive=False)])) == []
+
+
 def test_what_is_purged_and_by_whom_is_shown():
-    shown = status.lines(info(purges=[purge(), purge("there", alive=False, rows=7)]))
+    shown = status.lines(
+        info(
+            purges=[
+                purge(),
+                purge("there", alive=False, rows=7, oldest=121.0),
+                purge("x", alive=False),
+            ]
+        )
+    )
     assert "here   multimaster           3    20 s  alive" in shown
-    assert "there  multimaster           7    20 s  DEAD" in shown
+    assert any(re.fullmatch("there  multimaster +7 +.*  DEAD", line) for line in shown)
+    assert any(re.fullmatch("x      multimaster +3 +20 s  awaited", line) for line in shown)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +251,10 @@ def test_what_is_purged_and_by_whom_is_shown():
         ({"daemon": {"running": False, "answers": False}}, "daemon does not run"),
         ({"daemon": {"running": True, "answers": False}}, "daemon does not answer"),
         ({"queues": [queue("there", error="no route")]}, "there cannot be read: no route"),
-        ({"purges": [purge(alive=False)]}, "here: 3 replicated changes of multimaster are not"),
+        (
+            {"purges": [purge(alive=False, oldest=121.0)]},
+            "here: 3 replicated changes of multimaster are not",
+        ),
         ({"purges": [purge(oldest=901.0)]}, "the oldest for 15 min"),
     ],
 )
@@ -255,7 +272,7 @@ def test_each_problem_is_one_line(more, says):
     ],
 )
 def test_nobody_misses_a_purge_that_has_nothing_to_do(more):
-    assert status.problems(info(purges=[purge(alive=False)], **more)) == []
+    assert status.problems(info(purges=[purge(alive=False, oldest=500.0)], **more)) == []
 
 
 def test_a_truncate_that_bucardo_took_for_done_is_a_problem():
