@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup venv other test lint sanity unit fix docs live molecule demo demo-clean bench changelog lock build clean
+.PHONY: help setup venv other test long lint sanity unit fix docs live molecule demo demo-clean bench changelog lock build clean
 
 # The Python that .venv is made with (3.11 or newer).
 PYTHON ?= python3
@@ -31,8 +31,11 @@ venv:
 other: setup
 	@tools/setup other
 
-test: other ## Run everything below up to molecule, side by side
+test: other ## Run everything below up to molecule, side by side, but what takes long
 	@tools/run-tests
+
+long: other ## The tests on real servers that take too long for every change
+	@tools/run-tests long
 
 lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
 	@tools/run-tests lint

@@ -19,6 +19,9 @@ import pytest
 from disturbances import STEPS, kill_job, pause, restart, wipe
 from site_of_tests import same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("here", "there")
 EVERYTHING = bool(os.environ.get("MULTIMASTER_ALL"))
 SCHEMA = """

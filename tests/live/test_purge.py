@@ -11,6 +11,10 @@ import re
 import pytest
 from site_of_tests import Master, eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+WAITS = True
+
 SCHEMA = """
 CREATE TABLE public.note (id integer PRIMARY KEY, body text NOT NULL);
 INSERT INTO public.note SELECT i, 'note ' || i FROM generate_series(1, 200) i;

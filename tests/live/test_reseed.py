@@ -12,6 +12,9 @@ import time
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE public."Big One" (id integer PRIMARY KEY, body text NOT NULL);
 INSERT INTO public."Big One" SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 4000) i;

@@ -15,6 +15,9 @@ import json
 import pytest
 from site_of_tests import BUCARDO_PASSWORD, PASSWORD, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SECRET = "dec'oy \"of\\ a secret"
 PARTS = ('oy "of\\', 'oy \\"of', "of\\\\ a secret", "oy of", "of\\ a secret")
 

@@ -12,6 +12,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE public.{0} (id serial PRIMARY KEY, body text NOT NULL);
 INSERT INTO public.{0} (body) SELECT '{0} ' || i FROM generate_series(1, 300) i;

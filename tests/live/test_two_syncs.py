@@ -9,6 +9,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE SCHEMA one;
 CREATE SCHEMA two;
