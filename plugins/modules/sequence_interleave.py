@@ -158,6 +158,12 @@ problems:
   sample:
     - "public.orders_id_seq on there: goes on with 1003, a number of another master. Run the
       bootstrap again to move it above all numbers in use."
+commands:
+  description: Statements that were run, or would be, each behind the name of its master.
+  returned: when there are any
+  type: list
+  elements: str
+  sample: ['there: ALTER SEQUENCE "public"."orders_id_seq" INCREMENT BY 2 START WITH 2']
 unchanged:
   description: How many of the sequences were as wanted.
   returned: always
@@ -169,205 +175,51 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
     options as ansible_options,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    ConnectionFailed,
-    Refused,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.catalog import (
-    read_tables,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import Selection
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences.move import MovePolicy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences.run import (
+    DesiredSequences,
+    plan_change,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
-    move as sequences_move,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import plan
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
-    read as sequences_read,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
-    selection as sequences_selection,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
-    watch as sequences_watch,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences.strategies import (
+    STRATEGIES,
 )
 
 
-def body(params, check_mode):
-    """Plan and change; see DOCUMENTATION."""
-    masters = params["masters"]
-    names = [master["name"] for master in masters]
-    if not names:
-        raise Refused("masters: the list is empty", "Name all masters.")
-    if len(set(names)) < len(names):
-        raise Refused("masters: two masters have the same name", "Give each a name of its own.")
-    origins = [master["name"] for master in masters if master["origin"]]
-    if len(origins) > 1:
-        raise Refused(
-            f"masters: {', '.join(origins)} are all marked as origin", "Mark exactly one."
-        )
-    slots = params["slots"] or len(names)
-    if slots < len(names):
-        raise Refused(f"slots: {slots} is less than the {len(names)} masters", "Raise it.")
-    if params["lock_timeout"] < 1:
-        raise Refused(f"lock_timeout: {params['lock_timeout']} is too little", "Use 1 or more.")
-    reference = (origins or names)[0]
-    sessions = _open(masters, reference, check_mode)
-    try:
-        return _run(params, check_mode, sessions, reference, slots)
-    finally:
-        for session in sessions.values():
-            session.close()
-
-
-def _open(masters, reference, check_mode):
-    """Connect to all masters; a check passes over databases that are still to be cloned."""
-    conninfos = [ConnInfo.from_options(master) for master in masters]
-    if not check_mode:
-        return sequences_move.open_all(conninfos)
-    sessions = {}
-    for conninfo in conninfos:
-        try:
-            sessions.update(sequences_move.open_all([conninfo]))
-        except ConnectionFailed as error:
-            if conninfo.name == reference or "does not exist" not in error.message:
-                raise
-    return sessions
-
-
-def _run(params, check_mode, sessions, reference, slots):
-    surveys = sequences_read.read_all(sessions)
-    if params["strategy"] == "watch":
-        problems = _watch(params, surveys, sessions, reference)
-        return module.Result(values={"sequences": [], "unchanged": 0, "problems": problems})
-    if check_mode:
-        names = [master["name"] for master in params["masters"]]
-        surveys = plan.as_cloned(surveys, names, reference)
-    tables = read_tables(sessions[reference], sizes=False)
-    plans, warnings = _plans(params, tables, surveys, reference, slots)
-    moving = [item.name for item in plans if item.changes]
-    if moving:
-        surveys = sequences_read.all_with_stored(sessions, surveys, moving)
-        plans, warnings = _plans(params, tables, surveys, reference, slots)
-    work = [item for item in plans if not item.empty]
-    ending = _ending_ledgers(surveys, work) if params["strategy"] == "restore" else []
-    started = {}
-    if not check_mode:
-        policy = sequences_move.Policy(params["lock_timeout"], params["timeout"])
-        started = sequences_move.change(sessions, work, policy)
-        for master in ending:
-            sequences_move.drop_empty_ledger(sessions[master])
-    return module.Result(
-        changed=bool(work or ending),
-        before={str(item.name): plan.state(item, after=False) for item in work},
-        after={str(item.name): plan.state(item, after=True) for item in work},
-        values={
-            "sequences": [
-                {
-                    "name": str(item.name),
-                    "masters": {
-                        master: {**state, "start": started.get((item.name, master))}
-                        for master, state in plan.state(item, after=True).items()
-                    },
-                }
-                for item in work
-            ],
-            "unchanged": len(plans) - len(work),
-            "problems": sequences_watch.problems(surveys, params["sync"]),
-        },
-        warnings=warnings,
-    )
-
-
-def _chosen(params, tables, survey):
-    return sequences_selection.choose(
-        survey,
-        tables,
-        params["tables"],
-        params["exclude"],
-        params["exclude_sequences"],
-        owned_only=params["sequences"] == "owned",
-    )
-
-
-def _plans(params, tables, surveys, reference, slots):
-    """What to do with every sequence, and warnings."""
-    sync = params["sync"]
-
-    def sides(name):
-        return {master: survey.sequences.get(name) for master, survey in surveys.items()}
-
-    everything = sorted({name for survey in surveys.values() for name in survey.sequences})
-    if params["strategy"] == "restore":
-        return plan.collect(everything, lambda name: plan.restore(name, sides(name), sync))
-    chosen = _chosen(params, tables, surveys[reference])
-    follow = [*chosen.excluded, *(chosen.shared if params["strategy"] == "none" else ())]
-    plans, warnings = plan.collect(
-        sorted(follow), lambda name: plan.follow(name, sides(name), reference)
-    )
-    if params["strategy"] == "none":
-        return plans, warnings
-    more, warnings = plan.collect(
-        chosen.shared, lambda name: plan.interleave(name, sides(name), slots, reference, sync)
-    )
-    left = sorted(set(everything) - set(chosen.shared))
-    released, _none = plan.collect(left, lambda name: plan.release(name, sides(name), sync))
-    plans += more + [item for item in released if not item.empty]
-    return sorted(plans, key=lambda item: item.name), warnings
-
-
-def _watch(params, surveys, sessions, reference):
-    """Lines about sequences that have left their shares, or have none."""
-    if not any(survey.ledger for survey in surveys.values()):
-        # Nobody has asked for it.
-        return []
-    tables = read_tables(sessions[reference], sizes=False)
-    chosen = _chosen(params, tables, surveys[reference])
-    sync = params["sync"]
-    return sequences_watch.problems(surveys, sync) + sequences_watch.not_shared(
-        surveys, chosen.shared, reference, sync
-    )
-
-
-def _ending_ledgers(surveys, work):
-    """Masters whose ledger holds nothing any more once this is done."""
-    gone = {
-        (master, item.name)
-        for item in work
-        for master in (
-            *(change.master for change in item.changes if change.share is None),
-            *(note.master for note in item.notes if note.share is None),
-        )
+def argument_spec() -> ansible_options.Spec:
+    return {
+        "masters": ansible_options.masters_option(),
+        **ansible_options.selection_spec(),
+        "sync": {"type": "str", "default": "multimaster"},
+        "strategy": {"type": "str", "choices": list(STRATEGIES), "default": "interleave"},
+        "slots": {"type": "int"},
+        "sequences": {"type": "str", "choices": ["owned", "all"], "default": "all"},
+        "exclude_sequences": {"type": "list", "elements": "str", "default": []},
+        "lock_timeout": {"type": "int", "default": 100},
+        "timeout": {"type": "float", "default": 120},
     }
-    return [
-        master
-        for master, survey in surveys.items()
-        if survey.ledger
-        and all(
-            (master, name) in gone for name, sequence in survey.sequences.items() if sequence.share
-        )
-    ]
 
 
-def main():
-    """Run the module."""
-    module.run(
-        {
-            "masters": ansible_options.masters_option(),
-            **ansible_options.selection_spec(),
-            "sync": {"type": "str", "default": "multimaster"},
-            "strategy": {
-                "type": "str",
-                "choices": ["interleave", "none", "restore", "watch"],
-                "default": "interleave",
-            },
-            "slots": {"type": "int"},
-            "sequences": {"type": "str", "choices": ["owned", "all"], "default": "all"},
-            "exclude_sequences": {"type": "list", "elements": "str", "default": []},
-            "lock_timeout": {"type": "int", "default": 100},
-            "timeout": {"type": "float", "default": 120},
-        },
-        body,
+def plan(params: module.Params, scope: Scope) -> Change:
+    desired = DesiredSequences(
+        strategy=params["strategy"],
+        selection=Selection.from_options(params),
+        exclude_sequences=tuple(params["exclude_sequences"]),
+        owned_only=params["sequences"] == "owned",
+        sync=params["sync"],
+        slots=params["slots"],
+        policy=MovePolicy(params["lock_timeout"], params["timeout"]),
     )
+    return plan_change(Topology.from_options(params["masters"], least=1), desired, scope)
+
+
+def main() -> None:
+    module.run(argument_spec(), plan)
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ PURE = {
     "_clone": {"schema"},
     "_seed": {"plan"},
     "_compare": {"plan"},
-    "_sequences": {"facts", "plan", "selection", "watch"},
+    "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},
     "_preflight": {
         *("checks/*", "checklist", "context", "enrolled_findings", "facts", "ledgers"),
         *("registry", "report", "survey/queries"),

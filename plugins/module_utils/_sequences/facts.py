@@ -16,6 +16,26 @@ INT8_MAX = 2**63 - 1
 
 
 @dataclasses.dataclass(frozen=True)
+class Progression:
+    """Numbers at one distance from each other: all that a sequence can be made to hand out.
+
+    :param step: the distance, its INCREMENT BY.
+    :param residue: every number is equal to it modulo ``step``.
+    """
+
+    step: int
+    residue: int
+
+    def covers(self, number: int) -> bool:
+        """Whether a number is one of them."""
+        return number % self.step == self.residue
+
+    def next_from(self, least: int) -> int:
+        """The lowest of them that is no less than this."""
+        return least + (self.residue - least) % self.step
+
+
+@dataclasses.dataclass(frozen=True)
 class Share:
     """A master's part in a sequence, as its ledger holds it.
 
@@ -40,13 +60,9 @@ class Share:
         return self.original * self.slots
 
     @property
-    def residue(self) -> int:
-        """Numbers of this share are equal to it modulo C(step)."""
-        return (self.start + self.slot * self.original) % self.step
-
-    def covers(self, number: int) -> bool:
-        """Whether a number is one of this share's."""
-        return number % self.step == self.residue
+    def numbers(self) -> Progression:
+        """The numbers of this share."""
+        return Progression(self.step, (self.start + self.slot * self.original) % self.step)
 
     def same_numbers(self, other: Share | None) -> bool:
         """Whether two shares are the same part."""
@@ -128,10 +144,10 @@ def stray(sequence: Sequence, share: Share) -> str:
     """How a sequence has left its share, "" when it has not."""
     if sequence.increment != share.step:
         return f"counts by {sequence.increment} instead of {share.step}"
-    if not share.covers(sequence.following):
+    if not share.numbers.covers(sequence.following):
         return f"goes on with {sequence.following}, a number of another master"
     if share.first is not None and sequence.following < share.first:
         return f"was set back to {sequence.following}; its own numbers begin at {share.first}"
-    if not share.covers(sequence.start):
+    if not share.numbers.covers(sequence.start):
         return f"RESTART leads to {sequence.start}, a number of another master"
     return ""

@@ -12,7 +12,7 @@ import typing as t
 
 from .._common.errors import Refused
 from .._common.names import TableName
-from .facts import INT8_MAX, Sequence, Share, Survey, stray
+from .facts import INT8_MAX, Progression, Sequence, Share, Survey, stray
 
 # Warn when a master has fewer numbers left than this.
 _LOW = 1_000_000
@@ -36,20 +36,18 @@ class Unshareable(Refused):
 
 
 @dataclasses.dataclass(frozen=True)
-class Change:
+class Move:
     """What to do with one sequence on one master.
 
     :param share: the part to write into the ledger, None to remove the entry.
-    :param step: the new INCREMENT BY.
-    :param residue: values must be equal to it modulo C(step).
+    :param numbers: what it is to hand out.
     :param start: the new START WITH: where RESTART leads.
     """
 
     master: str
     sequence: Sequence
     share: Share | None
-    step: int
-    residue: int
+    numbers: Progression
     start: int
 
     def first_above(self, used: int) -> int:
@@ -57,8 +55,7 @@ class Change:
 
         :raises Unshareable: when the sequence has no such value.
         """
-        least = max(used + 1, self.sequence.minimum)
-        value = least + (self.residue - least) % self.step
+        value = self.numbers.next_from(max(used + 1, self.sequence.minimum))
         if self.share is None:
             # An end that is reached is no reason not to give the sequence back.
             return min(value, self.sequence.maximum)
@@ -67,7 +64,7 @@ class Change:
             raise Unshareable(
                 self.sequence.name,
                 f"no value above {used} is left (maximum{column} {self.sequence.ceiling},"
-                f" INCREMENT BY {self.step})",
+                f" INCREMENT BY {self.numbers.step})",
                 f"Change the sequence and its column to bigint on all masters, or {LEAVE}.",
                 self.master,
             )
@@ -98,11 +95,11 @@ class Follow:
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
-    """What to do with one sequence, at most one change per master; those belong together."""
+class SequencePlan:
+    """What to do with one sequence, at most one move per master; those belong together."""
 
     name: TableName
-    changes: tuple[Change, ...] = ()
+    moves: tuple[Move, ...] = ()
     used: int = 0
     warnings: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -111,23 +108,23 @@ class Plan:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return not (self.changes or self.notes or self.follows)
+        return not (self.moves or self.notes or self.follows)
 
 
 def interleave(
     name: TableName,
     sides: t.Mapping[str, Sequence | None],
     slots: int,
-    reference: str,
+    origin: str,
     sync: str = "",
-) -> Plan:
+) -> SequencePlan:
     """Share the numbers of a sequence out among the masters, in their order.
 
     Each gets every C(slots)-th of the values that the sequence had before, so a step that
     applications rely on (blocks of 50, say) keeps its meaning. A master whose part is as planned
     is left alone; where all of it is, the plan is empty.
 
-    :param reference: master that decides about the step where no ledger knows it.
+    :param origin: master that decides about the step where no ledger knows it.
     :param sync: for which sync; others that need the sequence too keep their shares.
     :raises Unshareable: when that cannot be done.
     """
@@ -139,12 +136,12 @@ def interleave(
             "Create it there exactly as on the other masters.",
         )
     known = t.cast("t.Mapping[str, Sequence]", sides)
-    origin = known[reference]
-    shares = [s for s in (origin.share, *(side.share for side in known.values())) if s]
+    here = known[origin]
+    shares = [s for s in (here.share, *(side.share for side in known.values())) if s]
     original, start = (
-        (shares[0].original, shares[0].start) if shares else (origin.increment, origin.start)
+        (shares[0].original, shares[0].start) if shares else (here.increment, here.start)
     )
-    _check(name, known, reference, shares)
+    _check(name, known, origin, shares)
     wanted = _layout(name, known, slots, sync, original, start)
     if max(share.step for share in wanted.values()) > INT8_MAX:
         raise Unshareable(
@@ -154,28 +151,26 @@ def interleave(
     if any(known[master].share or not known[master].unused for master in wrong):
         # What it has handed out may be any other master's next number.
         wrong = list(known)
-    changes = tuple(_change(master, known[master], wanted[master]) for master in wrong)
-    used, warnings = _used(name, known, changes)
-    for change in changes:
-        value = change.first_above(used)
-        left = (change.sequence.ceiling - value) // change.step + 1
+    moves = tuple(_move(master, known[master], wanted[master]) for master in wrong)
+    used, warnings = _used(name, known, moves)
+    for move in moves:
+        value = move.first_above(used)
+        left = (move.sequence.ceiling - value) // move.numbers.step + 1
         if left < _LOW:
-            warnings.append(f"{name} on {change.master}: only {left} values are left")
+            warnings.append(f"{name} on {move.master}: only {left} values are left")
     notes = tuple(
         Note(master, side, dataclasses.replace(side.share, syncs=side.share.syncs | {sync}))
         for master, side in known.items()
         if sync and side.share and master not in wrong and sync not in side.share.syncs
     )
-    return Plan(name, changes, used, tuple(warnings), notes)
+    return SequencePlan(name, moves, used, tuple(warnings), notes)
 
 
-def _change(master: str, sequence: Sequence, share: Share) -> Change:
+def _move(master: str, sequence: Sequence, share: Share) -> Move:
     start = share.start + share.slot * share.original
-    change = Change(master, sequence, share, share.step, share.residue, start)
-    if start <= sequence.maximum:
-        return change
-    lowest = sequence.minimum + (share.residue - sequence.minimum) % share.step
-    return dataclasses.replace(change, start=min(lowest, sequence.maximum))
+    if start > sequence.maximum:
+        start = min(share.numbers.next_from(sequence.minimum), sequence.maximum)
+    return Move(master, sequence, share, share.numbers, start)
 
 
 def _layout(
@@ -223,14 +218,14 @@ def _layout(
 
 
 def _used(
-    name: TableName, known: t.Mapping[str, Sequence], changes: t.Sequence[Change]
+    name: TableName, known: t.Mapping[str, Sequence], moves: t.Sequence[Move]
 ) -> tuple[int, list[str]]:
     """No value above this has been handed out or stored; and warnings."""
     handed_out = max(side.handed_out for side in known.values())
     stored = max((s.highest for s in known.values() if s.highest is not None), default=handed_out)
-    if stored <= handed_out or not changes:
+    if stored <= handed_out or not moves:
         return max(handed_out, stored), []
-    ceiling = min(change.sequence.ceiling for change in changes)
+    ceiling = min(move.sequence.ceiling for move in moves)
     if ceiling - stored >= (ceiling - handed_out) // _MARKER:
         return stored, []
     return handed_out, [
@@ -239,14 +234,16 @@ def _used(
     ]
 
 
-def restore(name: TableName, sides: t.Mapping[str, Sequence | None], sync: str = "") -> Plan:
+def restore(
+    name: TableName, sides: t.Mapping[str, Sequence | None], sync: str = ""
+) -> SequencePlan:
     """Give a sequence back the step that it had, above all values of all masters.
 
     :param sync: the sync that needs it no longer; a share that others need is left. Without a
         name nobody does.
     """
     known = {master: sequence for master, sequence in sides.items() if sequence is not None}
-    changes, notes = [], []
+    moves, notes = [], []
     for master, sequence in known.items():
         share = sequence.share
         if share is None or (sync and share.syncs and sync not in share.syncs):
@@ -258,17 +255,15 @@ def restore(name: TableName, sides: t.Mapping[str, Sequence | None], sync: str =
             # It was left out, then changed by somebody who meant it.
             notes.append(Note(master, sequence, None))
         else:
-            original = share.original
-            changes.append(
-                Change(master, sequence, None, original, share.start % original, share.start)
-            )
-    used, _none = _used(name, known, changes) if known else (0, [])
-    return Plan(name, tuple(changes), used, notes=tuple(notes))
+            numbers = Progression(share.original, share.start % share.original)
+            moves.append(Move(master, sequence, None, numbers, share.start))
+    used, _none = _used(name, known, moves) if known else (0, [])
+    return SequencePlan(name, tuple(moves), used, notes=tuple(notes))
 
 
-def release(name: TableName, sides: t.Mapping[str, Sequence | None], sync: str) -> Plan:
+def release(name: TableName, sides: t.Mapping[str, Sequence | None], sync: str) -> SequencePlan:
     """A sequence that was left out after it had been shared out: it stays, nobody watches it."""
-    return Plan(
+    return SequencePlan(
         name,
         notes=tuple(
             Note(master, side, dataclasses.replace(side.share, syncs=side.share.syncs - {sync}))
@@ -278,25 +273,25 @@ def release(name: TableName, sides: t.Mapping[str, Sequence | None], sync: str) 
     )
 
 
-def follow(name: TableName, sides: t.Mapping[str, Sequence | None], reference: str) -> Plan:
+def follow(name: TableName, sides: t.Mapping[str, Sequence | None], origin: str) -> SequencePlan:
     """Let sequences that are as a clone made them go on where the origin's is."""
-    origin = sides.get(reference)
-    if origin is None or origin.unused:
-        return Plan(name)
-    return Plan(
+    here = sides.get(origin)
+    if here is None or here.unused:
+        return SequencePlan(name)
+    return SequencePlan(
         name,
         follows=tuple(
-            Follow(master, side, origin.last_value, origin.is_called)
+            Follow(master, side, here.last_value, here.is_called)
             for master, side in sides.items()
-            if side and side.unused and not side.share and _definition(side) == _definition(origin)
+            if side and side.unused and not side.share and _definition(side) == _definition(here)
         ),
     )
 
 
 def as_cloned(
-    surveys: t.Mapping[str, Survey], names: t.Iterable[str], reference: str
+    surveys: t.Mapping[str, Survey], names: t.Iterable[str], origin: str
 ) -> dict[str, Survey]:
-    """The masters as they will be once each has a clone of what the reference has.
+    """The masters as they will be once each has a clone of what the origin has.
 
     :param names: all masters; one that is not among the surveys has no database yet.
     """
@@ -304,9 +299,9 @@ def as_cloned(
         name: dataclasses.replace(
             sequence, last_value=sequence.start, is_called=False, highest=None, share=None
         )
-        for name, sequence in surveys[reference].sequences.items()
+        for name, sequence in surveys[origin].sequences.items()
     }
-    model = dataclasses.replace(surveys[reference], sequences=fresh, ledger=False)
+    model = dataclasses.replace(surveys[origin], sequences=fresh, ledger=False)
     result = {}
     for name in names:
         found = surveys.get(name, model)
@@ -332,9 +327,9 @@ def _definition(sequence: Sequence) -> tuple[int, int, int, int, bool]:
 
 
 def _check(
-    name: TableName, sides: t.Mapping[str, Sequence], reference: str, shares: t.Sequence[Share]
+    name: TableName, sides: t.Mapping[str, Sequence], origin: str, shares: t.Sequence[Share]
 ) -> None:
-    origin = sides[reference]
+    here = sides[origin]
     for master, sequence in sides.items():
         if sequence.increment < 0:
             raise Unshareable(
@@ -353,11 +348,11 @@ def _check(
         if sequence.share:
             continue
         for word, field in _DEFINITION.items():
-            own, wanted = getattr(sequence, field), getattr(origin, field)
+            own, wanted = getattr(sequence, field), getattr(here, field)
             if own != wanted and own not in _ours(field, shares):
                 raise Unshareable(
                     name,
-                    f"{word} {own} differs from {wanted} on {reference}",
+                    f"{word} {own} differs from {wanted} on {origin}",
                     f"ALTER SEQUENCE {name} {word} {wanted} on {master}, or {LEAVE}.",
                     master,
                 )
@@ -382,16 +377,16 @@ def _ours(field: str, shares: t.Sequence[Share]) -> range:
     return range(shares[0].start, shares[0].start + original * _MASTERS_EVER, original)
 
 
-def state(plan: Plan, after: bool) -> dict[str, dict[str, t.Any]]:
-    """For the diff: per master, how the sequence counts before or after the changes.
+def state(plan: SequencePlan, after: bool) -> dict[str, dict[str, t.Any]]:
+    """For the diff: per master, how the sequence counts before or after the moves.
 
     Without current values, which move on by themselves.
     """
     result: dict[str, dict[str, t.Any]] = {}
-    for change in plan.changes:
-        share = change.share if after else change.sequence.share
-        result[change.master] = {
-            "increment": change.step if after else change.sequence.increment,
+    for move in plan.moves:
+        share = move.share if after else move.sequence.share
+        result[move.master] = {
+            "increment": move.numbers.step if after else move.sequence.increment,
             "share": f"{share.slot + 1} of {share.slots}" if share else "all",
         }
     for note in plan.notes:
@@ -403,13 +398,13 @@ def state(plan: Plan, after: bool) -> dict[str, dict[str, t.Any]]:
 
 
 def collect(
-    names: t.Iterable[TableName], one: t.Callable[[TableName], Plan]
-) -> tuple[list[Plan], list[str]]:
+    names: t.Iterable[TableName], one: t.Callable[[TableName], SequencePlan]
+) -> tuple[list[SequencePlan], list[str]]:
     """Plan every sequence, and tell all reasons to refuse at once.
 
     :raises Refused: naming every sequence that cannot be planned.
     """
-    plans: list[Plan] = []
+    plans: list[SequencePlan] = []
     refusals: list[Refused] = []
     for name in names:
         try:
@@ -424,3 +419,23 @@ def collect(
             + " ".join(error.one_line for error in refusals)
         )
     return plans, [line for plan in plans for line in plan.warnings]
+
+
+def cleared(surveys: t.Mapping[str, Survey], plans: t.Iterable[SequencePlan]) -> list[str]:
+    """Masters whose ledger holds nothing any more once this is done."""
+    gone = {
+        (master, one.name)
+        for one in plans
+        for master in (
+            *(move.master for move in one.moves if move.share is None),
+            *(note.master for note in one.notes if note.share is None),
+        )
+    }
+    return [
+        master
+        for master, survey in surveys.items()
+        if survey.ledger
+        and all(
+            (master, name) in gone for name, sequence in survey.sequences.items() if sequence.share
+        )
+    ]

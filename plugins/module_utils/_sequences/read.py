@@ -7,19 +7,17 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import typing as t
 
 from .._common.names import TableName
 from .._ledger import own_objects
-from .._postgres import pg
+from .._postgres import pg, sql
+from .._postgres.parallel import each
+from . import statements
 from .facts import INT8_MAX, Sequence, Share, Survey
 
-if t.TYPE_CHECKING:
-    from psycopg2.sql import Composable
-
-    Item = t.TypeVar("Item")
+Item = t.TypeVar("Item")
 
 # Relations read in one statement; the time to plan one grows with the square of their number.
 _CHUNK = 200
@@ -170,14 +168,8 @@ def with_stored(session: pg.Session, survey: Survey, names: t.Iterable[TableName
 
     One round trip per 200 columns.
     """
-    sql = pg.sql
     columns = [(name, *place) for name in names for place in survey.indexed.get(name, ())]
-    queries = [
-        sql.SQL("SELECT {} AS i, pg_catalog.max({})::bigint AS highest FROM ONLY {}").format(
-            sql.Literal(i), sql.Identifier(column), sql.Identifier(table.schema, table.name)
-        )
-        for i, (_name, table, column) in enumerate(columns)
-    ]
+    queries = statements.highest((table, column) for _name, table, column in columns)
     highest: dict[TableName, int] = {}
     for chunk in _chunks(queries):
         for row in session.rows(sql.SQL(" UNION ALL ").join(chunk)):
@@ -191,17 +183,6 @@ def with_stored(session: pg.Session, survey: Survey, names: t.Iterable[TableName
     return dataclasses.replace(survey, sequences=sequences)
 
 
-def select_values(names: t.Sequence[TableName]) -> Composable:
-    """A query for the values of sequences, with their places in the list as C(i)."""
-    sql = pg.sql
-    return sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {} AS i, last_value, is_called FROM {}").format(
-            sql.Literal(i), sql.Identifier(name.schema, name.name)
-        )
-        for i, name in enumerate(names)
-    )
-
-
 def _read_values(
     session: pg.Session, names: t.Sequence[TableName]
 ) -> dict[TableName, tuple[int, bool]]:
@@ -209,7 +190,7 @@ def _read_values(
     return {
         chunk[row["i"]]: (row["last_value"], row["is_called"])
         for chunk in _chunks(names)
-        for row in session.rows(select_values(chunk))
+        for row in session.rows(statements.values(chunk))
     }
 
 
@@ -220,9 +201,7 @@ def _chunks(items: t.Sequence[Item]) -> t.Iterator[t.Sequence[Item]]:
 
 def read_all(sessions: t.Mapping[str, pg.Session]) -> dict[str, Survey]:
     """The surveys of all masters, read at the same time."""
-    with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
-        asked = {master: pool.submit(read, session) for master, session in sessions.items()}
-    return {master: future.result() for master, future in asked.items()}
+    return each(sessions, lambda _master, session: read(session))
 
 
 def all_with_stored(
@@ -230,10 +209,6 @@ def all_with_stored(
     surveys: t.Mapping[str, Survey],
     names: t.Collection[TableName],
 ) -> dict[str, Survey]:
-    """C(with_stored) for all masters at the same time; those without a session stay as they are."""
-    with concurrent.futures.ThreadPoolExecutor(len(sessions)) as pool:
-        asked = {
-            master: pool.submit(with_stored, session, surveys[master], names)
-            for master, session in sessions.items()
-        }
-    return {**surveys, **{master: future.result() for master, future in asked.items()}}
+    """The same for all masters; those without a session stay as they are."""
+    read_anew = each(sessions, lambda master, session: with_stored(session, surveys[master], names))
+    return {**surveys, **read_anew}

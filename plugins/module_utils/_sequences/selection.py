@@ -14,12 +14,12 @@ import typing as t
 from .._common.errors import Refused
 from .._common.names import TableName
 from .._common.text import nearest
-from .._postgres.tables import Table, select
+from .._postgres.tables import Selection, Table
 from .facts import Survey
 
 
 @dataclasses.dataclass(frozen=True)
-class Selection:
+class Chosen:
     """Sequences of a database, each list sorted.
 
     :param shared: those whose numbers are shared out.
@@ -33,11 +33,10 @@ class Selection:
 def choose(
     survey: Survey,
     tables: t.Sequence[Table],
-    include: t.Sequence[str],
-    exclude: t.Sequence[str],
+    selection: Selection,
     exclude_sequences: t.Sequence[str] = (),
     owned_only: bool = False,
-) -> Selection:
+) -> Chosen:
     """The sequences that take part, by the origin's catalog.
 
     All permanent ones, whoever calls nextval(): a trigger, a function, an application. Left out
@@ -48,10 +47,10 @@ def choose(
     :param owned_only: only those that a column of a selected table is filled by.
     :raises Refused: when a pattern matches nothing.
     """
-    selected = {table.name for table in select(tables, include, exclude)}
+    selected = {table.name for table in selection.of(tables)}
     # By name alone: a partitioned parent is no table to Bucardo, its sequence counts all the same.
     plain = [dataclasses.replace(x, kind="r", persistence="p", extension="") for x in tables]
-    meant = {table.name for table in select(plain, include, exclude)}
+    meant = {table.name for table in selection.of(plain)}
     shared = set()
     for name, sequence in survey.sequences.items():
         users = survey.users.get(name, frozenset())
@@ -64,7 +63,7 @@ def choose(
     excluded: set[TableName] = set()
     for pattern in exclude_sequences:
         excluded.update(matching(pattern, survey.sequences))
-    return Selection(tuple(sorted(shared - excluded)), tuple(sorted(excluded)))
+    return Chosen(tuple(sorted(shared - excluded)), tuple(sorted(excluded)))
 
 
 def matching(pattern: str, names: t.Iterable[TableName]) -> list[TableName]:

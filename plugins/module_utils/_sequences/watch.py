@@ -67,7 +67,7 @@ def problems(surveys: t.Mapping[str, Survey], sync: str = "") -> list[str]:
 
 
 def not_shared(
-    surveys: t.Mapping[str, Survey], names: t.Iterable[TableName], reference: str, sync: str = ""
+    surveys: t.Mapping[str, Survey], names: t.Iterable[TableName], origin: str, sync: str = ""
 ) -> list[str]:
     """Sequences that have no share where they should, one line each with the cure.
 
@@ -79,11 +79,11 @@ def not_shared(
         if watch(name, sides, sync):
             continue
         try:
-            plan = interleave(name, sides, len(sides), reference)
+            plan = interleave(name, sides, len(sides), origin)
         except Unshareable as error:
             found.append(error.one_line)
             continue
-        masters = [change.master for change in plan.changes if not change.sequence.share]
+        masters = [move.master for move in plan.moves if not move.sequence.share]
         if masters:
             found.append(f"{name} on {', '.join(masters)}: has no share of its own yet. {CURE}")
     return found

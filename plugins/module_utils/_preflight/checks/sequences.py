@@ -14,6 +14,7 @@ import typing as t
 
 from ..._common.errors import Refused
 from ..._common.names import TableName
+from ..._postgres.tables import Selection
 from ..._sequences import plan
 from ..._sequences.facts import Sequence, Survey
 from ..._sequences.selection import choose, matching
@@ -50,14 +51,16 @@ def _shared(ctx: Context) -> list[tuple[TableName, Sequence]]:
     chosen = choose(
         database.sequences,
         database.tables,
-        [pattern for pattern in ctx.wanted.tables if pattern not in wrong],
-        [pattern for pattern in ctx.wanted.exclude if pattern not in wrong],
+        Selection(
+            tuple(pattern for pattern in ctx.wanted.tables if pattern not in wrong),
+            tuple(pattern for pattern in ctx.wanted.exclude if pattern not in wrong),
+        ),
         [pattern for pattern in ctx.wanted.exclude_sequences if pattern not in wrong],
     )
     return [(name, database.sequences.sequences[name]) for name in chosen.shared]
 
 
-def _plans(ctx: Context) -> t.Iterator[tuple[TableName, plan.Plan | plan.Unshareable]]:
+def _plans(ctx: Context) -> t.Iterator[tuple[TableName, plan.SequencePlan | plan.Unshareable]]:
     """What will be done with each sequence, or why it cannot be done."""
     masters = ctx.facts.masters
     surveys = {m.name: m.database.sequences for m in masters if m.database}
@@ -146,8 +149,8 @@ def _sequence_step(ctx: Context) -> t.Iterator[Hit]:
         if isinstance(found, plan.Unshareable):
             continue
         # Those that are shared out already have been told of.
-        step = max((c.step for c in found.changes), default=0)
-        before = next((c.share.original for c in found.changes if c.share), 1)
+        step = max((move.numbers.step for move in found.moves), default=0)
+        before = next((move.share.original for move in found.moves if move.share), 1)
         if before > 1 and step > before:
             yield Hit(
                 str(name), ctx.origin_name, f"counts by {before}; each master's will by {step}"

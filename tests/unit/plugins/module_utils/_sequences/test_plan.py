@@ -38,14 +38,14 @@ def sequence(last_value=1, is_called=False, **values):
 def carry_out(sides, planned):
     """The masters as they are after a plan."""
     result = dict(sides)
-    for change in planned.changes:
-        result[change.master] = dataclasses.replace(
-            change.sequence,
-            increment=change.step,
-            start=change.start,
-            last_value=change.first_above(planned.used),
+    for move in planned.moves:
+        result[move.master] = dataclasses.replace(
+            move.sequence,
+            increment=move.numbers.step,
+            start=move.start,
+            last_value=move.first_above(planned.used),
             is_called=False,
-            share=change.placed(change.first_above(planned.used)),
+            share=move.placed(move.first_above(planned.used)),
         )
     return result
 
@@ -54,8 +54,8 @@ def handed_out(side, count=50):
     return [side.following + i * side.increment for i in range(count)]
 
 
-def interleaved(sides, slots=None, reference="here"):
-    planned = plan.interleave(NAME, sides, slots or len(sides), reference, "one")
+def interleaved(sides, slots=None, origin="here"):
+    planned = plan.interleave(NAME, sides, slots or len(sides), origin, "one")
     return carry_out(sides, planned)
 
 
@@ -79,7 +79,7 @@ def test_a_second_run_changes_nothing_although_values_move_on():
         name: dataclasses.replace(side, last_value=side.last_value + 40, is_called=True)
         for name, side in done.items()
     }
-    assert plan.interleave(NAME, moved, 2, "here").changes == ()
+    assert plan.interleave(NAME, moved, 2, "here").moves == ()
 
 
 def test_a_number_in_the_column_above_the_sequence_counts_as_used():
@@ -102,7 +102,7 @@ def test_a_third_master_disturbs_nobody_when_room_was_left():
     two = interleaved({"here": sequence(100, True), "there": sequence()}, slots=4)
     clone = sequence(increment=4)
     planned = plan.interleave(NAME, {**two, "third": clone}, 4, "here")
-    assert [change.master for change in planned.changes] == ["third"]
+    assert [move.master for move in planned.moves] == ["third"]
 
 
 def test_a_clone_without_ledger_is_not_taken_for_done():
@@ -110,8 +110,8 @@ def test_a_clone_without_ledger_is_not_taken_for_done():
     done = interleaved({"here": sequence(100, True), "there": sequence()})
     fresh = {"here": sequence(increment=2), "there": done["there"]}
     planned = plan.interleave(NAME, fresh, 2, "there")
-    assert [change.master for change in planned.changes] == ["here"]
-    assert planned.changes[0].step == 2
+    assert [move.master for move in planned.moves] == ["here"]
+    assert planned.moves[0].numbers.step == 2
 
 
 def test_a_run_killed_between_two_commits_is_completed():
@@ -119,7 +119,7 @@ def test_a_run_killed_between_two_commits_is_completed():
     done = interleaved(sides)
     half = {"here": done["here"], "there": sides["there"]}
     planned = plan.interleave(NAME, half, 2, "here")
-    assert [change.master for change in planned.changes] == ["there"]
+    assert [move.master for move in planned.moves] == ["there"]
     finished = carry_out(half, planned)
     assert not set(handed_out(finished["here"])) & set(handed_out(finished["there"]))
 
@@ -205,7 +205,7 @@ def restored(sides, sync):
 def test_a_second_sync_between_the_same_masters_joins_and_leaves_without_moving_anything():
     one, _plan = of_sync({"here": sequence(100, True), "there": sequence()}, "one")
     two, planned = of_sync(one, "two")
-    assert planned.changes == ()
+    assert planned.moves == ()
     assert {side.share.syncs for side in two.values()} == {frozenset({"one", "two"})}
     assert of_sync(two, "one")[1].empty
     left = restored(two, "one")
@@ -218,7 +218,7 @@ def test_a_second_sync_between_the_same_masters_joins_and_leaves_without_moving_
 def test_a_sync_with_more_masters_shares_out_anew_and_the_other_leaves_that_alone():
     one, _plan = of_sync({"here": sequence(100, True), "there": sequence()}, "one")
     three, planned = of_sync({**one, "third": sequence(increment=2)}, "two")
-    assert len(planned.changes) == 3
+    assert len(planned.moves) == 3
     assert {side.increment for side in three.values()} == {3}
     pair = {name: three[name] for name in ("here", "there")}
     assert of_sync(pair, "one")[1].empty
@@ -233,7 +233,7 @@ def test_syncs_that_have_one_master_in_common_use_its_share():
     one, _plan = of_sync({"here": sequence(100, True), "there": sequence()}, "one")
     # In this sync it is the second master, but its share is taken as it is.
     other, planned = of_sync({"third": sequence(500, True), "here": one["here"]}, "two")
-    assert [change.master for change in planned.changes] == ["third", "here"]
+    assert [move.master for move in planned.moves] == ["third", "here"]
     assert not set(handed_out(other["third"])) & set(handed_out(other["here"]))
     assert other["here"].share.same_numbers(one["here"].share)
     assert not set(handed_out(one["there"])) & set(handed_out(other["here"]))
@@ -260,7 +260,7 @@ def test_a_sequence_left_out_later_stays_and_is_not_watched():
     assert sequences_watch.watch(NAME, own_ranges) == []
     # The way back forgets it, and does not undo what somebody meant.
     planned = plan.restore(NAME, own_ranges, "one")
-    assert planned.changes == ()
+    assert planned.moves == ()
     assert [note.share for note in planned.notes] == [None, None]
     # Untouched, it goes back like all others.
     assert {side.increment for side in restored(done, "one").values()} == {1}
@@ -375,7 +375,7 @@ def test_restore_gives_the_first_step_back_above_everything():
 
 
 def test_restore_leaves_alone_what_was_never_changed():
-    assert plan.restore(NAME, {"here": sequence(), "there": None}).changes == ()
+    assert plan.restore(NAME, {"here": sequence(), "there": None}).moves == ()
 
 
 @pytest.mark.parametrize(

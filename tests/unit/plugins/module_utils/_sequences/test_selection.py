@@ -10,7 +10,10 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import Table
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import (
+    Selection,
+    Table,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
     selection as sequences_selection,
 )
@@ -70,7 +73,9 @@ SURVEY = Survey(
 
 
 def chosen(include=("*.*",), exclude=("audit.*",), sequences=(), **options):
-    found = sequences_selection.choose(SURVEY, TABLES, include, exclude, sequences, **options)
+    found = sequences_selection.choose(
+        SURVEY, TABLES, Selection(tuple(include), tuple(exclude)), sequences, **options
+    )
     return {str(one) for one in found.shared}, {str(one) for one in found.excluded}
 
 
