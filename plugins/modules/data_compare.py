@@ -175,43 +175,43 @@ tables:
 """
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
-    options as ansible_options,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    Spec,
+    masters_option,
+    selection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    MultimasterError,
-    Refused,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.plan import summary
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.plan import to_result
 from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.run import (
-    Options,
+    CompareOptions,
     compare,
+    refuse_differences,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import Selection
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 
 
-def body(params, check_mode):
-    """Compare; see DOCUMENTATION."""
-    masters = params["masters"]
-    names = [master["name"] for master in masters]
-    if len(masters) < 2:
-        raise Refused("masters: a comparison needs two or more masters", "Name all of them.")
-    if len(set(names)) < len(names):
-        raise Refused("masters: two masters have the same name", "Give each a name of its own.")
-    origins = [master["name"] for master in masters if master["origin"]]
-    if len(origins) > 1:
-        raise Refused(
-            f"masters: {', '.join(origins)} are all marked as origin", "Mark exactly one."
-        )
-    for option, least in (("timeout", 0), ("interval", 0.1), ("max_keys", 0), ("workers", 1)):
-        if params[option] < least:
-            raise Refused(f"{option}: {params[option]} is too little", f"Use {least} or more.")
+def argument_spec() -> Spec:
+    return {
+        "masters": masters_option(),
+        **selection_spec(),
+        "timeout": {"type": "float", "default": 300},
+        "interval": {"type": "float", "default": 1},
+        "max_keys": {"type": "int", "default": 20, "no_log": False},
+        "workers": {"type": "int", "default": 2},
+        "dbgroup": {"type": "str"},
+        "fail_on_difference": {"type": "bool", "default": True},
+    }
+
+
+def plan(params: module.Params, _scope: Scope) -> Change:
     results = compare(
-        [ConnInfo.from_options(master) for master in masters],
-        (origins or names)[0],
-        params["tables"],
-        params["exclude"],
-        Options(
+        Topology.from_options(params["masters"]),
+        Selection.from_options(params),
+        CompareOptions(
             timeout=params["timeout"],
             interval=params["interval"],
             max_keys=params["max_keys"],
@@ -219,36 +219,13 @@ def body(params, check_mode):
             dbgroup=params["dbgroup"] or "",
         ),
     )
-    values = {
-        "equal": all(result.equal for result in results),
-        "summary": summary(results),
-        "tables": [result.to_dict() for result in results],
-    }
-    if not values["equal"] and params["fail_on_difference"]:
-        raise MultimasterError(
-            values["summary"],
-            "Keys that still change or wait need replication to run, or a longer timeout;"
-            " write rows that differ again on the master where they are right.",
-            **values,
-        )
-    return module.Result(values=values)
+    if params["fail_on_difference"]:
+        refuse_differences(results)
+    return Change(values=to_result(results))
 
 
-def main():
-    """Run the module."""
-    module.run(
-        {
-            "masters": ansible_options.masters_option(),
-            **ansible_options.selection_spec(),
-            "timeout": {"type": "float", "default": 300},
-            "interval": {"type": "float", "default": 1},
-            "max_keys": {"type": "int", "default": 20, "no_log": False},
-            "workers": {"type": "int", "default": 2},
-            "dbgroup": {"type": "str"},
-            "fail_on_difference": {"type": "bool", "default": True},
-        },
-        body,
-    )
+def main() -> None:
+    module.run(argument_spec(), plan)
 
 
 if __name__ == "__main__":

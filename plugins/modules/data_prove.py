@@ -98,6 +98,11 @@ proven:
   type: list
   elements: str
   sample: [public.orders]
+commands:
+  description: The statement that enters the tables into the ledger.
+  returned: when a table was proven
+  type: list
+  elements: str
 differences:
   description: The tables that differ, as M(multimaster.bucardo.data_compare) returns them.
   returned: when a table is refused
@@ -107,51 +112,49 @@ differences:
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    Spec,
     master_option,
     selection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.prove import (
-    Wanted,
-    prove,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import SyncKey
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.prove import (
+    DesiredProof,
+    plan_change,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import Selection
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Master
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Prove; see DOCUMENTATION."""
-    proven = prove(
-        ConnInfo.from_options(params["source"]),
-        ConnInfo.from_options(params["target"]),
-        params["target"]["maintenance_db"],
-        Wanted(
-            tables=params["tables"],
-            exclude=params["exclude"],
-            sync=params["sync"],
-            dbgroup=params["dbgroup"] or params["sync"],
-            timeout=params["timeout"],
-            replace=params["replace"],
-            workers=params["workers"],
-        ),
-        check_mode,
+def argument_spec() -> Spec:
+    return {
+        "source": master_option(),
+        "target": master_option(),
+        "sync": {"type": "str", "required": True},
+        "dbgroup": {"type": "str"},
+        "replace": {"type": "list", "elements": "str", "default": []},
+        "timeout": {"type": "float", "default": 60},
+        "workers": {"type": "int", "default": 2},
+        **selection_spec(),
+    }
+
+
+def plan(params: module.Params, scope: Scope) -> Change:
+    desired = DesiredProof(
+        selection=Selection.from_options(params).without(params["replace"]),
+        key=SyncKey.from_options(params),
+        timeout=params["timeout"],
+        workers=params["workers"],
     )
-    return module.Result(changed=bool(proven), values={"proven": [str(name) for name in proven]})
+    source, target = Master.from_options(params["source"]), Master.from_options(params["target"])
+    return plan_change(source, target, desired, scope)
 
 
 def main() -> None:
-    """Run the module."""
-    module.run(
-        {
-            "source": master_option(),
-            "target": master_option(),
-            "sync": {"type": "str", "required": True},
-            "dbgroup": {"type": "str"},
-            "replace": {"type": "list", "elements": "str", "default": []},
-            "timeout": {"type": "float", "default": 60},
-            "workers": {"type": "int", "default": 2},
-            **selection_spec(),
-        },
-        body,
-    )
+    module.run(argument_spec(), plan)
 
 
 if __name__ == "__main__":

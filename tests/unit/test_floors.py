@@ -41,7 +41,7 @@ INNER = {"_preflight": {"checks", "survey"}}
 
 # Files that neither open, read, wait nor fork, by the floor or feature; C(folder/*) is all of one.
 PURE = {
-    "_common": {"change", "cures", "errors", "names", "text"},
+    "_common": {"batches", "change", "cures", "errors", "names", "text"},
     "_postgres": {
         *("conninfo", "dump", "identity", "inventory", "proof", "scram", "sql", "tables"),
         *("timeouts", "topology"),
@@ -54,7 +54,7 @@ PURE = {
     "_sync": {"statements"},
     "_clone": {"schema"},
     "_seed": {"plan"},
-    "_compare": {"plan"},
+    "_compare": {"plan", "statements"},
     "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},
     "_preflight": {
         *("checks/*", "checklist", "context", "enrolled_findings", "facts", "ledgers"),

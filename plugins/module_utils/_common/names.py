@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import typing as t
 
 # Bucardo finds its own triggers by '^bucardo' only; above this length it calls the truncate
 # trigger btrunc_..., does not find it again and fails on the next validation.
@@ -52,6 +53,19 @@ class TableName:
 
     def __str__(self) -> str:
         return f"{quote_if_needed(self.schema)}.{quote_if_needed(self.name)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class SyncKey:
+    """A sync, and the dbgroup as which it notes in track tables what it has done."""
+
+    sync: str
+    dbgroup: str
+
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any]) -> SyncKey:
+        """From a task's options; the dbgroup is called like the sync if nothing else is said."""
+        return cls(options["sync"], options.get("dbgroup") or options["sync"])
 
 
 def quote_if_needed(identifier: str) -> str:

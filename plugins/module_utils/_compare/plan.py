@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._common.batches import fill
 from .._common.names import quote_if_needed
 from .._common.text import listed
 from .._postgres.tables import Table
@@ -38,18 +39,8 @@ Rows = t.Dict[int, t.Tuple[t.Tuple[str, ...], int]]
 
 def batches(tables: t.Iterable[Table]) -> list[list[Table]]:
     """Groups of tables to read in one statement each, the largest table first."""
-    result: list[list[Table]] = []
-    filling: list[Table] = []
-    size = 0
-    for table in sorted(tables, key=lambda table: (-table.bytes, table.name)):
-        if filling and (size + table.bytes > BATCH_BYTES or len(filling) >= BATCH_TABLES):
-            result.append(filling)
-            filling, size = [], 0
-        filling.append(table)
-        size += table.bytes
-    if filling:
-        result.append(filling)
-    return result
+    ordered = sorted(tables, key=lambda table: (-table.bytes, table.name))
+    return fill(ordered, lambda table: table.bytes, BATCH_TABLES, BATCH_BYTES)
 
 
 def first_bits(rows: int) -> int:
@@ -308,7 +299,7 @@ class TableResult:
         }
 
 
-def structure_problem(name: str, sides: t.Mapping[str, Table | None]) -> str:
+def structure_problem(sides: t.Mapping[str, Table | None]) -> str:
     """Why the rows of a table cannot be compared at all, or ""."""
     missing = [master for master, table in sides.items() if table is None]
     if missing:
@@ -355,6 +346,15 @@ def _keys(count: int) -> str:
 
 def _s(count: int) -> str:
     return "s" if count == 1 else ""
+
+
+def to_result(results: t.Sequence[TableResult]) -> dict[str, t.Any]:
+    """For the result of a task."""
+    return {
+        "equal": all(result.equal for result in results),
+        "summary": summary(results),
+        "tables": [result.to_dict() for result in results],
+    }
 
 
 def summary(results: t.Sequence[TableResult], named: int = 5) -> str:

@@ -11,23 +11,24 @@ queues, so a row that differs and waits in no queue is one that replication will
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import time
 import typing as t
 
+from .._common.batches import chunks
+from .._common.change import Change, Scope
 from .._common.cures import REPLACE
 from .._common.errors import Refused
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._common.text import listed
 from .._ledger import ledger, membership
-from .._postgres import pg, rowhash
+from .._postgres import pg, rowhash, sql
 from .._postgres.catalog import read_tables
-from .._postgres.conninfo import ConnInfo
-from .._postgres.tables import Table, select
+from .._postgres.tables import Selection, Table
+from .._postgres.topology import Master, Topology
 from .._tracking import vouching
 from . import plan as compare_plan
-from . import run as compare_run
+from .run import CompareOptions, compare
 
 # Tables per statement; each is locked until its end.
 _CHUNK = 500
@@ -37,92 +38,116 @@ _COMPARABLE = (membership.MISSED, membership.MADE_ANEW)
 
 
 @dataclasses.dataclass(frozen=True)
-class Wanted:
+class DesiredProof:
     """What to prove.
 
-    :param replace: tables that are not compared, since their rows will be replaced.
+    :param selection: the tables, without those whose rows will be replaced.
+    :param key: a row that differs must wait in the queue of this sync.
     :param timeout: seconds for differences to vanish or to turn out to be queued.
     """
 
-    tables: t.Sequence[str]
-    exclude: t.Sequence[str]
-    sync: str
-    dbgroup: str
-    timeout: float
-    replace: t.Sequence[str] = ()
+    selection: Selection
+    key: SyncKey
+    timeout: float = 60
     workers: int = 2
 
 
-def prove(
-    source: ConnInfo, target: ConnInfo, maintenance_db: str, wanted: Wanted, check_mode: bool
-) -> list[TableName]:
-    """The tables that were proven, or in check mode would have to be.
+def plan_change(source: Master, target: Master, desired: DesiredProof, scope: Scope) -> Change:
+    """Prove the tables that nobody vouches for.
 
-    :raises Refused: naming the tables whose rows differ; the others are entered into the ledger.
+    Applying it refuses tables whose rows differ, by name; the others are entered into the ledger.
     """
-    with contextlib.ExitStack() as stack:
-        here = stack.enter_context(pg.Session(source))
-        there = pg.connect_if_exists(target, maintenance_db)
-        if there is None:
-            return []
-        stack.enter_context(there)
-        everything = read_tables(here, sizes=False)
-        selected = select(everything, wanted.tables, [*wanted.exclude, *wanted.replace])
-        theirs = {table.name: table for table in read_tables(there)}
-        today = membership.today(
+    here = scope.enter_context(pg.Session(source.login))
+    there = pg.connect_if_exists(target.login, target.maintenance_db)
+    if there is None:
+        return Change(values={"proven": []})
+    scope.enter_context(there)
+    proof = _Proof(source, target, desired, here, there)
+    found = Change(work=proof.apply)
+    _fill(found, sorted(proof.suspects))
+    return found
+
+
+def _fill(change: Change, tables: t.Sequence[TableName]) -> None:
+    change.changed = bool(tables)
+    change.values = {"proven": [str(name) for name in tables]}
+
+
+class _Proof:
+    """The tables to prove, and how that is done.
+
+    :param suspects: tables of the source with rows on the target that nobody vouches for.
+    """
+
+    def __init__(
+        self,
+        source: Master,
+        target: Master,
+        desired: DesiredProof,
+        here: pg.Session,
+        there: pg.Session,
+    ) -> None:
+        self._source, self._target = source, target
+        self._desired = desired
+        self._here, self._there = here, there
+        selected = desired.selection.of(read_tables(here, sizes=False))
+        self._on_target = {table.name: table for table in read_tables(there)}
+        self._today = membership.today(
             here,
             there,
             {table.name: table.oid for table in selected},
-            membership.epoch_of(there, wanted.dbgroup),
+            membership.epoch_of(there, desired.key.dbgroup),
         )
         known = ledger.entries(there)
         open_ = [
             table
             for table in selected
-            if membership.doubt(known.get(table.name), today) in _COMPARABLE
+            if membership.doubt(known.get(table.name), self._today) in _COMPARABLE
         ]
-        full = _with_rows(there, [theirs[table.name] for table in open_])
-        suspects = {table.name: table for table in open_ if table.name in full}
-        if check_mode or not suspects:
-            return sorted(suspects)
-        _check_enrolled(here, source.name, suspects, wanted.sync)
-        _check_enrolled(there, target.name, suspects, wanted.sync)
-        ledger.create(there)
-        if not ledger.lock(there):
-            raise Refused(f"A seed of {target.name} is under way", "Wait for it, or end it.")
+        full = _with_rows(there, [self._on_target[table.name] for table in open_])
+        self.suspects = {table.name: table for table in open_ if table.name in full}
+
+    def apply(self, change: Change) -> None:
+        """Compare, and enter what is equal into the ledger.
+
+        :raises Refused: naming the tables whose rows differ.
+        """
+        sync = self._desired.key.sync
+        _check_enrolled(self._here, self._source.name, self.suspects, sync)
+        _check_enrolled(self._there, self._target.name, self.suspects, sync)
+        ledger.create(self._there)
+        if not ledger.lock(self._there):
+            raise Refused(f"A seed of {self._target.name} is under way", "Wait for it, or end it.")
         began = time.monotonic()
-        results = compare_run.compare(
-            [source, target],
-            source.name,
-            [str(name) for name in suspects],
-            [],
-            compare_run.Options(
-                timeout=wanted.timeout,
-                dbgroup=wanted.dbgroup,
-                workers=wanted.workers,
+        results = self._compare()
+        names = {str(name): name for name in self.suspects}
+        equal = {names[result.name]: result for result in results if result.equal}
+        if equal:
+            seconds = (time.monotonic() - began) / len(results)
+            entries = [self._entry(name, result, seconds) for name, result in equal.items()]
+            statement = ledger.record(entries)
+            self._there.execute(statement)
+            change.commands = [self._there.as_text(statement)]
+        _refuse([result for result in results if not result.equal], self._target.name)
+        _fill(change, sorted(equal))
+
+    def _compare(self) -> list[compare_plan.TableResult]:
+        return compare(
+            Topology((self._source, self._target)),
+            Selection.named(self.suspects),
+            CompareOptions(
+                timeout=self._desired.timeout,
+                dbgroup=self._desired.key.dbgroup,
+                workers=self._desired.workers,
                 settled=True,
             ),
         )
-        by_name = {str(name): name for name in suspects}
-        equal = [result for result in results if result.equal]
-        if equal:
-            seconds = (time.monotonic() - began) / len(results)
-            there.execute(
-                ledger.record(
-                    [
-                        _entry(
-                            suspects[by_name[result.name]],
-                            theirs[by_name[result.name]],
-                            result.rows.get(target.name, 0),
-                            today,
-                            seconds,
-                        )
-                        for result in equal
-                    ]
-                )
-            )
-        _refuse([result for result in results if not result.equal], target.name)
-        return sorted(by_name[result.name] for result in equal)
+
+    def _entry(
+        self, name: TableName, result: compare_plan.TableResult, seconds: float
+    ) -> ledger.Entry:
+        rows = result.rows.get(self._target.name, 0)
+        return _entry(self.suspects[name], self._on_target[name], rows, self._today, seconds)
 
 
 def _entry(
@@ -162,19 +187,17 @@ def _check_enrolled(
 
 
 def _with_rows(session: pg.Session, tables: t.Sequence[Table]) -> set[TableName]:
-    sql = pg.sql
     found: set[TableName] = set()
     # Only a table whose file is not empty is looked into.
     suspects = [table for table in tables if table.kind == "r" and table.bytes > 0]
-    for start in range(0, len(suspects), _CHUNK):
-        some = suspects[start : start + _CHUNK]
+    for chunk in chunks(suspects, _CHUNK):
         query = sql.SQL(" UNION ALL ").join(
             sql.SQL("SELECT {} AS number WHERE EXISTS (SELECT FROM ONLY {})").format(
-                sql.Literal(number), sql.Identifier(table.name.schema, table.name.name)
+                sql.Literal(number), sql.relation(table.name)
             )
-            for number, table in enumerate(some)
+            for number, table in enumerate(chunk)
         )
-        found.update(some[number].name for number in session.column(query))
+        found.update(chunk[number].name for number in session.column(query))
     return found
 
 

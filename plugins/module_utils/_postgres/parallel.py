@@ -24,17 +24,26 @@ def each(
     items: t.Mapping[Place, Item],
     work: t.Callable[[Place, Item], Answer],
     at_once: int | None = None,
+    stop: t.Callable[[], None] | None = None,
 ) -> dict[Place, Answer]:
     """Do the same for all, each in a thread of its own; return when the last one is done.
 
     :param at_once: no more than so many at the same time.
+    :param stop: ends the work of the others as soon as one has failed.
     :raises BaseException: the failure; that of the first, with the messages of all, when several
-        failed. Nobody is at work any more then.
+        failed by themselves. Nobody is at work any more then.
     """
     if not items:
         return {}
     with concurrent.futures.ThreadPoolExecutor(at_once or len(items)) as pool:
         futures = {place: pool.submit(work, place, item) for place, item in items.items()}
+        if stop:
+            try:
+                for future in concurrent.futures.as_completed(futures.values()):
+                    future.result()
+            except BaseException:
+                stop()
+                raise
     errors = [error for error in (one.exception() for one in futures.values()) if error]
     if errors:
         raise _together(errors)

@@ -181,17 +181,16 @@ def test_missing_on_one_and_different_on_two_others():
 
 def test_structure_problems_name_table_column_and_master():
     full = table("t", columns=("id", "My Col"))
-    assert plan.structure_problem("t", {"here": full, "there": full}) == ""
-    assert plan.structure_problem("t", {"here": full, "there": None}) == "no such table on there"
+    assert plan.structure_problem({"here": full, "there": full}) == ""
+    assert plan.structure_problem({"here": full, "there": None}) == "no such table on there"
     assert (
-        plan.structure_problem("t", {"here": full, "there": table("t")})
-        == 'no column "My Col" on there'
+        plan.structure_problem({"here": full, "there": table("t")}) == 'no column "My Col" on there'
     )
 
 
 def test_the_order_of_columns_is_no_problem():
     sides = {"here": table("t", columns=("a", "b")), "there": table("t", columns=("b", "a"))}
-    assert plan.structure_problem("t", sides) == ""
+    assert plan.structure_problem(sides) == ""
 
 
 def test_key_problem_in_words():

@@ -36,6 +36,8 @@ def session(last_value, **answers):
             "pg_locks": [],
             # The schema and the table are this collection's own.
             "pg_catalog": [],
+            # First in order, and not what the lines above say.
+            **answers,
         }
     )
 
@@ -60,7 +62,7 @@ def test_what_was_handed_out_until_the_lock_counts():
 def test_one_that_is_in_use_leaves_all_masters_as_they_were(sqlstate):
     in_use = StatementFailed("there: canceled", sqlstate=sqlstate)
     here, there = session(31), session(1, **{"ALTER SEQUENCE": in_use})
-    with pytest.raises(DeadlineExceeded, match="could not lock public.s") as caught:
+    with pytest.raises(DeadlineExceeded, match=r"could not lock public\.s") as caught:
         move.carry_out({"here": here, "there": there}, [PLAN], move.MovePolicy(timeout=0))
     assert caught.value.details == {"pending": ["public.s"]}
     assert here.texts[-1] == there.texts[-1] == "ROLLBACK"
