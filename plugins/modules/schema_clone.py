@@ -212,14 +212,17 @@ commands:
   elements: str
 """
 
-import typing as t
-
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
     options as ansible_options,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._clone import run as clone_run
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._clone.facts import CloneOptions
+from ansible_collections.multimaster.bucardo.plugins.module_utils._clone.run import plan_change
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Master
 
 
 def argument_spec() -> ansible_options.Spec:
@@ -243,49 +246,13 @@ def argument_spec() -> ansible_options.Spec:
     }
 
 
-def body(params: dict[str, t.Any], check_mode: bool) -> module.Result:
-    options = clone_run.Options(
-        roles=params["roles"],
-        exclude_roles=tuple(params["exclude_roles"]),
-        role_conflict=params["role_conflict"],
-        exclude_schemas=tuple(params["exclude_schemas"]),
-        sections=params["sections"],
-        differences=params["differences"],
-        tablespaces=params["tablespaces"],
-        pg_bin_dir=params["pg_bin_dir"],
-        lock_timeout=params["lock_timeout"],
-        diff_lines=params["diff_lines"],
-    )
-    outcome = clone_run.clone(
-        ConnInfo.from_options(params["source"]),
-        ConnInfo.from_options(params["target"]),
-        params["target"]["maintenance_db"],
-        options,
-        check_mode,
-    )
-    values: dict[str, t.Any] = {
-        "state": outcome.state,
-        "database_created": outcome.database_created,
-        "objects": outcome.objects,
-        "roles_created": outcome.roles_created,
-        "roles_updated": outcome.roles_updated,
-        "memberships": outcome.memberships,
-        "pending_indexes": outcome.pending_indexes,
-    }
-    if outcome.differences:
-        values["differences"] = outcome.differences
-    return module.Result(
-        changed=outcome.changed,
-        before=outcome.before,
-        after=outcome.after,
-        values=values,
-        commands=outcome.commands,
-        warnings=outcome.warnings,
-    )
+def plan(params: module.Params, scope: Scope) -> Change:
+    source, target = Master.from_options(params["source"]), Master.from_options(params["target"])
+    return plan_change(source, target, CloneOptions.from_options(params), scope)
 
 
 def main() -> None:
-    module.run(argument_spec(), body)
+    module.run(argument_spec(), plan)
 
 
 if __name__ == "__main__":

@@ -52,7 +52,7 @@ PURE = {
     "_ledger": {"doubts", "foreign", "states"},
     "_tracking": {"delta_function", "enrolled", "plan", "truncate"},
     "_sync": {"statements"},
-    "_clone": {"schema"},
+    "_clone": {"facts", "plan", "schema"},
     "_seed": {"plan"},
     "_compare": {"plan", "statements"},
     "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},

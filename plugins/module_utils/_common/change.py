@@ -73,6 +73,14 @@ class Scope(contextlib.ExitStack):
         if not self._check:
             raise error
 
+    def suspects(self, error: MultimasterError) -> None:
+        """Something looks wrong, and only applying can find out whether it is.
+
+        :raises MultimasterError: the error, in a check.
+        """
+        if self._check:
+            raise error
+
 
 # A module's part: reads, writes nothing, and returns what is to be done.
 Plan = t.Callable[[t.Dict[str, t.Any], Scope], Change]

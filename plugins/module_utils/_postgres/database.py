@@ -36,7 +36,7 @@ class Grant:
 
 
 @dataclasses.dataclass(frozen=True)
-class Database:
+class DatabaseSpec:
     """One database.
 
     :param provider: pg_database.datlocprovider: "c" libc, "i" ICU, "b" built in.
@@ -90,7 +90,7 @@ class Database:
             ]
         return out
 
-    def without_roles(self, roles: t.Collection[str]) -> Database:
+    def without_roles(self, roles: t.Collection[str]) -> DatabaseSpec:
         """The same without grants to and settings of these roles."""
         return dataclasses.replace(
             self,
@@ -99,7 +99,7 @@ class Database:
         )
 
 
-def lasting_differences(source: Database, target: Database) -> list[str]:
+def lasting_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str]:
     """What cannot be changed once a database exists, and would make equal data compare unequal
     or be refused."""
     words = []
@@ -127,7 +127,7 @@ def _locale(name: str) -> str:
     return language + dot + codeset.lower().replace("-", "")
 
 
-def property_differences(source: Database, target: Database) -> list[str]:
+def property_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str]:
     """What the target's database lacks of the source's properties, in words."""
     words = []
     if source.owner != target.owner:
@@ -196,13 +196,13 @@ SELECT r.rolname AS role, s.setconfig AS settings
 """
 
 
-def read_database(session: Session, name: str) -> t.Optional[Database]:
+def read_database(session: Session, name: str) -> t.Optional[DatabaseSpec]:
     """The server's database of this name, or None."""
     row = session.row(_READ, (name,))
     if row is None:
         return None
     settings = tuple(sorted(parse_settings(row.pop("settings"))))
-    return Database(
+    return DatabaseSpec(
         settings=settings,
         grants=frozenset(Grant(**grant) for grant in session.rows(_GRANTS, (name,))),
         role_settings=tuple(
@@ -213,7 +213,7 @@ def read_database(session: Session, name: str) -> t.Optional[Database]:
     )
 
 
-def create_statement(database: Database, name: str, server_version: int) -> sql.Composable:
+def create_statement(database: DatabaseSpec, name: str, server_version: int) -> sql.Composable:
     """CREATE DATABASE for a server of this version.
 
     :raises Refused: when that server knows no such locale provider.
@@ -249,7 +249,7 @@ def create_statement(database: Database, name: str, server_version: int) -> sql.
     return sql.SQL(" ").join(parts)
 
 
-def create(session: Session, database: Database, name: str) -> sql.Composable:
+def create(session: Session, database: DatabaseSpec, name: str) -> sql.Composable:
     """Create a database like the given one, without its properties; returns the statement."""
     statement = create_statement(database, name, session.server_version)
     try:
@@ -265,7 +265,7 @@ def create(session: Session, database: Database, name: str) -> sql.Composable:
     return statement
 
 
-def property_statements(source: Database, target: Database) -> list[sql.Composable]:
+def property_statements(source: DatabaseSpec, target: DatabaseSpec) -> list[sql.Composable]:
     """What gives the target's database the properties of the source's.
 
     Settings and privileges that only the target has stay.

@@ -101,6 +101,17 @@ def test_what_is_missing_stops_a_run_and_not_a_check(run):
     assert result["msg"] == "There is no sync x. Make it."
 
 
+def test_what_only_looks_wrong_stops_a_check_and_not_a_run(run, journal):
+    def plan(params, scope):
+        scope.suspects(Refused("The schemas differ", "Look."))
+        return Change(always=True, work=journal.write)
+
+    assert run(plan)[0] == 0
+    assert journal == ["write"]
+    code, result = run(plan, **CHECK)
+    assert (code, result["msg"]) == (1, "The schemas differ. Look.")
+
+
 def test_a_failure_closes_what_the_plan_opened(run, journal):
     def fail(change):
         raise Refused("No")

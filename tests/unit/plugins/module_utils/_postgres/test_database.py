@@ -12,11 +12,11 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import database
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.database import (
-    Database,
+    DatabaseSpec,
     Grant,
 )
 
-SHOP = Database("shop", "app", "UTF8", "en_US.UTF-8", "en_US.UTF-8")
+SHOP = DatabaseSpec("shop", "app", "UTF8", "en_US.UTF-8", "en_US.UTF-8")
 
 
 def test_spellings_of_a_locale_are_the_same() -> None:
