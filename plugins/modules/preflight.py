@@ -309,9 +309,14 @@ sizes:
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    Spec,
     connection_spec,
     masters_option,
     selection_spec,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import Wanted
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.report import (
@@ -327,41 +332,50 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.trun
 )
 
 
-def body(params: module.Params, _check_mode: bool) -> module.Result:
-    """Read everything, judge it, change nothing."""
-    wanted = Wanted(
-        tables=tuple(params["tables"]),
-        exclude=tuple(params["exclude"]),
-        replace=tuple(params["replace"]),
-        exclude_sequences=tuple(params["exclude_sequences"]),
-        **{
-            name: params[name]
-            for name in (
-                "sync",
-                "dbgroup",
-                "relgroup",
-                "conflict_strategy",
-                "truncate",
-                "sequences",
-                "sequence_slots",
-                "bucardo_user",
-                "max_transaction_age",
-                "max_clock_skew",
-                "workers",
-                "check_os_users",
-                "change_password",
-                "adopt",
-            )
+def argument_spec() -> Spec:
+    names = {"type": "str", "default": "multimaster"}
+    return {
+        "masters": masters_option(),
+        **selection_spec(),
+        "replace": {"type": "list", "elements": "str", "default": []},
+        "sync": dict(names),
+        "dbgroup": dict(names),
+        "relgroup": dict(names),
+        "conflict_strategy": {"type": "str", "default": "bucardo_latest"},
+        "truncate": {"type": "str", "choices": list(POLICIES), "default": DEFAULT},
+        "sequences": {
+            "type": "str",
+            "choices": ["interleave", "none"],
+            "default": "interleave",
         },
-        **{
-            name: params[name] or ""
-            for name in ("bucardo_password", "bucardo_ssl_cert", "bucardo_ssl_key")
+        "exclude_sequences": {"type": "list", "elements": "str", "default": []},
+        "sequence_slots": {"type": "int", "default": 0},
+        "bucardo_user": {"type": "str", "default": "bucardo"},
+        "bucardo_password": {"type": "str", "no_log": True},
+        "bucardo_ssl_cert": {"type": "path"},
+        "bucardo_ssl_key": {"type": "path", "no_log": False},
+        "change_password": {"type": "bool", "default": False, "no_log": False},
+        "adopt": {"type": "bool", "default": False},
+        "os_users": {"type": "list", "elements": "str", "default": ["bucardo", "postgres"]},
+        "check_os_users": {
+            "type": "str",
+            "choices": ["auto", "always", "never"],
+            "default": "auto",
         },
-    )
+        "control": {"type": "dict", "options": connection_spec()},
+        "pg_bin_dir": {"type": "path"},
+        "max_transaction_age": {"type": "float", "default": 60},
+        "max_clock_skew": {"type": "float", "default": 1},
+        "workers": {"type": "int", "default": 4},
+        "fail_on_blockers": {"type": "bool", "default": True},
+    }
+
+
+def plan(params: module.Params, _scope: Scope) -> Change:
     report = examine(
         survey(
             params["masters"],
-            wanted,
+            Wanted.from_options(params),
             params["control"],
             params["os_users"],
             params["pg_bin_dir"],
@@ -370,50 +384,11 @@ def body(params: module.Params, _check_mode: bool) -> module.Result:
     values = report.values()
     if values["blockers"] and params["fail_on_blockers"]:
         raise Blocked(report)
-    return module.Result(values=values)
+    return Change(values=values)
 
 
 def main() -> None:
-    """Run the module."""
-    names = {"type": "str", "default": "multimaster"}
-    module.run(
-        {
-            "masters": masters_option(),
-            **selection_spec(),
-            "replace": {"type": "list", "elements": "str", "default": []},
-            "sync": dict(names),
-            "dbgroup": dict(names),
-            "relgroup": dict(names),
-            "conflict_strategy": {"type": "str", "default": "bucardo_latest"},
-            "truncate": {"type": "str", "choices": list(POLICIES), "default": DEFAULT},
-            "sequences": {
-                "type": "str",
-                "choices": ["interleave", "none"],
-                "default": "interleave",
-            },
-            "exclude_sequences": {"type": "list", "elements": "str", "default": []},
-            "sequence_slots": {"type": "int", "default": 0},
-            "bucardo_user": {"type": "str", "default": "bucardo"},
-            "bucardo_password": {"type": "str", "no_log": True},
-            "bucardo_ssl_cert": {"type": "path"},
-            "bucardo_ssl_key": {"type": "path", "no_log": False},
-            "change_password": {"type": "bool", "default": False, "no_log": False},
-            "adopt": {"type": "bool", "default": False},
-            "os_users": {"type": "list", "elements": "str", "default": ["bucardo", "postgres"]},
-            "check_os_users": {
-                "type": "str",
-                "choices": ["auto", "always", "never"],
-                "default": "auto",
-            },
-            "control": {"type": "dict", "options": connection_spec()},
-            "pg_bin_dir": {"type": "path"},
-            "max_transaction_age": {"type": "float", "default": 60},
-            "max_clock_skew": {"type": "float", "default": 1},
-            "workers": {"type": "int", "default": 4},
-            "fail_on_blockers": {"type": "bool", "default": True},
-        },
-        body,
-    )
+    module.run(argument_spec(), plan)
 
 
 if __name__ == "__main__":

@@ -130,9 +130,9 @@ unseeded:
   sample: [there]
 """
 
-
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
+    Spec,
     master_option,
     masters_option,
     selection_spec,
@@ -140,34 +140,43 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.keys import (
     registered_key,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import ledger, membership
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import SyncKey
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.catalog import (
     read_tables,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import (
-    Table,
-    select,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import Selection
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import (
+    Master,
+    Topology,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import vouching
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.seeded import unseeded
 
 
-def body(params: module.Params, _check_mode: bool) -> module.Result:
-    """Read the tables and select among them."""
-    with pg.Session(ConnInfo.from_options(params["source"])) as session:
-        everything = read_tables(session)
-        selected = select(everything, params["tables"], params["exclude"])
-        names, sync = {table.name for table in selected}, params["sync"] or ""
-        missed = bool(params["targets"] and vouching.missed(session, names, sync))
-        unseeded = [
-            target["name"]
-            for target in params["targets"]
-            if missed or not _is_seeded(session, target, selected, params["dbgroup"] or "", sync)
-        ]
-    return module.Result(
+def argument_spec() -> Spec:
+    return {
+        "source": master_option(),
+        "targets": {**masters_option(), "required": False, "default": []},
+        **selection_spec(),
+        "dbgroup": {"type": "str"},
+        "sync": {"type": "str"},
+    }
+
+
+def plan(params: module.Params, scope: Scope) -> Change:
+    session = scope.enter_context(pg.Session(Master.from_options(params["source"]).login))
+    everything = read_tables(session)
+    selected = Selection.from_options(params).of(everything)
+    names = {table.name for table in selected}
+    targets = Topology.from_options(params["targets"], least=0).masters
+    key = SyncKey(params["sync"] or "", params["dbgroup"] or "")
+    return Change(
         values={
-            "unseeded": unseeded,
+            "unseeded": unseeded(session, targets, selected, key),
             "tables": [str(table.name) for table in selected],
             "others": [str(table.name) for table in everything if table.name not in names],
             "details": [
@@ -183,25 +192,8 @@ def body(params: module.Params, _check_mode: bool) -> module.Result:
     )
 
 
-def _is_seeded(
-    source: pg.Session, target: module.Params, selected: list[Table], dbgroup: str, sync: str
-) -> bool:
-    conninfo = ConnInfo.from_options(target)
-    session = pg.connect_if_exists(conninfo, target["maintenance_db"])
-    if session is None:
-        return False
-    with session:
-        oids = {table.name: table.oid for table in selected}
-        today = membership.today(source, session, oids, membership.epoch_of(session, dbgroup))
-        doubts = membership.doubts(ledger.entries(session), oids, today)
-        return bool(oids) and not doubts and not vouching.missed(session, oids, sync)
-
-
 def main() -> None:
-    """Run the module."""
-    targets = {**masters_option(), "required": False, "default": []}
-    spec = {"source": master_option(), "targets": targets, **selection_spec()}
-    module.run({**spec, "dbgroup": {"type": "str"}, "sync": {"type": "str"}}, body)
+    module.run(argument_spec(), plan)
 
 
 if __name__ == "__main__":

@@ -53,6 +53,17 @@ class Wanted:
     exclude_sequences: tuple[str, ...] = ()
     sequence_slots: int = 0
 
+    @classmethod
+    def from_options(cls, options: t.Mapping[str, t.Any]) -> Wanted:
+        """From a task's options of the same names."""
+        found: dict[str, t.Any] = {}
+        for field in dataclasses.fields(cls):
+            value = options[field.name]
+            # What was not given is null there.
+            value = field.default if value is None else value
+            found[field.name] = tuple(value) if isinstance(value, list) else value
+        return cls(**found)
+
 
 @dataclasses.dataclass(frozen=True)
 class Setting:

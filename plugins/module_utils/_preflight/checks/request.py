@@ -7,11 +7,11 @@
 
 from __future__ import annotations
 
-import collections
 import typing as t
 
 from ..._bucardo.objects import STRATEGIES, problem_with_strategy
 from ..._common.names import problem_with_object_name, problem_with_sync_name
+from ..._postgres import topology
 from ..context import Context
 from ..registry import BLOCKER, Hit, check
 
@@ -36,9 +36,9 @@ def _master_name(ctx: Context) -> t.Iterator[Hit]:
     "Give every master a name of its own.",
 )
 def _master_twice(ctx: Context) -> t.Iterator[Hit]:
-    for name, times in collections.Counter(m.name for m in ctx.facts.masters).items():
-        if times > 1:
-            yield Hit(name, name, f"{times} masters have this name")
+    for fault in _faults(ctx, topology.TWINS):
+        name = fault.masters[0]
+        yield Hit(name, name, f"{len(fault.masters)} masters have this name")
 
 
 @check(
@@ -48,8 +48,8 @@ def _master_twice(ctx: Context) -> t.Iterator[Hit]:
     "Add a second master to the topology.",
 )
 def _too_few_masters(ctx: Context) -> t.Iterator[Hit]:
-    if len(ctx.facts.masters) < 2:
-        yield Hit("masters", "", f"{len(ctx.facts.masters)} master(s), but at least two are needed")
+    for fault in _faults(ctx, topology.TOO_FEW):
+        yield Hit("masters", "", f"{len(fault.masters)} master(s), but at least two are needed")
 
 
 @check(
@@ -59,11 +59,16 @@ def _too_few_masters(ctx: Context) -> t.Iterator[Hit]:
     "Mark exactly one master as origin: the live database that the others are copied from.",
 )
 def _origin(ctx: Context) -> t.Iterator[Hit]:
-    origins = [master.name for master in ctx.facts.masters if master.origin]
-    if not origins:
+    for _fault in _faults(ctx, topology.NO_ORIGIN):
         yield Hit("masters", "", "no master is marked as origin")
-    elif len(origins) > 1:
-        yield Hit("masters", "", f"several masters are marked as origin: {', '.join(origins)}")
+    for fault in _faults(ctx, topology.SEVERAL_ORIGINS):
+        names = ", ".join(fault.masters)
+        yield Hit("masters", "", f"several masters are marked as origin: {names}")
+
+
+def _faults(ctx: Context, kind: str) -> list[topology.Fault]:
+    found = topology.faults((master.name, master.origin) for master in ctx.facts.masters)
+    return [fault for fault in found if fault.kind == kind]
 
 
 @check(

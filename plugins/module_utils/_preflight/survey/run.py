@@ -11,9 +11,9 @@ be read on one server is noted and never ends the survey of the others.
 
 from __future__ import annotations
 
-import concurrent.futures
 import typing as t
 
+from ..._postgres.parallel import each
 from .. import ledgers
 from ..facts import Facts, Wanted
 from .control import read_control
@@ -31,8 +31,11 @@ def survey(
     pg_bin_dir: str | None = None,
 ) -> Facts:
     """Read everything. Never raises because of a server."""
-    with concurrent.futures.ThreadPoolExecutor(_MASTERS_AT_ONCE) as pool:
-        found = tuple(pool.map(lambda options: read_master(options, wanted), masters))
+    # By their places: two may have the same name, which is for a check to say.
+    read = each(
+        dict(enumerate(masters)), lambda _place, one: read_master(one, wanted), _MASTERS_AT_ONCE
+    )
+    found = tuple(read.values())
     return ledgers.judge(
         Facts(
             wanted=wanted,
