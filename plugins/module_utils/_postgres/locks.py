@@ -19,11 +19,8 @@ import typing as t
 from .._common.errors import DeadlineExceeded, StatementFailed
 from .._common.names import TableName
 from .._common.text import listed
-from . import pg
+from . import pg, sql
 from .pg import Session
-
-if t.TYPE_CHECKING:
-    from psycopg2 import sql
 
 SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
 ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
@@ -197,40 +194,76 @@ def run_locked(
 
     :param largest: tables to lock together at most, fewer for long work.
     :param role: do the work as this role, "" for the session's own.
-    :raises DeadlineExceeded: after C(policy.timeout), naming the tables that are left and who
+    :raises DeadlineExceeded: after ``policy.timeout``, naming the tables that are left and who
         holds them; what is done stays done.
     """
     waiting = list(jobs)
-    report = Report()
-    begun = time.monotonic()
-    if not waiting:
-        return report
-    round_trip = _round_trip(session)
-    size, forced_at, pause = min(4, largest), begun, 0.0
-    while waiting:
-        held = holders(session, waiting, mode)
+    return _Run(session, waiting, mode, policy, role, largest).run() if waiting else Report()
+
+
+class _Run:
+    """Works off jobs, those whose tables are free first."""
+
+    def __init__(
+        self,
+        session: Session,
+        waiting: list[Job],
+        mode: str,
+        policy: Policy,
+        role: str,
+        largest: int,
+    ) -> None:
+        self._session = session
+        self._waiting = waiting
+        self._mode = mode
+        self._policy = policy
+        self._role = role
+        self._largest = largest
+        self._report = Report()
+        self._begun = self._forced = time.monotonic()
+        self._size = min(4, largest)
+        self._pause = 0.0
+        self._round_trip = _round_trip(session)
+
+    def run(self) -> Report:
+        while self._waiting:
+            batch = self._next_batch()
+            if batch and not self._do(batch):
+                time.sleep(self._pause)
+        self._report.seconds = time.monotonic() - self._begun
+        return self._report
+
+    def _next_batch(self) -> list[Job]:
+        """Tables to lock now; none after a pause, when all that are left are held.
+
+        :raises DeadlineExceeded: when the time is over.
+        """
+        held = holders(self._session, self._waiting, self._mode)
         old = {
-            oid: found
+            oid
             for oid, found in held.items()
-            if max(holder.age for holder in found) * 1000 > policy.lock_timeout
+            if max(holder.age for holder in found) * 1000 > self._policy.lock_timeout
         }
-        free = [job for job in waiting if job.oid not in old]
-        now = time.monotonic()
-        if now - begun > policy.timeout:
-            raise _too_late(session, waiting, held, policy)
-        batch = free[:size]
-        if not batch:
-            if now - forced_at < _FORCE_EVERY:
-                time.sleep(min(_POLL, max(0.01, policy.timeout - (now - begun))))
-                continue
-            # Were it never queued for, a table under ceaseless long transactions would not be
-            # enrolled at all.
-            forced_at, batch = now, waiting[:1]
+        passed = time.monotonic() - self._begun
+        if passed > self._policy.timeout:
+            raise _too_late(self._session, self._waiting, held, self._policy)
+        free = [job for job in self._waiting if job.oid not in old][: self._size]
+        if free:
+            return free
+        if time.monotonic() - self._forced < _FORCE_EVERY:
+            time.sleep(min(_POLL, max(0.01, self._policy.timeout - passed)))
+            return []
+        # Without this, a table that is always in use would never be enrolled.
+        self._forced = time.monotonic()
+        return self._waiting[:1]
+
+    def _do(self, batch: list[Job]) -> bool:
+        """Whether the batch was done; otherwise it is last in line, and nothing has changed."""
         alone = len(batch) == 1
-        wait = policy.lock_timeout if alone else min(_BATCH_WAIT, policy.lock_timeout)
+        wait = self._policy.lock_timeout if alone else min(_BATCH_WAIT, self._policy.lock_timeout)
         started = time.monotonic()
         try:
-            waited = _attempt(session, batch, mode, wait, role)
+            waited = _attempt(self._session, batch, self._mode, wait, self._role)
         except StatementFailed as error:
             if error.sqlstate not in (
                 pg.LOCK_NOT_AVAILABLE,
@@ -238,34 +271,46 @@ def run_locked(
                 _QUERY_CANCELED,
             ):
                 raise
-            report.refusals += 1
-            report.longest_wait = max(report.longest_wait, time.monotonic() - started)
-            # To the end of the line, so that the rest is not kept waiting.
-            waiting = [job for job in waiting if job not in batch] + batch
-            size = max(1, len(batch) // 2)
-            pause = min(1.0, max(0.05, pause * 2)) if alone else 0.05
-            time.sleep(pause)
-            continue
-        pause = 0.0
-        hold = max(0.0, time.monotonic() - started - round_trip - waited)
+            self._refused(batch, time.monotonic() - started)
+            return False
+        self._done(batch, waited, time.monotonic() - started)
+        return True
+
+    def _refused(self, batch: list[Job], waited: float) -> None:
+        self._report.refusals += 1
+        self._report.longest_wait = max(self._report.longest_wait, waited)
+        # To the end of the line, so that the rest is not kept waiting.
+        self._waiting = [job for job in self._waiting if job not in batch] + batch
+        self._size = max(1, len(batch) // 2)
+        alone = len(batch) == 1
+        self._pause = min(1.0, max(0.05, self._pause * 2)) if alone else 0.05
+
+    def _done(self, batch: list[Job], waited: float, seconds: float) -> None:
+        self._pause = 0.0
+        hold = max(0.0, seconds - self._round_trip - waited)
+        report = self._report
         report.tables += len(batch)
         report.batches += 1
         report.longest_wait = max(report.longest_wait, waited)
         report.longest_hold = max(report.longest_hold, hold)
-        size = min(next_size(len(batch), hold, policy.hold / 1000), largest)
+        self._size = min(next_size(len(batch), hold, self._policy.hold / 1000), self._largest)
         done = {job.oid for job in batch}
-        waiting = [job for job in waiting if job.oid not in done]
-    report.seconds = time.monotonic() - begun
-    return report
+        self._waiting = [job for job in self._waiting if job.oid not in done]
 
 
 def _attempt(session: Session, batch: t.Sequence[Job], mode: str, wait: int, role: str) -> float:
-    """Lock all tables of a batch and do its work; returns the seconds waited for the locks.
+    """Lock all tables of a batch and do its work; returns the seconds waited for the locks."""
+    return float(session.value(statement(batch, mode, wait, role)))
+
+
+def statement(batch: t.Sequence[Job], mode: str, wait: int, role: str = "") -> sql.Composed:
+    """Lock tables, do their work, and tell the seconds waited for the locks.
 
     One message, hence one round trip and one transaction: no lock is held while the network
     carries the next statement.
+
+    :param wait: milliseconds.
     """
-    sql = pg.sql
     parts: list[sql.Composable] = [
         sql.SQL("SET LOCAL deadlock_timeout = {}").format(sql.Literal(f"{_DEADLOCK_TIMEOUT}ms")),
         sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(f"{wait}ms")),
@@ -277,10 +322,7 @@ def _attempt(session: Session, batch: t.Sequence[Job], mode: str, wait: int, rol
     parts.append(_stamp("begun"))
     parts.append(
         sql.SQL("LOCK TABLE {} IN {} MODE").format(
-            sql.SQL(", ").join(
-                sql.SQL("ONLY {}").format(sql.Identifier(job.table.schema, job.table.name))
-                for job in batch
-            ),
+            sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.relation(job.table)) for job in batch),
             sql.SQL(mode),
         )
     )
@@ -294,14 +336,14 @@ def _attempt(session: Session, batch: t.Sequence[Job], mode: str, wait: int, rol
             " - pg_catalog.current_setting('multimaster.begun')::float8"
         )
     )
-    return float(session.value(sql.SQL(";\n").join(parts)))
+    return sql.SQL(";\n").join(parts)
 
 
 def _stamp(name: str) -> sql.Composable:
-    return pg.sql.SQL(
+    return sql.SQL(
         "SELECT pg_catalog.set_config({},"
         " EXTRACT(epoch FROM pg_catalog.clock_timestamp())::text, true)"
-    ).format(pg.sql.Literal(f"multimaster.{name}"))
+    ).format(sql.Literal(f"multimaster.{name}"))
 
 
 def _round_trip(session: Session) -> float:

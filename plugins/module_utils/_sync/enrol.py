@@ -12,7 +12,6 @@ whose validation finds nothing left to do. docs/decisions/enrolment.md has the m
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import dataclasses
 import json
@@ -20,10 +19,11 @@ import typing as t
 
 from .._bucardo.control import Control
 from .._bucardo.objects import Goat
-from .._common.errors import DeadlineExceeded, MultimasterError, Refused, StatementFailed
+from .._common.errors import Refused, StatementFailed
 from .._common.names import TableName
 from .._ledger import ledger
 from .._postgres import locks, pg, sql
+from .._postgres.parallel import each
 from .._postgres.pg import Session
 from .._postgres.tables import OWN_SCHEMA
 from .._tracking import enrolled, key_path, plan
@@ -371,11 +371,8 @@ class Enrolment:
         :param goats: the tables of the relgroup.
         :raises Refused: when a member of the relgroup cannot be replicated, naming all such.
         """
-        states = _side_by_side(
-            {
-                name: lambda master=master: master.read(goats, self.sync, self.dbgroup)  # type: ignore[misc]
-                for name, master in self.masters.items()
-            }
+        states = each(
+            self.masters, lambda _name, master: master.read(goats, self.sync, self.dbgroup)
         )
         problems = [line for state in states.values() for line in plan.problems(state)]
         if problems:
@@ -430,12 +427,7 @@ class Enrolment:
         if bare:
             self.install_globals(bare)
         self._distrust(needed)
-        return _side_by_side(
-            {
-                name: lambda name=name, need=need: self._enrol_one(self.masters[name], need)  # type: ignore[misc]
-                for name, need in needed.items()
-            }
-        )
+        return each(needed, lambda name, need: self._enrol_one(self.masters[name], need))
 
     def _distrust(self, needed: t.Mapping[str, plan.Needs]) -> None:
         """Before any trigger is made: with it a table would look as if no change had been missed.
@@ -542,26 +534,3 @@ def check_version(control: Control) -> None:
             f"the control database is of Bucardo {control.version or '(unknown version)'}",
             f"Enrolment knows the objects of Bucardo {plan.SUPPORTED_VERSION} only.",
         )
-
-
-Answer = t.TypeVar("Answer")
-
-
-def _side_by_side(work: t.Mapping[str, t.Callable[[], Answer]]) -> dict[str, Answer]:
-    """Run one piece of work per master, each in a thread of its own, and wait for all.
-
-    :raises MultimasterError: the first failure; the messages of all when several failed.
-    """
-    if not work:
-        return {}
-    with concurrent.futures.ThreadPoolExecutor(max_workers=len(work)) as pool:
-        futures = {name: pool.submit(piece) for name, piece in work.items()}
-    errors = [error for error in (future.exception() for future in futures.values()) if error]
-    ours = [error for error in errors if isinstance(error, MultimasterError)]
-    if len(ours) == len(errors) and len(ours) > 1:
-        late = all(isinstance(error, DeadlineExceeded) for error in ours)
-        kind = DeadlineExceeded if late else MultimasterError
-        raise kind("; ".join(error.message for error in ours), ours[0].cure, **ours[0].details)
-    if errors:
-        raise errors[0]
-    return {name: future.result() for name, future in futures.items()}
