@@ -43,8 +43,8 @@ INNER = {"_preflight": {"checks", "survey"}}
 PURE = {
     "_common": {"batches", "change", "cures", "errors", "names", "text"},
     "_postgres": {
-        *("conninfo", "dump", "identity", "inventory", "proof", "scram", "sql", "tables"),
-        *("timeouts", "topology"),
+        *("conninfo", "database", "dump", "identity", "inventory", "locale", "proof", "roles"),
+        *("scram", "sql", "tables", "timeouts", "topology"),
     },
     "_bucardo": {
         *("cli_output", "keys", "object_plan", "objects", "registration", "standstill", "status"),

@@ -12,8 +12,7 @@ import shlex
 import typing as t
 
 from .._common.errors import Refused
-from .._postgres import database as postgres_database
-from .._postgres import dump, pgdump
+from .._postgres import database_client, dump, pgdump, roles_client
 from .._postgres import roles as postgres_roles
 from .._postgres.conninfo import ConnInfo
 from .._postgres.database import DatabaseSpec
@@ -78,8 +77,8 @@ def read_side(session: Session, login: ConnInfo) -> Side:
     return Side(
         login,
         session,
-        postgres_roles.read_roles(session, login.dbname),
-        postgres_database.read_database(session, login.dbname),
+        roles_client.read_roles(session, login.dbname),
+        database_client.read_database(session, login.dbname),
     )
 
 

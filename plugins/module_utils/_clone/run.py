@@ -13,7 +13,7 @@ import typing as t
 from .._common.change import Change, Scope
 from .._common.errors import CommandFailed, MultimasterError, Refused
 from .._postgres import database as postgres_database
-from .._postgres import pgdump
+from .._postgres import pgdump, roles_client
 from .._postgres import roles as postgres_roles
 from .._postgres.conninfo import ConnInfo
 from .._postgres.database import DatabaseSpec
@@ -279,7 +279,7 @@ class _Clone:
         if not found.equal:
             self._differs(change, found)
         if self._roles.changes:
-            postgres_roles.apply(server, self._roles)
+            roles_client.apply(server, self._roles)
             self._makes.ran += self._makes.texts(self._role_statements)
         if not self._decision.todo:
             return

@@ -12,7 +12,7 @@ import typing as t
 
 from .._common.errors import MultimasterError
 from .._postgres import database as postgres_database
-from .._postgres import dump, sql
+from .._postgres import database_client, dump, sql
 from .._postgres.conninfo import ConnInfo
 from .._postgres.database import DatabaseSpec
 from .._postgres.pg import Session
@@ -51,7 +51,7 @@ class Target:
         """What this server prints of a dump once it has been restored here."""
         name = self._scratch_name("echo")
         self._drop(name)
-        self._note(postgres_database.create(self._server, self._database, name))
+        self._note(database_client.create(self._server, self._database, name))
         try:
             login = self._side.login.database(name)
             self._restore(login, source.archive, source.entries, "whole")
@@ -76,12 +76,12 @@ class Target:
         """
         scratch = self._scratch_name("clone")
         self._drop(scratch)
-        self._note(postgres_database.create(self._server, self._database, scratch))
+        self._note(database_client.create(self._server, self._database, scratch))
         try:
             login = self._side.login.database(scratch)
             self._restore(login, source.archive, todo, self._dumper.options.sections)
             verify(login)
-            made = postgres_database.read_database(self._server, scratch)
+            made = database_client.read_database(self._server, scratch)
             if made is None:
                 raise MultimasterError(f"{self._side.name}: database {scratch} has vanished")
             self._execute(postgres_database.property_statements(self._database, made))

@@ -3,27 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: no stability promise for other users.
 
-"""A database as an object of its server: read, compared, created."""
+"""A database as an object of its server, compared with another, and statements for it (pure)."""
 
 from __future__ import annotations
 
 import dataclasses
 import typing as t
 
-from .._common.errors import Refused, StatementFailed
-from . import pg
-from .pg import Session
-from .roles import Settings, parse_settings, setting_value
+from .._common.errors import Refused
+from . import sql
+from .locale import PROVIDERS, normal_locale
+from .roles import Settings, setting_value
 
-if t.TYPE_CHECKING:
-    from psycopg2 import sql
-
-PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu", "d": "libc"}
 _PRIVILEGES = frozenset({"CREATE", "CONNECT", "TEMPORARY"})
 _DEFAULT_TABLESPACE = "pg_default"
-# SQLSTATE that CREATE DATABASE gives for a locale that the system does not have
-_WRONG_OBJECT_TYPE = "42809"
-_INVALID_PARAMETER = "22023"
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -105,12 +98,12 @@ def lasting_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str]
     words = []
     if source.encoding != target.encoding:
         words.append(f"encoding {target.encoding} instead of {source.encoding}")
-    for word, mine, its in (
+    for word, of_source, of_target in (
         ("lc_collate", source.collate, target.collate),
         ("lc_ctype", source.ctype, target.ctype),
     ):
-        if _locale(mine) != _locale(its):
-            words.append(f"{word} {its} instead of {mine}")
+        if normal_locale(of_source) != normal_locale(of_target):
+            words.append(f"{word} {of_target} instead of {of_source}")
     if PROVIDERS.get(source.provider) != PROVIDERS.get(target.provider):
         words.append(
             f"locale provider {PROVIDERS.get(target.provider)}"
@@ -119,12 +112,6 @@ def lasting_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str]
     elif source.locale != target.locale or source.icu_rules != target.icu_rules:
         words.append(f"locale {target.locale} instead of {source.locale}")
     return words
-
-
-def _locale(name: str) -> str:
-    """en_US.UTF-8 and en_US.utf8 are the same."""
-    language, dot, codeset = name.partition(".")
-    return language + dot + codeset.lower().replace("-", "")
 
 
 def property_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str]:
@@ -140,11 +127,11 @@ def property_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str
         words.append("another comment")
     if source.grants != target.grants:
         words.append("other privileges")
-    theirs = dict(target.settings)
+    there = dict(target.settings)
     words.extend(
-        f"setting {name} = {theirs.get(name)} instead of {value}"
+        f"setting {name} = {there.get(name)} instead of {value}"
         for name, value in source.settings
-        if theirs.get(name) != value
+        if there.get(name) != value
     )
     for role, settings in source.role_settings:
         their_role = dict(dict(target.role_settings).get(role, ()))
@@ -156,69 +143,11 @@ def property_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str
     return words
 
 
-# --- the client's part ---------------------------------------------------------------------
-
-# to_jsonb because columns of pg_database differ: the provider came with 15, its rules with 16,
-# and 17 renamed daticulocale to datlocale.
-_READ = """
-SELECT d.datname AS name, pg_catalog.pg_get_userbyid(d.datdba) AS owner,
-       pg_catalog.pg_encoding_to_char(d.encoding) AS encoding,
-       d.datcollate AS collate, d.datctype AS ctype,
-       COALESCE(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
-       COALESCE(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '') AS locale,
-       COALESCE(to_jsonb(d) ->> 'daticurules', '') AS icu_rules,
-       s.spcname AS tablespace, d.datconnlimit AS connection_limit,
-       COALESCE(pg_catalog.shobj_description(d.oid, 'pg_database'), '') AS comment,
-       d.datacl IS NULL AS default_grants,
-       COALESCE((SELECT r.setconfig FROM pg_catalog.pg_db_role_setting r
-                  WHERE r.setdatabase = d.oid AND r.setrole = 0), '{}') AS settings
-  FROM pg_catalog.pg_database d
-  JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace
- WHERE d.datname = %s
-"""
-_GRANTS = """
-SELECT COALESCE(r.rolname, '') AS grantee, a.privilege_type AS privilege,
-       bool_or(a.is_grantable) AS grantable
-  FROM pg_catalog.pg_database d
- CROSS JOIN LATERAL
-       pg_catalog.aclexplode(COALESCE(d.datacl, pg_catalog.acldefault('d', d.datdba))) a
-  LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
- WHERE d.datname = %s
- GROUP BY 1, 2
-"""
-_ROLE_SETTINGS = """
-SELECT r.rolname AS role, s.setconfig AS settings
-  FROM pg_catalog.pg_db_role_setting s
-  JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
-  JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
- WHERE d.datname = %s
- ORDER BY r.rolname
-"""
-
-
-def read_database(session: Session, name: str) -> t.Optional[DatabaseSpec]:
-    """The server's database of this name, or None."""
-    row = session.row(_READ, (name,))
-    if row is None:
-        return None
-    settings = tuple(sorted(parse_settings(row.pop("settings"))))
-    return DatabaseSpec(
-        settings=settings,
-        grants=frozenset(Grant(**grant) for grant in session.rows(_GRANTS, (name,))),
-        role_settings=tuple(
-            (found["role"], tuple(sorted(parse_settings(found["settings"]))))
-            for found in session.rows(_ROLE_SETTINGS, (name,))
-        ),
-        **row,
-    )
-
-
 def create_statement(database: DatabaseSpec, name: str, server_version: int) -> sql.Composable:
     """CREATE DATABASE for a server of this version.
 
     :raises Refused: when that server knows no such locale provider.
     """
-    sql = pg.sql
     parts: list[sql.Composable] = [
         sql.SQL("CREATE DATABASE {} WITH TEMPLATE template0 OWNER {} ENCODING {}").format(
             sql.Identifier(name), sql.Identifier(database.owner), sql.Literal(database.encoding)
@@ -249,28 +178,11 @@ def create_statement(database: DatabaseSpec, name: str, server_version: int) -> 
     return sql.SQL(" ").join(parts)
 
 
-def create(session: Session, database: DatabaseSpec, name: str) -> sql.Composable:
-    """Create a database like the given one, without its properties; returns the statement."""
-    statement = create_statement(database, name, session.server_version)
-    try:
-        session.execute(statement)
-    except StatementFailed as error:
-        if error.sqlstate in (_WRONG_OBJECT_TYPE, _INVALID_PARAMETER) and "locale" in str(error):
-            raise Refused(
-                f"The system of {session.conninfo.name} lacks the locale of database"
-                f" {database.name} ({database.collate}, {database.ctype}): {error.message}",
-                "Install it there (locale-gen) and restart PostgreSQL.",
-            ) from error
-        raise
-    return statement
-
-
 def property_statements(source: DatabaseSpec, target: DatabaseSpec) -> list[sql.Composable]:
     """What gives the target's database the properties of the source's.
 
     Settings and privileges that only the target has stay.
     """
-    sql = pg.sql
     name = sql.Identifier(target.name)
     out: list[sql.Composable] = []
     if source.owner != target.owner:

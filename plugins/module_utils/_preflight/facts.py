@@ -110,11 +110,6 @@ class Role:
     may_set_replica: bool = True
 
 
-def normal_locale(name: str) -> str:
-    """en_US.UTF-8 and en_US.utf8 are the same to the C library."""
-    return name.lower().replace("-", "")
-
-
 @dataclasses.dataclass(frozen=True)
 class Server:
     """What does not depend on the database.

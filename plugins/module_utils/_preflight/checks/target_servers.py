@@ -10,8 +10,9 @@ from __future__ import annotations
 import typing as t
 
 from ..._common.text import size
+from ..._postgres.locale import normal_locale
 from ..context import Context
-from ..facts import Database, Master, normal_locale
+from ..facts import Database, Master
 from ..registry import BLOCKER, INFO, WARNING, Hit, check
 
 # A seed that fills a disk to the last byte is no success.

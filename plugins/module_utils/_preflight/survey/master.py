@@ -15,8 +15,9 @@ import typing as t
 from ..._common.errors import ConnectionFailed, MultimasterError, StatementFailed
 from ..._postgres import pg
 from ..._postgres.conninfo import ConnInfo
+from ..._postgres.locale import normal_locale
 from ..._postgres.timeouts import TIMEOUTS
-from ..facts import Address, Master, Role, Server, Setting, Wanted, normal_locale
+from ..facts import Address, Master, Role, Server, Setting, Wanted
 from . import addresses, queries
 from .database import read_database
 from .reader import Reader
