@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import copy
 import dataclasses
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import time
 import typing as t
@@ -15,6 +17,10 @@ import typing as t
 import pytest
 import testinfra
 import yaml
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from watching import DECOY, WATCHER, Watcher, forms
 
 # Seconds that a play may take.
 PLAY_TIMEOUT = 300
@@ -68,6 +74,11 @@ class Host:
     def state(self) -> list[str]:
         """Lines that say how everything is."""
         return self.host.run_expect([0], _STATE).stdout.splitlines()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those who need a bootstrap come last: the others find hosts that have none."""
+    items.sort(key=lambda item: "bootstrapped" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
@@ -179,3 +190,45 @@ def unchanged(states: States) -> t.Callable[[], None]:
         assert states.differences() == []
 
     return check
+
+
+@pytest.fixture(scope="session")
+def passwords(inventory) -> list[str]:
+    return [
+        inventory["all"]["vars"]["multimaster_bucardo_password"],
+        inventory["all"]["children"]["masters"]["vars"]["master_password"],
+    ]
+
+
+@pytest.fixture(scope="session")
+def needles(passwords) -> list[str]:
+    return sorted(form for password in passwords for form in forms(password))
+
+
+@pytest.fixture(scope="session")
+def bootstrapped(inventory, play, here, there, needles):
+    """The output of a bootstrap, and what was seen in each place meanwhile."""
+    script = WATCHER.read_text(encoding="utf-8")
+    for master in (here, there):
+        subprocess.run(
+            ["docker", "exec", "--interactive", master.name, "tee", "/opt/argv_watch.py"],
+            input=script, text=True, check=True, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        watchers = {"controller": Watcher(["python3", str(WATCHER)], needles)}
+        for master in (here, there):
+            watchers[master.name] = Watcher(
+                ["docker", "exec", "--interactive", master.name, "python3", "/opt/argv_watch.py"],
+                needles,
+            )
+        seen: dict[str, dict] = {}
+        stack.callback(lambda: seen.update({n: w.stop() for n, w in watchers.items()}))
+        done = play("bootstrap", inventory, "-vvv", "--diff")
+        # As short as the shortest of ours; a watcher that misses all of them proves nothing.
+        sleep = "import time; time.sleep(0.1)"
+        for _decoy in range(3):
+            subprocess.run(["python3", "-c", sleep, DECOY], check=True)
+            for master in (here, there):
+                master.host.run_expect([0], "python3 -c %s %s", sleep, DECOY)
+        time.sleep(0.2)
+    return done, seen

@@ -1,7 +1,4 @@
-"""Names that belong to another replication, made with Bucardo's own program, are not taken over.
-
-Needs the bootstrap of test_secrets.py: pytest runs the files in the order of their names.
-"""
+"""Names that belong to another replication, made with Bucardo's own program, are not taken over."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ BUCARDO = "runuser -u bucardo -- bucardo --bucardorc /etc/bucardorc "
 
 
 @pytest.fixture(scope="module")
-def neighbour(there, states):
+def neighbour(bootstrapped, there, states):
     """A sync called crm between two other databases, and nothing that runs."""
     there.sql("CREATE ROLE crm SUPERUSER LOGIN PASSWORD 'crm'")
     for name in ("crm1", "crm2"):
