@@ -285,9 +285,9 @@ def compare(
     :param pending: the target's invalid indexes. pg_dump leaves them out, but they are there:
         their table is being filled.
     """
-    ours, theirs = _by_shape(source), _by_shape(target)
-    missing = _surplus(ours, theirs)
-    extra = _surplus(theirs, ours)
+    of_source, of_target = _by_shape(source), _by_shape(target)
+    missing = _surplus(of_source, of_target)
+    extra = _surplus(of_target, of_source)
     if pending:
         missing = [b for b in missing if not any(index.owns(b) for index in pending)]
     changed = []

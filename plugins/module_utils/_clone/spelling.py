@@ -104,13 +104,13 @@ def explained_by_both(
     found: Comparison, echo: t.Iterable[Block], echo_of_target: t.Iterable[Block]
 ) -> Comparison:
     """The same where the target's own text is of an older generation than the echo's."""
-    ours, theirs = _bodies(echo), _bodies(echo_of_target)
+    of_source, of_target = _bodies(echo), _bodies(echo_of_target)
     return dataclasses.replace(
         found,
         changed=tuple(
             (old, new)
             for old, new in found.changed
-            if not ours.get(old.key) or ours.get(old.key) != theirs.get(new.key)
+            if not of_source.get(old.key) or of_source.get(old.key) != of_target.get(new.key)
         ),
     )
 

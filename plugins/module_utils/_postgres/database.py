@@ -134,11 +134,11 @@ def property_differences(source: DatabaseSpec, target: DatabaseSpec) -> list[str
         if there.get(name) != value
     )
     for role, settings in source.role_settings:
-        their_role = dict(dict(target.role_settings).get(role, ()))
+        role_there = dict(dict(target.role_settings).get(role, ()))
         words.extend(
-            f"setting {name} of role {role} = {their_role.get(name)} instead of {value}"
+            f"setting {name} of role {role} = {role_there.get(name)} instead of {value}"
             for name, value in settings
-            if their_role.get(name) != value
+            if role_there.get(name) != value
         )
     return words
 
@@ -213,19 +213,19 @@ def property_statements(source: DatabaseSpec, target: DatabaseSpec) -> list[sql.
             text = f"GRANT {grant.privilege} ON DATABASE {{}} TO {{}}"
             text += " WITH GRANT OPTION" if grant.grantable else ""
             out.append(sql.SQL(text).format(name, grantee))
-    theirs = dict(target.settings)
+    there = dict(target.settings)
     for setting, value in source.settings:
-        if theirs.get(setting) != value:
+        if there.get(setting) != value:
             out.append(
                 sql.SQL("ALTER DATABASE {} SET {} TO {}").format(
                     name, sql.Identifier(setting), setting_value(setting, value)
                 )
             )
-    their_roles = dict(target.role_settings)
+    roles_there = dict(target.role_settings)
     for role, settings in source.role_settings:
-        theirs = dict(their_roles.get(role, ()))
+        there = dict(roles_there.get(role, ()))
         for setting, value in settings:
-            if theirs.get(setting) != value:
+            if there.get(setting) != value:
                 out.append(
                     sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} TO {}").format(
                         sql.Identifier(role),

@@ -72,24 +72,24 @@ class Role:
         """What the other has differently, in words, without values that are secret."""
         words = []
         for attribute, (yes, no) in _FLAGS.items():
-            mine, its = getattr(self, attribute), getattr(other, attribute)
-            if mine != its:
-                words.append(f"{yes if its else no} instead of {yes if mine else no}")
+            here, there = getattr(self, attribute), getattr(other, attribute)
+            if here != there:
+                words.append(f"{yes if there else no} instead of {yes if here else no}")
         if self.connection_limit != other.connection_limit:
             words.append(
                 f"CONNECTION LIMIT {other.connection_limit} instead of {self.connection_limit}"
             )
         # No limit and infinity are the same, and ALTER ROLE cannot set the former.
-        mine_until, its_until = (r.valid_until or "infinity" for r in (self, other))
-        if mine_until != its_until:
-            words.append(f"VALID UNTIL {its_until} instead of {mine_until}")
+        until_here, until_there = (r.valid_until or "infinity" for r in (self, other))
+        if until_here != until_there:
+            words.append(f"VALID UNTIL {until_there} instead of {until_here}")
         if passwords and self.password != other.password:
             if self.password and other.password:
                 words.append("another password hash")
             else:
                 words.append("no password" if self.password else "a password")
-        mine_set, its_set = dict(self.settings), dict(other.settings)
-        names = sorted(n for n in {*mine_set, *its_set} if mine_set.get(n) != its_set.get(n))
+        set_here, set_there = dict(self.settings), dict(other.settings)
+        names = sorted(n for n in {*set_here, *set_there} if set_here.get(n) != set_there.get(n))
         if names:
             words.append(f"other settings ({', '.join(names)})")
         return words
@@ -240,10 +240,10 @@ def plan(
     return RolePlan(tuple(create), tuple(updates), tuple(grant), conflicts, source.passwords)
 
 
-def _same(mine: Membership, its: t.Optional[Membership]) -> bool:
-    if its is None or mine.admin != its.admin:
+def _same(here: Membership, there: t.Optional[Membership]) -> bool:
+    if there is None or here.admin != there.admin:
         return False
-    for a, b in ((mine.inherit, its.inherit), (mine.set_role, its.set_role)):
+    for a, b in ((here.inherit, there.inherit), (here.set_role, there.set_role)):
         if a is not None and b is not None and a != b:
             return False
     return True

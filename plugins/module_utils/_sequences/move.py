@@ -157,8 +157,8 @@ class _Mover:
         held: dict[TableName, str] = {}
         for master, found in each(
             jobs,
-            lambda master, mine: locks.holders(
-                self._sessions[master], mine, locks.SHARE_ROW_EXCLUSIVE
+            lambda master, moving: locks.holders(
+                self._sessions[master], moving, locks.SHARE_ROW_EXCLUSIVE
             ),
         ).items():
             for holders in found.values():
@@ -183,8 +183,8 @@ class _Mover:
             ):
                 return False
             raise
-        for master, mine in moves.items():
-            for move, start in zip(mine, starts[master]):
+        for master, moving in moves.items():
+            for move, start in zip(moving, starts[master]):
                 self.started[move.sequence.name, master] = start
         return True
 
@@ -192,7 +192,7 @@ class _Mover:
         self, batch: t.Sequence[SequencePlan], moves: t.Mapping[str, t.Sequence[Move]]
     ) -> dict[str, list[int]]:
         """The first values by master, committed everywhere."""
-        locked = each(moves, lambda master, mine: self._lock(self._sessions[master], mine))
+        locked = each(moves, lambda master, moving: self._lock(self._sessions[master], moving))
         used = {one.name: one.used for one in batch}
         for master, rows in locked.items():
             for move, (last_value, is_called) in zip(moves[master], rows):
@@ -201,10 +201,10 @@ class _Mover:
                 )
                 used[sequence.name] = max(used[sequence.name], sequence.handed_out)
         starts = {
-            master: [move.first_above(used[move.sequence.name]) for move in mine]
-            for master, mine in moves.items()
+            master: [move.first_above(used[move.sequence.name]) for move in moving]
+            for master, moving in moves.items()
         }
-        each(moves, lambda master, mine: _place(self._sessions[master], mine, starts[master]))
+        each(moves, lambda master, moving: _place(self._sessions[master], moving, starts[master]))
         each(moves, lambda master, _mine: self._sessions[master].execute("COMMIT"))
         return starts
 

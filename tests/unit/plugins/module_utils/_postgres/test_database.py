@@ -10,10 +10,21 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import database
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    Refused,
+    StatementFailed,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import (
+    database,
+    database_client,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.database import (
     DatabaseSpec,
     Grant,
+)
+from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils.fake_session import (
+    FakeSession,
+    text_of,
 )
 
 SHOP = DatabaseSpec("shop", "app", "UTF8", "en_US.UTF-8", "en_US.UTF-8")
@@ -67,3 +78,68 @@ def test_excluded_roles_are_forgotten() -> None:
     ).without_roles(["bucardo"])
     assert mine.grants == {Grant("", "CONNECT")}
     assert mine.role_settings == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "version", "end"),
+    [
+        ({}, 140000, ""),
+        ({}, 150000, ' LOCALE_PROVIDER "libc"'),
+        (
+            {"provider": "i", "locale": "de", "icu_rules": "&a < b"},
+            150000,
+            " LOCALE_PROVIDER \"icu\" ICU_LOCALE 'de'",
+        ),
+        (
+            {"provider": "i", "locale": "de", "icu_rules": "&a < b"},
+            160000,
+            " LOCALE_PROVIDER \"icu\" ICU_LOCALE 'de' ICU_RULES '&a < b'",
+        ),
+        (
+            {"provider": "b", "locale": "C.UTF-8", "tablespace": "fast"},
+            170000,
+            ' LOCALE_PROVIDER "builtin" BUILTIN_LOCALE \'C.UTF-8\' TABLESPACE "fast"',
+        ),
+    ],
+)
+def test_a_database_is_created_as_the_version_takes_it(change, version, end) -> None:
+    statement = database.create_statement(dataclasses.replace(SHOP, **change), "new", version)
+    assert text_of(statement) == (
+        'CREATE DATABASE "new" WITH TEMPLATE template0 OWNER "app" ENCODING \'UTF8\''
+        " LC_COLLATE 'en_US.UTF-8' LC_CTYPE 'en_US.UTF-8'" + end
+    )
+
+
+def test_an_older_server_does_not_know_the_provider() -> None:
+    with pytest.raises(Refused, match="locale provider builtin, which PostgreSQL 16 does not have"):
+        database.create_statement(dataclasses.replace(SHOP, provider="b"), "new", 160000)
+
+
+def test_the_target_gets_the_properties_that_differ() -> None:
+    source = dataclasses.replace(
+        SHOP,
+        connection_limit=7,
+        comment="live",
+        default_grants=False,
+        grants=frozenset({Grant("", "CONNECT"), Grant("app", "CREATE", True)}),
+        settings=(("search_path", "a, b"),),
+        role_settings=(("app", (("work_mem", "4MB"),)),),
+    )
+    target = dataclasses.replace(SHOP, name="there", owner="postgres")
+    assert [text_of(one) for one in database.property_statements(source, target)] == [
+        'ALTER DATABASE "there" OWNER TO "app"',
+        'ALTER DATABASE "there" WITH CONNECTION LIMIT 7',
+        "COMMENT ON DATABASE \"there\" IS 'live'",
+        'REVOKE ALL ON DATABASE "there" FROM PUBLIC',
+        'REVOKE ALL ON DATABASE "there" FROM "app"',
+        'GRANT CONNECT ON DATABASE "there" TO PUBLIC',
+        'GRANT CREATE ON DATABASE "there" TO "app" WITH GRANT OPTION',
+        "ALTER DATABASE \"there\" SET \"search_path\" TO 'a', 'b'",
+        'ALTER ROLE "app" IN DATABASE "there" SET "work_mem" TO \'4MB\'',
+    ]
+
+
+def test_the_locale_that_the_system_lacks_is_named() -> None:
+    error = StatementFailed('invalid locale name: "en_US.UTF-8"', sqlstate="42809")
+    with pytest.raises(Refused, match="The system of here lacks the locale of database shop"):
+        database_client.create(FakeSession({"CREATE DATABASE": error}), SHOP, "new")

@@ -13,10 +13,16 @@ import pytest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import (
     roles as postgres_roles,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import roles_client
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.roles import (
     Membership,
     Role,
+    RolePlan,
     Roles,
+)
+from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils.fake_session import (
+    FakeSession,
+    text_of,
 )
 
 HASH = "SCRAM-SHA-256$4096:salt$stored:server"
@@ -161,3 +167,103 @@ def test_lists_of_names_are_split(value: str, parts: list[str]) -> None:
 
 def test_settings_may_hold_an_equals_sign() -> None:
     assert list(postgres_roles.parse_settings(["a.b=x=y", "c="])) == [("a.b", "x=y"), ("c", "")]
+
+
+def sql_of(plan: RolePlan, version: int = 150000, masked: bool = False) -> list[str]:
+    return [text_of(one) for one in postgres_roles.statements(plan, version, masked)]
+
+
+APP = Role(
+    "app",
+    login=True,
+    create_db=True,
+    connection_limit=5,
+    comment="It's us",
+    settings=(("search_path", '"my schema", public'), ("work_mem", "4MB")),
+    password=HASH,
+)
+
+
+def test_a_new_role_is_made_as_it_is() -> None:
+    assert sql_of(RolePlan(create=(APP,))) == [
+        'CREATE ROLE "app" WITH NOSUPERUSER INHERIT NOCREATEROLE CREATEDB LOGIN NOREPLICATION'
+        f" NOBYPASSRLS CONNECTION LIMIT 5 PASSWORD '{HASH}'",
+        "COMMENT ON ROLE \"app\" IS 'It''s us'",
+        "ALTER ROLE \"app\" SET \"search_path\" TO 'my schema', 'public'",
+        'ALTER ROLE "app" SET "work_mem" TO \'4MB\'',
+    ]
+
+
+def test_an_updated_role_loses_what_the_source_does_not_have() -> None:
+    assert sql_of(RolePlan(update=(Role("app"),))) == [
+        'ALTER ROLE "app" WITH NOSUPERUSER INHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION'
+        " NOBYPASSRLS CONNECTION LIMIT -1 VALID UNTIL 'infinity' PASSWORD NULL",
+        'COMMENT ON ROLE "app" IS NULL',
+        'ALTER ROLE "app" RESET ALL',
+    ]
+
+
+def test_results_show_stars_and_a_login_that_cannot_read_hashes_sends_none() -> None:
+    assert "PASSWORD '********'" in sql_of(RolePlan(create=(APP,)), masked=True)[0]
+    assert "PASSWORD" not in sql_of(RolePlan(create=(APP,), with_passwords=False))[0]
+
+
+@pytest.mark.parametrize(
+    ("membership", "version", "text"),
+    [
+        (Membership("g", "m"), 150000, 'GRANT "g" TO "m"'),
+        (Membership("g", "m", admin=True), 150000, 'GRANT "g" TO "m" WITH ADMIN OPTION'),
+        (
+            Membership("g", "m", inherit=False, set_role=True),
+            160000,
+            'GRANT "g" TO "m" WITH ADMIN FALSE, INHERIT FALSE, SET TRUE',
+        ),
+    ],
+)
+def test_grants_as_the_version_writes_them(membership: Membership, version: int, text: str) -> None:
+    assert sql_of(RolePlan(grant=(membership,)), version) == [text]
+
+
+def test_hashes_are_kept_out_of_the_servers_log() -> None:
+    session = FakeSession({"SELECT rolsuper": [{"rolsuper": True}]})
+    roles_client.apply(session, RolePlan(create=(APP,)))
+    logging = [one.params for one in session.ran if "set_config" in one.text]
+    assert ("log_statement", "none") in logging
+    assert session.texts[0] == "BEGIN"
+    assert session.texts[-1] == "COMMIT"
+    assert session.texts.index('ALTER ROLE "app" SET "work_mem" TO \'4MB\'') > 4
+
+
+def test_without_anything_to_do_nothing_is_begun() -> None:
+    session = FakeSession()
+    roles_client.apply(session, RolePlan())
+    assert session.texts == []
+
+
+def test_roles_are_read_without_hashes_where_those_may_not_be_read() -> None:
+    row = {
+        **dict.fromkeys(("superuser", "create_role", "create_db", "login"), False),
+        **dict.fromkeys(("replication", "bypass_rls", "bootstrap"), False),
+        "name": "app",
+        "inherit": True,
+        "connection_limit": -1,
+        "valid_until": "",
+        "comment": "",
+        "settings": ["work_mem=4MB", "a=b=c"],
+        "password": None,
+    }
+    session = FakeSession(
+        {
+            "has_table_privilege": [{"may": False}],
+            "pg_auth_members": [
+                {"group": "g", "member": "app", "admin": False, "inherit": None, "set_role": None}
+            ],
+            "pg_shdepend": [{"rolname": "app"}],
+            'NULL AS password, r.oid = 10 AS bootstrap FROM pg_catalog."pg_roles"': [row],
+        }
+    )
+    found = roles_client.read_roles(session, "shop")
+    assert found.passwords is False
+    assert found.needed == {"app"}
+    assert found.roles["app"].settings == (("a", "b=c"), ("work_mem", "4MB"))
+    assert found.memberships == (Membership("g", "app"),)
