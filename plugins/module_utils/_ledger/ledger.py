@@ -17,7 +17,7 @@ import json
 import typing as t
 
 from .._common.names import TableName
-from .._postgres import pg
+from .._postgres import pg, sql
 from . import own_objects
 from .states import AS_ORIGIN as AS_ORIGIN
 from .states import BY_COMPARISON as BY_COMPARISON
@@ -282,7 +282,6 @@ def record(entries_: t.Sequence[Entry]) -> t.Any:
 
     Run it in the transaction that loads them; for C(COPYING), before the first one that does.
     """
-    sql = pg.sql
     values = sql.SQL(", ").join(
         sql.SQL("({})").format(
             sql.SQL(", ").join(
@@ -338,10 +337,10 @@ def seeded_in(session: pg.Session, run: int) -> list[TableName]:
 
 def mark_seeded(name: TableName) -> t.Any:
     """A statement that says that the table's indexes are complete as well."""
-    return pg.sql.SQL(
+    return sql.SQL(
         "UPDATE multimaster.seed SET state = 'seeded', finished_at = pg_catalog.clock_timestamp()"
         " WHERE schema_name = {} AND table_name = {}"
-    ).format(pg.sql.Literal(name.schema), pg.sql.Literal(name.name))
+    ).format(sql.Literal(name.schema), sql.Literal(name.name))
 
 
 def last_run(session: pg.Session) -> t.Optional[Run]:
@@ -413,7 +412,6 @@ def begin_run(session: pg.Session, source: str, tables: int, bytes_: int) -> int
 
 def update_run(session: pg.Session, run: int, **values: t.Any) -> None:
     """Note how far the run is. Keywords are columns of multimaster.seed_run."""
-    sql = pg.sql
     session.execute(
         sql.SQL(
             "UPDATE multimaster.seed_run SET {}, updated_at = pg_catalog.clock_timestamp()"

@@ -21,12 +21,9 @@ import secrets
 import typing as t
 
 from .._common.errors import Refused
-from . import pg
+from . import pg, sql
 from .proof import PROOF as PROOF
 from .tables import Column, Table
-
-if t.TYPE_CHECKING:
-    from psycopg2.sql import Composable
 
 # Everything that changes how a value is written as text, or which rows a query sees.
 # search_path: reg* types print names without schema when the schema is in the path.
@@ -161,7 +158,7 @@ def row_expression(
     method: Method,
     as_text: t.Collection[str] = (),
     only: t.Collection[str] | None = None,
-) -> Composable:
+) -> sql.Composable:
     """The hash of a row of this table, a bigint, never null.
 
     Columns enter by the order of their names, so their physical order does not matter. Generated
@@ -173,7 +170,6 @@ def row_expression(
         C(columns_as_text).
     :param only: hash just these columns, for example the key.
     """
-    sql = pg.sql
     columns = sorted(
         (column for column in table.columns if only is None or column.name in only),
         key=lambda column: column.name,
@@ -190,7 +186,7 @@ def row_expression(
     values = []
     for column in columns:
         native = "" if column.name in as_text else types.native_name(column)
-        value: Composable = sql.Identifier(column.name)
+        value: sql.Composable = sql.Identifier(column.name)
         if not native:
             value = _text(value, types.builtin_name(column.type_oid))
         elif column.type_oid in types.domains:
@@ -199,9 +195,8 @@ def row_expression(
     return _mixed(values, method)
 
 
-def _exact(value: Composable, name: str, method: Method) -> Composable:
+def _exact(value: sql.Composable, name: str, method: Method) -> sql.Composable:
     """A value of a type with this name in a form whose hash tells all values apart."""
-    sql = pg.sql
     if name in _BINARY:
         return sql.SQL("pg_catalog.{}({})").format(sql.Identifier(_BINARY[name]), value)
     if name not in _STRINGS:
@@ -213,7 +208,7 @@ def _exact(value: Composable, name: str, method: Method) -> Composable:
     return sql.SQL("pg_catalog.convert_to({}, 'UTF8')").format(value)
 
 
-def _mixed(values: t.Sequence[Composable], method: Method) -> Composable:
+def _mixed(values: t.Sequence[sql.Composable], method: Method) -> sql.Composable:
     """The hash of these values, in which none of them can make up for another.
 
     Columns go into C(hash_record_extended) some at a time, and what came of those before is the
@@ -222,8 +217,7 @@ def _mixed(values: t.Sequence[Composable], method: Method) -> Composable:
     value it would be folded to 32. Without that, a sum over rows would be a sum over columns, in
     which it makes no difference which row holds which value.
     """
-    sql = pg.sql
-    mixed: Composable = sql.Literal(method.key)
+    mixed: sql.Composable = sql.Literal(method.key)
     for start in range(0, len(values), _COLUMNS_AT_ONCE):
         some = list(values[start : start + _COLUMNS_AT_ONCE])
         if start:
@@ -234,8 +228,7 @@ def _mixed(values: t.Sequence[Composable], method: Method) -> Composable:
     return sql.SQL("pg_catalog.hashint8extended(0, {})").format(mixed)
 
 
-def _text(value: Composable, builtin: str) -> Composable:
-    sql = pg.sql
+def _text(value: sql.Composable, builtin: str) -> sql.Composable:
     if builtin == "bpchar":
         # Its cast to text drops trailing blanks.
         return sql.SQL("pg_catalog.textin(pg_catalog.bpcharout({}))").format(value)
@@ -247,23 +240,23 @@ def _text(value: Composable, builtin: str) -> Composable:
 
 def aggregate(
     table: Table, types: Types, method: Method, as_text: t.Collection[str] = ()
-) -> Composable:
+) -> sql.Composable:
     """A query of one row: C(rows) (bigint) and C(hash) (text), independent of the rows' order.
 
     Two tables with equal results hold the same multiset of rows, but for collisions; a sum,
     unlike an exclusive or, does not lose rows that occur twice. Parameters as for
     C(row_expression).
     """
-    return pg.sql.SQL(
+    return sql.SQL(
         "SELECT pg_catalog.count(*) AS rows,"
         " CAST(COALESCE(pg_catalog.sum({}), 0) AS pg_catalog.text) AS hash FROM {}"
     ).format(row_expression(table, types, method, as_text), from_item(table))
 
 
-def from_item(table: Table) -> Composable:
+def from_item(table: Table) -> sql.Composable:
     """The table without its children; a partitioned parent with them, since it has no own rows."""
     only = "" if table.kind == "p" else "ONLY "
-    return pg.sql.SQL(only + "{}").format(pg.sql.Identifier(table.name.schema, table.name.name))
+    return sql.SQL(only + "{}").format(sql.Identifier(table.name.schema, table.name.name))
 
 
 def columns_as_text(sides: t.Sequence[tuple[Table, Types]]) -> frozenset[str]:
@@ -346,9 +339,8 @@ def agree(sessions: t.Sequence[pg.Session]) -> Method:
     return method if len({session.value(query) for session in sessions}) == 1 else by_text
 
 
-def _hashes_of_samples(method: Method) -> Composable:
+def _hashes_of_samples(method: Method) -> sql.Composable:
     """A query for the hash of each sample alone, and of all together."""
-    sql = pg.sql
     values = [_exact(sql.SQL(value), name, method) for name, value in _NATIVE_SAMPLES]
     return sql.SQL("SELECT CAST(ARRAY[{}] AS pg_catalog.text)").format(
         sql.SQL(", ").join(_mixed(some, method) for some in (*([v] for v in values), values))

@@ -14,7 +14,7 @@ from ..._bucardo.keys import UniqueKey
 from ..._common.errors import Refused, StatementFailed
 from ..._common.names import TableName
 from ..._ledger import ledger, membership, own_objects
-from ..._postgres import locks, pg
+from ..._postgres import locks, pg, sql
 from ..._postgres.catalog import read_tables
 from ..._postgres.tables import Table
 from ..._sequences import read as sequences_read
@@ -256,7 +256,6 @@ def _read_filled(session: pg.Session, known: t.Collection[TableName]) -> frozens
         for name in (TableName(**row) for row in session.rows(queries.NOT_EMPTY_FILES))
         if name not in known
     ]
-    sql = pg.sql
     filled: set[TableName] = set()
     for start in range(0, len(suspects), _TABLES_PER_QUERY):
         some = suspects[start : start + _TABLES_PER_QUERY]

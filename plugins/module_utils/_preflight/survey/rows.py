@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from ..._common.names import TableName
-from ..._postgres import pg
+from ..._postgres import pg, sql
 from ..facts import CheckCall, ExtensionRows
 
 # As pg_dump reads it: the tables that an extension marked, each with its condition.
@@ -41,7 +41,6 @@ SELECT DISTINCT n.nspname::text AS schema, c.relname::text AS name, k.conname::t
 
 def extension_rows(session: pg.Session) -> tuple[ExtensionRows, ...]:
     """Rows in tables of extensions that pg_dump would dump, since users put them there."""
-    sql = pg.sql
     found = []
     for row in session.rows(_CONFIGURATION):
         # The condition is SQL of the extension's own script, e.g. "WHERE srid > 900000".

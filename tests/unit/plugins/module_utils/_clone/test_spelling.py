@@ -13,6 +13,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._clone.schema 
     Block,
     Comparison,
 )
+from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils.fake_session import (
+    FakeSession,
+)
 
 
 def block(name, body):
@@ -57,3 +60,23 @@ def test_what_was_shown_once_is_known_until_a_text_changes():
     changed = Comparison(changed=((OLD, OTHER),))
     assert spelling.without(changed, known) == changed
     assert not spelling.without(Comparison(changed=((NEW, OLD),)), known).equal
+
+
+def test_what_was_shown_to_be_equal_is_remembered_and_what_is_no_longer_printed_forgotten():
+    found = Comparison(changed=((OLD, NEW),))
+    (pair,) = spelling.pairs(found)
+    session = FakeSession()
+    spelling.record(session, {pair}, {pair})
+    created, inserted, deleted = session.ran
+    assert "CREATE TABLE IF NOT EXISTS multimaster.spelling" in created.text
+    assert inserted.params == ([pair.object], [pair.source], [pair.target])
+    assert deleted.params == ([f"{pair.object} {pair.source} {pair.target}"],)
+    row = {"object": pair.object, "source": pair.source, "target": pair.target}
+    session = FakeSession({"to_regclass": [{"x": True}], "FROM multimaster.spelling": [row]})
+    assert spelling.without(found, spelling.read(session)).equal
+
+
+def test_without_the_table_nothing_is_remembered():
+    session = FakeSession({"to_regclass": [{"x": False}]})
+    assert spelling.read(session) == set()
+    assert len(session.ran) == 1
