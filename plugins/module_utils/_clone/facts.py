@@ -61,7 +61,7 @@ class SchemaDump:
 
     archive: str
     command: str
-    entries: tuple[dump.Entry, ...]
+    entries: tuple[dump.TocEntry, ...]
     before: list[schema.Block]
     after: list[schema.Block]
     pending: tuple[schema.IndexName, ...] = ()
@@ -76,7 +76,7 @@ class SchemaDump:
 
 
 @dataclasses.dataclass(frozen=True)
-class Needs:
+class Surroundings:
     """What a database speaks of that lives outside of it.
 
     :param roles: owners, grantees, and those in policies.

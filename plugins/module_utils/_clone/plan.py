@@ -12,7 +12,7 @@ import typing as t
 from .._common.errors import Refused
 from .._postgres import dump
 from . import schema
-from .facts import CloneOptions, Needs, SchemaDump
+from .facts import CloneOptions, SchemaDump, Surroundings
 
 IDENTICAL = "identical"
 CLONED = "cloned"
@@ -30,7 +30,7 @@ class Decision:
     """
 
     state: str
-    todo: tuple[dump.Entry, ...] = ()
+    todo: tuple[dump.TocEntry, ...] = ()
     found: schema.Comparison = dataclasses.field(default_factory=schema.Comparison)
     sure: bool = True
 
@@ -59,7 +59,7 @@ def decide(source: SchemaDump, target: SchemaDump | None, sections: str) -> Deci
     return Decision(DIFFERENT, found=found, sure=False)
 
 
-def _entries(source: SchemaDump, wanted: t.Callable[[str], bool]) -> tuple[dump.Entry, ...]:
+def _entries(source: SchemaDump, wanted: t.Callable[[str], bool]) -> tuple[dump.TocEntry, ...]:
     return tuple(entry for entry in source.entries if wanted(entry.label.strip()))
 
 
@@ -75,7 +75,7 @@ def compare(source: SchemaDump, target: SchemaDump, sections: str) -> schema.Com
     return schema.compare(of_source, of_target, target.pending)
 
 
-def refuse_lacking(needs: Needs, there: Needs, database: str, target: str) -> None:
+def refuse_lacking(needs: Surroundings, there: Surroundings, database: str, target: str) -> None:
     """Say what the schema needs and the target does not have.
 
     :param there: what the target has, or will have by then.

@@ -20,7 +20,7 @@ from .._postgres.identity import RUNNING_SERVER
 from .._postgres.pg import Session
 from .._postgres.tables import BUCARDO_SCHEMA
 from . import schema
-from .facts import SECTIONS, CloneOptions, Needs, SchemaDump
+from .facts import SECTIONS, CloneOptions, SchemaDump, Surroundings
 
 # OID of the catalog pg_trigger, which has been the same in every version.
 _PG_TRIGGER = 2620
@@ -96,7 +96,7 @@ def refuse_unless_apart(source: Side, target: Side) -> None:
         )
 
 
-def read_needs(source: Side, options: CloneOptions, tablespaces: t.Iterable[str]) -> Needs:
+def read_needs(source: Side, options: CloneOptions, tablespaces: t.Iterable[str]) -> Surroundings:
     """What the source's schema needs.
 
     :param tablespaces: that are needed besides those of its objects.
@@ -105,19 +105,19 @@ def read_needs(source: Side, options: CloneOptions, tablespaces: t.Iterable[str]
     if options.tablespaces:
         used.update(tablespaces)
         used.update(source.session.column(_TABLESPACES_USED, (list(options.schemas_left_out),)))
-    return Needs(
+    return Surroundings(
         roles=frozenset(source.roles.needed) - set(options.exclude_roles),
         extensions=frozenset(source.session.column(_EXTENSIONS)),
         tablespaces=frozenset(used),
     )
 
 
-def read_offer(target: Side, roles: t.Iterable[str]) -> Needs:
+def read_offer(target: Side, roles: t.Iterable[str]) -> Surroundings:
     """What the target has.
 
     :param roles: that it will have by then, besides those that are there.
     """
-    return Needs(
+    return Surroundings(
         roles=frozenset({*target.roles.roles, *roles}),
         extensions=frozenset(target.session.column(_AVAILABLE)),
         tablespaces=frozenset(target.session.column(_TABLESPACES)),
@@ -162,7 +162,7 @@ class Dumper:
         return SchemaDump(archive, shlex.join(argv), entries, before, after, pending)
 
     def _blocks(
-        self, archive: str, entries: t.Sequence[dump.Entry], section: str
+        self, archive: str, entries: t.Sequence[dump.TocEntry], section: str
     ) -> list[schema.Block]:
         script = self.tools.script(archive, entries, (section,), self.options.tablespaces)
         return schema.comparable(schema.parse_script(script), self.majors)

@@ -45,7 +45,7 @@ class Restorer:
     tablespaces: bool
 
     def restore(
-        self, conninfo: ConnInfo, todo: t.Sequence[dump.Entry], one_transaction: bool
+        self, conninfo: ConnInfo, todo: t.Sequence[dump.TocEntry], one_transaction: bool
     ) -> None:
         """Send these entries in their order.
 
@@ -65,7 +65,7 @@ class Restorer:
                 self._piece(session, todo[start : start + _PIECE], one_transaction)
 
     def _piece(
-        self, session: Session, piece: t.Sequence[dump.Entry], one_transaction: bool
+        self, session: Session, piece: t.Sequence[dump.TocEntry], one_transaction: bool
     ) -> None:
         """All or nothing of a piece; halves it until the one is alone that cannot be created."""
         script = self.tools.script(self.archive, piece, self.sections, self.tablespaces)

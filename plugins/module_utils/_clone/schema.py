@@ -66,7 +66,7 @@ class Block:
 
     @property
     def label(self) -> str:
-        """The same object's C(Entry.label)."""
+        """The same object's `TocEntry.label`."""
         return f"{self.type} {self.schema} {self.name} {self.owner}".strip()
 
 

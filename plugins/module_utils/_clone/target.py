@@ -64,7 +64,7 @@ class Target:
     def create(
         self,
         source: SchemaDump,
-        todo: t.Sequence[dump.Entry],
+        todo: t.Sequence[dump.TocEntry],
         verify: t.Callable[[ConnInfo], None],
     ) -> None:
         """Make the database under another name, and give it its own when it is complete.
@@ -99,7 +99,7 @@ class Target:
             raise
 
     def fill(
-        self, source: SchemaDump, todo: t.Sequence[dump.Entry], existing: DatabaseSpec
+        self, source: SchemaDump, todo: t.Sequence[dump.TocEntry], existing: DatabaseSpec
     ) -> None:
         """Restore into a database that exists, all or nothing."""
         sections = self._dumper.options.sections
@@ -111,7 +111,7 @@ class Target:
         self,
         login: ConnInfo,
         archive: str,
-        todo: t.Sequence[dump.Entry],
+        todo: t.Sequence[dump.TocEntry],
         sections: str,
         one_transaction: bool = False,
     ) -> None:

@@ -149,7 +149,7 @@ class _Candidate:
         return bool(set.intersection(*self.seen))
 
 
-class Watch:
+class KeyWatch:
     """Keys whose rows differed, watched until each is seen equal or is sure to differ.
 
     A key is let go as soon as every master has been seen with the same version of its row (or
@@ -197,7 +197,7 @@ class Watch:
                 del self._candidates[keyhash]
 
     def let_go(self, keys: t.Collection[int]) -> None:
-        """Watch these no longer."""
+        """KeyWatch these no longer."""
         for keyhash in keys:
             self._candidates.pop(keyhash, None)
             self._proven.pop(keyhash, None)

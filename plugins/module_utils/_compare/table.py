@@ -50,7 +50,7 @@ class TableComparison:
         self._key = tuple(sorted(registered_key(table)))
         self._rows: dict[str, int] = {}
         self._proof = ""
-        self._watch = plan.Watch(self._names, self._key)
+        self._watch = plan.KeyWatch(self._names, self._key)
         self._complete = True
         self._drilled = False
         self._sums: list[tuple[int, str]] = []

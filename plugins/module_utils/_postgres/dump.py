@@ -15,7 +15,7 @@ _PASSWORD = re.compile(r"""(\b(?:\w*password|secret|\w*_key)\s+)'(?:[^']|'')*'""
 
 
 @dataclasses.dataclass(frozen=True)
-class Entry:
+class TocEntry:
     """One line of C(pg_restore --list).
 
     :param class_oid: OID of the catalog that holds the object, e.g. 2620 for pg_trigger.
@@ -34,18 +34,20 @@ class Entry:
         return f"{self.dump_id}; {self.class_oid} {self.oid} {self.label}"
 
 
-def parse_toc(text: str) -> list[Entry]:
+def parse_toc(text: str) -> list[TocEntry]:
     """Read the output of C(pg_restore --list); its comments are left out."""
     entries = []
     for line in text.split("\n"):
         match = _TOC_LINE.match(line)
         if match:
             dump_id, class_oid, oid, label = match.groups()
-            entries.append(Entry(int(dump_id), int(class_oid), int(oid), label))
+            entries.append(TocEntry(int(dump_id), int(class_oid), int(oid), label))
     return entries
 
 
-def without(entries: t.Iterable[Entry], class_oid: int, oids: t.Collection[int]) -> list[Entry]:
+def without(
+    entries: t.Iterable[TocEntry], class_oid: int, oids: t.Collection[int]
+) -> list[TocEntry]:
     """All entries but the given objects of one catalog."""
     return [e for e in entries if not (e.class_oid == class_oid and e.oid in oids)]
 

@@ -53,7 +53,7 @@ def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Options]:
     return sorted(found, key=lambda master: not master["origin"])
 
 
-def _refusal(fault: topology.Fault) -> Refused:
+def _refusal(fault: topology.TopologyFault) -> Refused:
     """In the words of an inventory."""
     if fault.kind == topology.TOO_FEW:
         return Refused(

@@ -84,7 +84,7 @@ class Tools:
         self._run(argv, conninfo, f"Cannot dump the schema of {conninfo}")
         return argv
 
-    def toc(self, archive: str) -> list[dump.Entry]:
+    def toc(self, archive: str) -> list[dump.TocEntry]:
         """An archive's table of contents."""
         argv = [self.path("pg_restore"), "--list", archive]
         return dump.parse_toc(self._run(argv, None, "Cannot list the dump"))
@@ -92,7 +92,7 @@ class Tools:
     def script(
         self,
         archive: str,
-        entries: t.Iterable[dump.Entry],
+        entries: t.Iterable[dump.TocEntry],
         sections: t.Sequence[str] = (),
         tablespaces: bool = True,
     ) -> str:

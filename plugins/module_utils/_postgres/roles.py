@@ -108,7 +108,7 @@ class Role:
 
 
 @dataclasses.dataclass(frozen=True, order=True)
-class Membership:
+class RoleMembership:
     """C(member) has C(group).
 
     :param inherit: None on servers before 16, which decide by the member's INHERIT.
@@ -136,7 +136,7 @@ class Roles:
     """
 
     roles: t.Mapping[str, Role]
-    memberships: tuple[Membership, ...] = ()
+    memberships: tuple[RoleMembership, ...] = ()
     needed: frozenset[str] = frozenset()
     passwords: bool = True
 
@@ -150,7 +150,7 @@ class RolePlan:
 
     create: tuple[Role, ...] = ()
     update: tuple[Role, ...] = ()
-    grant: tuple[Membership, ...] = ()
+    grant: tuple[RoleMembership, ...] = ()
     conflicts: t.Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
     with_passwords: bool = True
 
@@ -240,7 +240,7 @@ def plan(
     return RolePlan(tuple(create), tuple(updates), tuple(grant), conflicts, source.passwords)
 
 
-def _same(here: Membership, there: t.Optional[Membership]) -> bool:
+def _same(here: RoleMembership, there: t.Optional[RoleMembership]) -> bool:
     if there is None or here.admin != there.admin:
         return False
     for a, b in ((here.inherit, there.inherit), (here.set_role, there.set_role)):
@@ -319,7 +319,7 @@ def _options(role: Role, passwords: bool, altering: bool, masked: bool) -> sql.C
     return sql.SQL(" ").join(parts)
 
 
-def _grant(membership: Membership, server_version: int) -> sql.Composable:
+def _grant(membership: RoleMembership, server_version: int) -> sql.Composable:
     options = []
     if server_version >= _GRANT_OPTIONS_SINCE:
         for word, value in (

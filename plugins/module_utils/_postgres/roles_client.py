@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from . import sql
 from .pg import Session
-from .roles import Membership, Role, RolePlan, Roles, parse_settings, statements
+from .roles import Role, RoleMembership, RolePlan, Roles, parse_settings, statements
 
 _READ = """
 SELECT r.rolname AS name, r.rolsuper AS superuser, r.rolinherit AS inherit,
@@ -66,7 +66,7 @@ def read_roles(session: Session, dbname: str = "") -> Roles:
     for row in session.rows(composed):
         settings = tuple(sorted(parse_settings(row.pop("settings"))))
         roles[row["name"]] = Role(settings=settings, **row)
-    memberships = tuple(sorted(Membership(**row) for row in session.rows(_MEMBERSHIPS)))
+    memberships = tuple(sorted(RoleMembership(**row) for row in session.rows(_MEMBERSHIPS)))
     needed = session.column(_NEEDED, {"db": dbname}) if dbname else []
     return Roles(roles, memberships, frozenset(needed), bool(readable))
 

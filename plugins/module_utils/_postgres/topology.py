@@ -19,7 +19,7 @@ NO_ORIGIN = "no origin"
 SEVERAL_ORIGINS = "several origins"
 
 
-class Fault(t.NamedTuple):
+class TopologyFault(t.NamedTuple):
     """What keeps masters from being a topology.
 
     :param kind: one of the words above; who reports it knows what users call things there.
@@ -30,7 +30,7 @@ class Fault(t.NamedTuple):
     masters: tuple[str, ...]
 
 
-def faults(masters: t.Iterable[tuple[str, bool]], least: int = 2) -> t.Iterator[Fault]:
+def faults(masters: t.Iterable[tuple[str, bool]], least: int = 2) -> t.Iterator[TopologyFault]:
     """All that is wrong with a list of masters.
 
     :param masters: the name of each, and whether it is marked as the origin.
@@ -38,15 +38,15 @@ def faults(masters: t.Iterable[tuple[str, bool]], least: int = 2) -> t.Iterator[
     listed = list(masters)
     names = [name for name, _origin in listed]
     if len(names) < least:
-        yield Fault(TOO_FEW, tuple(names))
+        yield TopologyFault(TOO_FEW, tuple(names))
     for name, times in collections.Counter(names).items():
         if times > 1:
-            yield Fault(TWINS, (name,) * times)
+            yield TopologyFault(TWINS, (name,) * times)
     origins = tuple(name for name, origin in listed if origin)
     if not origins:
-        yield Fault(NO_ORIGIN, ())
+        yield TopologyFault(NO_ORIGIN, ())
     elif len(origins) > 1:
-        yield Fault(SEVERAL_ORIGINS, origins)
+        yield TopologyFault(SEVERAL_ORIGINS, origins)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Topology:
             found._refuse(fault, least)
         return found
 
-    def _refuse(self, fault: Fault, least: int) -> None:
+    def _refuse(self, fault: TopologyFault, least: int) -> None:
         if fault.kind == TOO_FEW:
             raise Refused(
                 f"masters: {len(self.masters)} of at least {least} are named", "Name all masters."

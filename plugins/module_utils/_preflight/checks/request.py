@@ -66,7 +66,7 @@ def _origin(ctx: Context) -> t.Iterator[Hit]:
         yield Hit("masters", "", f"several masters are marked as origin: {names}")
 
 
-def _faults(ctx: Context, kind: str) -> list[topology.Fault]:
+def _faults(ctx: Context, kind: str) -> list[topology.TopologyFault]:
     found = topology.faults((master.name, master.origin) for master in ctx.facts.masters)
     return [fault for fault in found if fault.kind == kind]
 

@@ -11,12 +11,12 @@ import pytest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._clone import plan
 from ansible_collections.multimaster.bucardo.plugins.module_utils._clone.facts import (
     CloneOptions,
-    Needs,
     SchemaDump,
+    Surroundings,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._clone.schema import Block
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.dump import Entry
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.dump import TocEntry
 
 EXTENSION = Block("EXTENSION", "-", "citext", "CREATE EXTENSION citext;")
 TABLE = Block("TABLE", "public", "t", "CREATE TABLE public.t (a integer);", "app")
@@ -27,7 +27,7 @@ TRIGGER = Block("TRIGGER", "public", "t x", "CREATE TRIGGER x;", "app")
 
 def dumped(before, after=()):
     blocks = [*before, *after]
-    entries = tuple(Entry(number, 0, 0, block.label) for number, block in enumerate(blocks))
+    entries = tuple(TocEntry(number, 0, 0, block.label) for number, block in enumerate(blocks))
     return SchemaDump("archive", "pg_dump", entries, list(before), list(after))
 
 
@@ -79,9 +79,9 @@ def test_post_data_never_goes_upon_another_table():
 )
 def test_what_the_target_lacks_is_named_before_anything_is_changed(lacking, words):
     with pytest.raises(Refused) as caught:
-        plan.refuse_lacking(Needs(**lacking), Needs(), "shop", "there")
+        plan.refuse_lacking(Surroundings(**lacking), Surroundings(), "shop", "there")
     assert words in caught.value.message
-    plan.refuse_lacking(Needs(**lacking), Needs(**lacking), "shop", "there")
+    plan.refuse_lacking(Surroundings(**lacking), Surroundings(**lacking), "shop", "there")
 
 
 def test_roles_that_differ_are_a_warning_or_the_end():

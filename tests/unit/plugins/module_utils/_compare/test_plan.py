@@ -29,7 +29,7 @@ def rows(**hashes):
 
 
 def watch(*sides):
-    started = plan.Watch(["here", "there", "far"][: len(sides)], ["id"])
+    started = plan.KeyWatch(["here", "there", "far"][: len(sides)], ["id"])
     started.start(sides)
     return started
 
@@ -214,7 +214,7 @@ def test_summary_names_unequal_tables_and_counts_the_rest():
 
 
 def test_keys_that_wait_in_a_queue_can_be_let_go():
-    watch = plan.Watch(["here", "there"], ("id",))
+    watch = plan.KeyWatch(["here", "there"], ("id",))
     watch.start([{1: (("1",), 10), 2: (("2",), 20)}, {1: (("1",), 11)}])
     for _look in range(plan.RECHECKS):
         watch.look([{1: (("1",), 10), 2: (("2",), 20)}, {1: (("1",), 11)}], ())

@@ -15,8 +15,8 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres impo
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import roles_client
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.roles import (
-    Membership,
     Role,
+    RoleMembership,
     RolePlan,
     Roles,
 )
@@ -30,7 +30,7 @@ HASH = "SCRAM-SHA-256$4096:salt$stored:server"
 
 def roles(
     *names: t.Union[str, Role],
-    memberships: tuple[Membership, ...] = (),
+    memberships: tuple[RoleMembership, ...] = (),
     needed: tuple[str, ...] = (),
     passwords: bool = True,
 ) -> Roles:
@@ -53,11 +53,11 @@ def test_needed_reaches_groups_and_members() -> None:
         "stranger",
         "pg_monitor",
         memberships=(
-            Membership("owner", "app"),
-            Membership("team", "app"),
-            Membership("pg_monitor", "app"),
-            Membership("pg_monitor", "stranger"),
-            Membership("boss", "team"),
+            RoleMembership("owner", "app"),
+            RoleMembership("team", "app"),
+            RoleMembership("pg_monitor", "app"),
+            RoleMembership("pg_monitor", "stranger"),
+            RoleMembership("boss", "team"),
         ),
         needed=("owner",),
     )
@@ -65,7 +65,7 @@ def test_needed_reaches_groups_and_members() -> None:
 
 
 def test_missing_roles_and_their_memberships_are_planned() -> None:
-    source = roles("app", "team", memberships=(Membership("team", "app", admin=True),))
+    source = roles("app", "team", memberships=(RoleMembership("team", "app", admin=True),))
     steps = postgres_roles.plan(source, roles(), {"app", "team"})
     assert [r.name for r in steps.create] == ["app", "team"]
     assert steps.grant == source.memberships
@@ -73,7 +73,7 @@ def test_missing_roles_and_their_memberships_are_planned() -> None:
 
 
 def test_nothing_to_do_when_equal() -> None:
-    source = roles(Role("app", password=HASH), memberships=(Membership("app", "app2"),))
+    source = roles(Role("app", password=HASH), memberships=(RoleMembership("app", "app2"),))
     assert not postgres_roles.plan(source, source, {"app"}).changes
 
 
@@ -120,7 +120,7 @@ def test_the_login_role_and_the_first_superuser_are_left_alone(untouchable: set[
 
 def test_a_missing_membership_of_existing_roles_is_a_conflict() -> None:
     both = ("app", "team")
-    source = roles(*both, memberships=(Membership("team", "app"),))
+    source = roles(*both, memberships=(RoleMembership("team", "app"),))
     assert postgres_roles.plan(source, roles(*both), set(both)).conflicts == {
         "app": ["no membership in team"]
     }
@@ -131,15 +131,15 @@ def test_a_missing_membership_of_existing_roles_is_a_conflict() -> None:
 
 
 def test_memberships_of_groups_that_stay_away_are_left_out() -> None:
-    source = roles("app", "bucardo", memberships=(Membership("bucardo", "app"),))
+    source = roles("app", "bucardo", memberships=(RoleMembership("bucardo", "app"),))
     assert postgres_roles.plan(source, roles(), {"app"}).grant == ()
 
 
 def test_grant_options_that_one_side_does_not_know_do_not_differ() -> None:
-    old = roles("a", "b", memberships=(Membership("a", "b"),))
-    new = roles("a", "b", memberships=(Membership("a", "b", inherit=True, set_role=True),))
+    old = roles("a", "b", memberships=(RoleMembership("a", "b"),))
+    new = roles("a", "b", memberships=(RoleMembership("a", "b", inherit=True, set_role=True),))
     assert not postgres_roles.plan(old, new, {"a", "b"}).conflicts
-    other = roles("a", "b", memberships=(Membership("a", "b", inherit=False, set_role=True),))
+    other = roles("a", "b", memberships=(RoleMembership("a", "b", inherit=False, set_role=True),))
     assert postgres_roles.plan(new, other, {"a", "b"}).conflicts == {
         "b": ["another membership in a"]
     }
@@ -211,16 +211,18 @@ def test_results_show_stars_and_a_login_that_cannot_read_hashes_sends_none() -> 
 @pytest.mark.parametrize(
     ("membership", "version", "text"),
     [
-        (Membership("g", "m"), 150000, 'GRANT "g" TO "m"'),
-        (Membership("g", "m", admin=True), 150000, 'GRANT "g" TO "m" WITH ADMIN OPTION'),
+        (RoleMembership("g", "m"), 150000, 'GRANT "g" TO "m"'),
+        (RoleMembership("g", "m", admin=True), 150000, 'GRANT "g" TO "m" WITH ADMIN OPTION'),
         (
-            Membership("g", "m", inherit=False, set_role=True),
+            RoleMembership("g", "m", inherit=False, set_role=True),
             160000,
             'GRANT "g" TO "m" WITH ADMIN FALSE, INHERIT FALSE, SET TRUE',
         ),
     ],
 )
-def test_grants_as_the_version_writes_them(membership: Membership, version: int, text: str) -> None:
+def test_grants_as_the_version_writes_them(
+    membership: RoleMembership, version: int, text: str
+) -> None:
     assert sql_of(RolePlan(grant=(membership,)), version) == [text]
 
 
@@ -266,4 +268,4 @@ def test_roles_are_read_without_hashes_where_those_may_not_be_read() -> None:
     assert found.passwords is False
     assert found.needed == {"app"}
     assert found.roles["app"].settings == (("a", "b=c"), ("work_mem", "4MB"))
-    assert found.memberships == (Membership("g", "app"),)
+    assert found.memberships == (RoleMembership("g", "app"),)

@@ -14,8 +14,8 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topo
     SEVERAL_ORIGINS,
     TOO_FEW,
     TWINS,
-    Fault,
     Topology,
+    TopologyFault,
     faults,
 )
 
@@ -51,11 +51,11 @@ def test_the_maintenance_database_is_on_the_same_server():
     ("masters", "found"),
     [
         ([("a", True), ("b", False)], []),
-        ([("a", True)], [Fault(TOO_FEW, ("a",))]),
-        ([], [Fault(TOO_FEW, ()), Fault(NO_ORIGIN, ())]),
-        ([("a", True), ("a", False)], [Fault(TWINS, ("a", "a"))]),
-        ([("a", True), ("b", True)], [Fault(SEVERAL_ORIGINS, ("a", "b"))]),
-        ([("a", False), ("b", False)], [Fault(NO_ORIGIN, ())]),
+        ([("a", True)], [TopologyFault(TOO_FEW, ("a",))]),
+        ([], [TopologyFault(TOO_FEW, ()), TopologyFault(NO_ORIGIN, ())]),
+        ([("a", True), ("a", False)], [TopologyFault(TWINS, ("a", "a"))]),
+        ([("a", True), ("b", True)], [TopologyFault(SEVERAL_ORIGINS, ("a", "b"))]),
+        ([("a", False), ("b", False)], [TopologyFault(NO_ORIGIN, ())]),
     ],
 )
 def test_every_fault_is_found(masters, found):
