@@ -43,24 +43,110 @@ def plan_change(source: Master, target: Master, options: CloneOptions, scope: Sc
     refuse_unless_apart(source_side, target_side)
     directory = scope.enter_context(tempfile.TemporaryDirectory(prefix="schema_clone."))
     dumper = Dumper(tools, directory, options, (source_side.major, target_side.major))
-    return _Clone(dumper, source_side, target_side).change(scope)
+    return _Clone(_look(dumper, source_side, target_side)).change(scope)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Look:
+    """What was found on both servers, and what follows from it.
+
+    :param database: what the target's is to be like.
+    :param existing: what it is, None when there is none.
+    """
+
+    dumper: Dumper
+    source: Side
+    target: Side
+    database: DatabaseSpec
+    existing: DatabaseSpec | None
+    roles: postgres_roles.RolePlan
+    role_warnings: list[str]
+    source_dump: SchemaDump
+    target_dump: SchemaDump | None
+
+    @property
+    def options(self) -> CloneOptions:
+        return self.dumper.options
+
+
+def _look(dumper: Dumper, source: Side, target: Side) -> _Look:
+    """Read what is to be compared.
+
+    :raises Refused: where no schema could help.
+    """
+    options = dumper.options
+    database = _database_of(source, options)
+    existing = target.database and target.database.without_roles(options.exclude_roles)
+    _refuse_database(database, existing, target, options)
+    roles, warnings = _plan_roles(source, target, options)
+    logins = {"source": source.login}
+    if existing is not None:
+        logins["target"] = target.login
+    dumps = each(logins, lambda label, login: dumper.schema_of(login, label))
+    return _Look(
+        dumper,
+        source,
+        target,
+        database,
+        existing,
+        roles,
+        warnings,
+        dumps["source"],
+        dumps.get("target"),
+    )
+
+
+def _refuse_database(
+    database: DatabaseSpec, existing: DatabaseSpec | None, target: Side, options: CloneOptions
+) -> None:
+    """:raises Refused: where the target's database cannot become like the source's."""
+    if existing is None:
+        if options.sections == "post_data":
+            raise Refused(
+                f"sections: {target.name} has no database {target.login.dbname} yet",
+                "Clone with sections=pre_data first.",
+            )
+        return
+    words = postgres_database.lasting_differences(database, existing)
+    if words:
+        raise Refused(
+            f"Database {existing.name} on {target.name} has {', '.join(words)}",
+            "Name a database that does not exist yet: it is created like the source's.",
+        )
+
+
+def _plan_roles(
+    source: Side, target: Side, options: CloneOptions
+) -> tuple[postgres_roles.RolePlan, list[str]]:
+    names = postgres_roles.wanted(source.roles, options.roles, options.exclude_roles)
+    login = target.session.value("SELECT session_user::text")
+    roles = postgres_roles.plan(
+        source.roles,
+        target.roles,
+        names,
+        untouchable={login},
+        update=options.role_conflict == "update",
+    )
+    warnings = plan.refuse_conflicts(roles.conflict_lines(target.name), options)
+    if names and not source.roles.passwords:
+        warnings.append(
+            f"The login role of {source.name} may not read passwords: roles are created without"
+        )
+    return roles, warnings
 
 
 class _Clone:
     """Compares, decides, then acts."""
 
-    def __init__(self, dumper: Dumper, source: Side, target: Side) -> None:
-        self._options = options = dumper.options
-        self._dumper = dumper
-        self._source = source
-        self._target = target
-        self._database = _database_of(source, options)
-        self._existing = target.database and target.database.without_roles(options.exclude_roles)
-        self._refuse_database()
-        self._roles, self._role_warnings = self._plan_roles()
-        self._source_dump, self._target_dump = self._dump()
-        self._decision = plan.decide(self._source_dump, self._target_dump, options.sections)
-        self._makes = Target(dumper, target, self._database)
+    def __init__(self, look: _Look) -> None:
+        self._options = look.options
+        self._dumper = look.dumper
+        self._source, self._target = look.source, look.target
+        self._source_dump, self._target_dump = look.source_dump, look.target_dump
+        self._database, self._existing = look.database, look.existing
+        self._roles, self._role_warnings = look.roles, look.role_warnings
+        self._decision = plan.decide(look.source_dump, look.target_dump, look.options.sections)
+        self._makes = Target(look.dumper, look.target, look.database)
 
     def change(self, scope: Scope) -> Change:
         """What there is to do, as far as can be told without changing anything."""
@@ -89,42 +175,6 @@ class _Clone:
             )
         return change
 
-    def _plan_roles(self) -> tuple[postgres_roles.RolePlan, list[str]]:
-        options = self._options
-        names = postgres_roles.wanted(self._source.roles, options.roles, options.exclude_roles)
-        login = self._target.session.value("SELECT session_user::text")
-        roles = postgres_roles.plan(
-            self._source.roles,
-            self._target.roles,
-            names,
-            untouchable={login},
-            update=options.role_conflict == "update",
-        )
-        warnings = plan.refuse_conflicts(roles.conflict_lines(self._target.name), options)
-        if names and not self._source.roles.passwords:
-            warnings.append(
-                f"The login role of {self._source.name} may not read passwords:"
-                " roles are created without"
-            )
-        return roles, warnings
-
-    def _refuse_database(self) -> None:
-        """:raises Refused: where the target's database cannot become like the source's."""
-        name = self._target.name
-        if self._existing is None:
-            if self._options.sections == "post_data":
-                raise Refused(
-                    f"sections: {name} has no database {self._target.login.dbname} yet",
-                    "Clone with sections=pre_data first.",
-                )
-            return
-        words = postgres_database.lasting_differences(self._database, self._existing)
-        if words:
-            raise Refused(
-                f"Database {self._existing.name} on {name} has {', '.join(words)}",
-                "Name a database that does not exist yet: it is created like the source's.",
-            )
-
     def _refuse_lacking(self) -> None:
         """:raises Refused: where the schema needs what the target does not have."""
         of_database = [self._database.tablespace] if self._existing is None else []
@@ -134,13 +184,6 @@ class _Clone:
             self._database.name,
             self._target.name,
         )
-
-    def _dump(self) -> tuple[SchemaDump, SchemaDump | None]:
-        logins = {"source": self._source.login}
-        if self._existing is not None:
-            logins["target"] = self._target.login
-        dumps = each(logins, lambda label, login: self._dumper.schema_of(login, label))
-        return dumps["source"], dumps.get("target")
 
     # --- telling ---------------------------------------------------------------------------
 

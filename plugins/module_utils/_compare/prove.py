@@ -62,7 +62,7 @@ def plan_change(source: Master, target: Master, desired: DesiredProof, scope: Sc
     if there is None:
         return Change(values={"proven": []})
     scope.enter_context(there)
-    proof = _Proof(source, target, desired, here, there)
+    proof = _read(source, target, desired, here, there)
     found = Change(work=proof.apply)
     _fill(found, sorted(proof.suspects))
     return found
@@ -73,51 +73,55 @@ def _fill(change: Change, tables: t.Sequence[TableName]) -> None:
     change.values = {"proven": [str(name) for name in tables]}
 
 
+def _read(
+    source: Master, target: Master, desired: DesiredProof, here: pg.Session, there: pg.Session
+) -> _Proof:
+    selected = desired.selection.of(read_tables(here, sizes=False))
+    on_target = {table.name: table for table in read_tables(there)}
+    today = membership.today(
+        here,
+        there,
+        {table.name: table.oid for table in selected},
+        membership.epoch_of(there, desired.key.dbgroup),
+    )
+    known = ledger.entries(there)
+    doubtful = [
+        table for table in selected if membership.doubt(known.get(table.name), today) in _COMPARABLE
+    ]
+    full = _with_rows(there, [on_target[table.name] for table in doubtful])
+    suspects = {table.name: table for table in doubtful if table.name in full}
+    return _Proof(source, target, desired, here, there, today, suspects, on_target)
+
+
+@dataclasses.dataclass
 class _Proof:
     """The tables to prove, and how that is done.
 
+    :param here: a session with the source; there: with the target.
     :param suspects: tables of the source with rows on the target that nobody vouches for.
+    :param on_target: all tables of the target.
     """
 
-    def __init__(
-        self,
-        source: Master,
-        target: Master,
-        desired: DesiredProof,
-        here: pg.Session,
-        there: pg.Session,
-    ) -> None:
-        self._source, self._target = source, target
-        self._desired = desired
-        self._here, self._there = here, there
-        selected = desired.selection.of(read_tables(here, sizes=False))
-        self._on_target = {table.name: table for table in read_tables(there)}
-        self._today = membership.today(
-            here,
-            there,
-            {table.name: table.oid for table in selected},
-            membership.epoch_of(there, desired.key.dbgroup),
-        )
-        known = ledger.entries(there)
-        open_ = [
-            table
-            for table in selected
-            if membership.doubt(known.get(table.name), self._today) in _COMPARABLE
-        ]
-        full = _with_rows(there, [self._on_target[table.name] for table in open_])
-        self.suspects = {table.name: table for table in open_ if table.name in full}
+    source: Master
+    target: Master
+    desired: DesiredProof
+    here: pg.Session
+    there: pg.Session
+    today: membership.Today
+    suspects: dict[TableName, Table]
+    on_target: dict[TableName, Table]
 
     def apply(self, change: Change) -> None:
         """Compare, and enter what is equal into the ledger.
 
         :raises Refused: naming the tables whose rows differ.
         """
-        sync = self._desired.key.sync
-        _check_enrolled(self._here, self._source.name, self.suspects, sync)
-        _check_enrolled(self._there, self._target.name, self.suspects, sync)
-        ledger.create(self._there)
-        if not ledger.lock(self._there):
-            raise Refused(f"A seed of {self._target.name} is under way", "Wait for it, or end it.")
+        sync = self.desired.key.sync
+        _check_enrolled(self.here, self.source.name, self.suspects, sync)
+        _check_enrolled(self.there, self.target.name, self.suspects, sync)
+        ledger.create(self.there)
+        if not ledger.lock(self.there):
+            raise Refused(f"A seed of {self.target.name} is under way", "Wait for it, or end it.")
         began = time.monotonic()
         results = self._compare()
         names = {str(name): name for name in self.suspects}
@@ -126,19 +130,19 @@ class _Proof:
             seconds = (time.monotonic() - began) / len(results)
             entries = [self._entry(name, result, seconds) for name, result in equal.items()]
             statement = ledger.record(entries)
-            self._there.execute(statement)
-            change.commands = [self._there.as_text(statement)]
-        _refuse([result for result in results if not result.equal], self._target.name)
+            self.there.execute(statement)
+            change.commands = [self.there.as_text(statement)]
+        _refuse([result for result in results if not result.equal], self.target.name)
         _fill(change, sorted(equal))
 
     def _compare(self) -> list[compare_plan.TableResult]:
         return compare(
-            Topology((self._source, self._target)),
+            Topology((self.source, self.target)),
             Selection.named(self.suspects),
             CompareOptions(
-                timeout=self._desired.timeout,
-                dbgroup=self._desired.key.dbgroup,
-                workers=self._desired.workers,
+                timeout=self.desired.timeout,
+                dbgroup=self.desired.key.dbgroup,
+                workers=self.desired.workers,
                 settled=True,
             ),
         )
@@ -146,8 +150,8 @@ class _Proof:
     def _entry(
         self, name: TableName, result: compare_plan.TableResult, seconds: float
     ) -> ledger.Entry:
-        rows = result.rows.get(self._target.name, 0)
-        return _entry(self.suspects[name], self._on_target[name], rows, self._today, seconds)
+        rows = result.rows.get(self.target.name, 0)
+        return _entry(self.suspects[name], self.on_target[name], rows, self.today, seconds)
 
 
 def _entry(

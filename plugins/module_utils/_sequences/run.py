@@ -58,7 +58,9 @@ def plan_change(topology: Topology, desired: DesiredSequences, scope: Scope) -> 
         raise Refused(
             f"lock_timeout: {desired.policy.lock_timeout} is too little", "Use 1 or more."
         )
-    return _Sharing(topology, desired, _open(topology, scope)).change()
+    slots = desired.slots_for(topology)
+    sessions = _open(topology, scope)
+    return _Sharing(topology, desired, slots, sessions, read.read_all(sessions)).change()
 
 
 def _open(topology: Topology, scope: Scope) -> dict[str, pg.Session]:
@@ -104,14 +106,19 @@ class _Sharing:
     """Decides, and carries out what was decided."""
 
     def __init__(
-        self, topology: Topology, desired: DesiredSequences, sessions: dict[str, pg.Session]
+        self,
+        topology: Topology,
+        desired: DesiredSequences,
+        slots: int,
+        sessions: dict[str, pg.Session],
+        surveys: dict[str, Survey],
     ) -> None:
         self._topology = topology
         self._desired = desired
+        self._slots = slots
         self._sessions = sessions
+        self._surveys = surveys
         self._strategy = STRATEGIES[desired.strategy]
-        self._slots = desired.slots_for(topology)
-        self._surveys = read.read_all(sessions)
 
     def change(self) -> Change:
         """What there is to do once every master has a clone of what the origin has."""
