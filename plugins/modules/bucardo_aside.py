@@ -78,6 +78,12 @@ commands:
   returned: when something differs
   type: list
   elements: str
+disturbs:
+  description: What others notice of it, one line each.
+  returned: when others notice anything
+  type: list
+  elements: str
+  sample: ["the runs in progress of all syncs end, and are repeated"]
 """
 
 import typing as t
@@ -86,30 +92,18 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import aside as sync_aside
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import aside
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, write, let the daemon know."""
-    aside = params["state"] == "aside"
-    names = [TableName.parse(name) for name in params["tables"]]
-    with connect(params, check_mode) as control:
-        sync = control.sync(params["name"])
-        if sync is None:
-            raise Refused(f"There is no sync {params['name']!r}", "Run the playbook bootstrap.")
-        change = sync_aside.plan(sync, control.goats(), names, aside)
-        reloaded = sync_aside.apply(control, sync, change, aside)
-    changed = [str(goat.name) for goat in change.goats]
-    return module.Result(
-        changed=bool(changed),
-        before={"replicated": changed if aside else []},
-        after={"replicated": [] if aside else changed},
-        values={"aside": [str(name) for name in change.aside], "reloaded": reloaded},
-        commands=control.commands,
-    )
+def plan(params: module.Params, scope: Scope) -> Change:
+    """The tables that go aside, or come back."""
+    control = connect(params, scope)
+    return aside.plan(control, params["name"], params["tables"], params["state"] == "aside")
 
 
 def main() -> t.NoReturn:
@@ -120,7 +114,7 @@ def main() -> t.NoReturn:
         "tables": {"type": "list", "elements": "str", "required": True},
         "state": {"type": "str", "choices": ["aside", "back"], "required": True},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

@@ -129,95 +129,34 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.cli import perl_complaint
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
-    Control,
-    connect,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import customcode
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import WHENRUN
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
-    attachments,
-    described_code,
-    find_goat,
-    parse_relation,
-    plan_customcode,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    WHENRUN,
-    Customcode,
-    Goat,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    CommandFailed,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import nearest
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, write, read again."""
-    with connect(params, check_mode) as control:
-        current = control.customcodes().get(params["name"])
-        if params["state"] == "absent":
-            return _absent(control, current)
-        return _present(control, current, params)
-
-
-def _present(control: Control, current: Customcode | None, params: module.Params) -> module.Result:
-    goat: Goat | None = None
-    if params["relation"] is not None:
-        relation = parse_relation("relation", params["relation"])
-        goat = find_goat(
-            control.goats(), relation, params["relation_db"] or "", planned=control.dry
-        )
-    if params["sync"] is not None:
-        syncs = control.syncs()
-        if params["sync"] not in syncs and not control.dry:
-            hint = nearest(params["sync"], syncs) or "Add it with bucardo_sync first."
-            raise Refused(f"Bucardo has no sync {params['sync']!r}", hint)
+def plan(params: module.Params, scope: Scope) -> Change:
+    """The code that comes, changes or goes."""
+    control = connect(params, scope)
+    if params["state"] == "absent":
+        return customcode.plan_absent(control, params["name"])
     source = params["src"]
     if params["src_file"] is not None:
-        source = _read(params["src_file"])
-    to_syncs, to_goats = attachments(params["sync"], goat, params["priority"])
-    wanted = plan_customcode(current, params, source, to_syncs, goat)
-    changed = wanted != current
-    if changed and params["validate"] and (current is None or current.src_code != wanted.src_code):
-        complaint = perl_complaint(wanted.src_code)
-        if complaint:
-            raise Refused(f"custom code {wanted.name} does not compile: {complaint}")
-    if changed:
-        control.save_customcode(wanted, current is None, to_syncs, to_goats)
-        if not control.dry and control.customcodes().get(wanted.name) != wanted:
-            raise CommandFailed(f"Bucardo's catalog does not hold custom code {wanted.name}")
-    return module.Result(
-        changed=changed,
-        before=described_code(current) if current else {},
-        after=described_code(wanted),
-        values={"customcode": described_code(wanted), "reload_required": changed},
-        commands=control.commands,
+        source = customcode.read_source(params["src_file"])
+    request = customcode.Request(
+        name=params["name"],
+        source=source,
+        columns={name: params[name] for name in ("whenrun", "about", "getdbh", "status")},
+        sync=params["sync"],
+        relation=params["relation"],
+        relation_db=params["relation_db"] or "",
+        priority=params["priority"],
+        validate=params["validate"],
     )
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"src_file: cannot read {path}: {error}") from error
-
-
-def _absent(control: Control, current: Customcode | None) -> module.Result:
-    if current is None:
-        return module.Result(values={"customcode": None, "reload_required": False})
-    control.run("remove", "customcode", current.name)
-    if not control.dry and current.name in control.customcodes():
-        raise CommandFailed(f"Bucardo's catalog still holds custom code {current.name}")
-    return module.Result(
-        changed=True,
-        before=described_code(current),
-        after={},
-        values={"customcode": None, "reload_required": True},
-        commands=control.commands,
-    )
+    return customcode.plan(control, scope, request)
 
 
 def main() -> None:
@@ -238,7 +177,7 @@ def main() -> None:
         "priority": {"type": "int", "default": 0},
         "validate": {"type": "bool", "default": True},
     }
-    module.run(spec, body, mutually_exclusive=[["src", "src_file"], ["sync", "relation"]])
+    module.run(spec, plan, mutually_exclusive=[["src", "src_file"], ["sync", "relation"]])
 
 
 if __name__ == "__main__":

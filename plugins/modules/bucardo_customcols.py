@@ -88,15 +88,35 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import overrides
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     check_clause,
+    parse_relation,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.overrides import ensure
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, write, read again."""
-    return ensure("customcols", "clause", check_clause, params, check_mode)
+def plan(params: module.Params, scope: Scope) -> Change:
+    """The row that comes, changes or goes."""
+    absent = params["state"] == "absent"
+    if not absent:
+        check_clause(params["clause"])
+    place = overrides.Place(
+        kind="customcols",
+        option="clause",
+        relation=parse_relation("relation", params["relation"]),
+        relation_db=params["relation_db"] or "",
+        db=params["db"] or "",
+        sync=params["sync"] or "",
+    )
+    control = connect(params, scope)
+    if absent:
+        return overrides.plan_absent(control, scope, place)
+    return overrides.plan(control, scope, place, params["clause"])
 
 
 def main() -> None:
@@ -110,7 +130,7 @@ def main() -> None:
         "db": {"type": "str"},
         "sync": {"type": "str"},
     }
-    module.run(spec, body, required_if=[["state", "present", ["clause"]]])
+    module.run(spec, plan, required_if=[["state", "present", ["clause"]]])
 
 
 if __name__ == "__main__":

@@ -80,55 +80,31 @@ commands:
   returned: when something differs
   type: list
   elements: str
+disturbs:
+  description: What others notice of it, one line each.
+  returned: when others notice anything
+  type: list
+  elements: str
+  sample: ["the runs in progress of all syncs end, and are repeated"]
 """
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import Spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import daemon_state
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.daemon import (
     Daemon,
     wait_seconds,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    CommandFailed,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Look, act, wait."""
+def plan(params: module.Params, scope: Scope) -> Change:
+    """What the daemon is to be told."""
     timeout = wait_seconds(params["timeout"])
-    daemon = Daemon(params["bucardorc"], dry=check_mode)
-    process = daemon.process()
-    state, pid = params["state"], process.pid
-    result = module.Result(before={"running": bool(pid)})
-    if process.stale_pid:
-        result.warnings.append(
-            f"{daemon.files.pid_file} names the process {process.stale_pid}, which is not Bucardo's"
-        )
-    if state == "stopped":
-        if pid:
-            daemon.stop(timeout)
-            pid = 0
-    elif state == "restarted":
-        if pid:
-            daemon.stop(timeout)
-        pid = daemon.start(timeout)
-    elif not pid and state != "pinged":
-        pid = daemon.start(timeout)
-    elif state == "reloaded":
-        daemon.reload(timeout)
-    elif not daemon.answers(timeout):
-        # Started or pinged: it must not only be there.
-        where = f"(PID {pid}) " if pid else ""
-        raise CommandFailed(
-            f"Bucardo's daemon {where}did not answer within {timeout:g} s",
-            "It hangs: restart it." if pid else "It does not run: start it.",
-        )
-    running = state != "stopped" and (bool(pid) or check_mode or state == "pinged")
-    result.changed = bool(daemon.commands)
-    result.commands = daemon.commands
-    result.after = {"running": running}
-    result.values = {"running": running, "pid": pid}
-    return result
+    return daemon_state.plan(Daemon(params["bucardorc"]), params["state"], timeout)
 
 
 def main() -> None:
@@ -142,7 +118,7 @@ def main() -> None:
         "bucardorc": {"type": "path", "default": "/etc/bucardorc"},
         "timeout": {"type": "int", "default": 60},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

@@ -177,9 +177,6 @@ commands:
   elements: str
 """
 
-import dataclasses
-import functools
-import getpass
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
@@ -187,172 +184,49 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import address
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
-    Control,
-    connect,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
-    check_password,
-    described,
-    plan_database,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    Database,
-    libpq_params,
-)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import columns, databases
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.registration import (
     registration,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    CommandFailed,
-    ConnectionFailed,
-    Refused,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.writes import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import (
-    conninfo as postgres_conninfo,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, write, read again."""
-    with connect(params, check_mode) as control:
-        if params["masters"] is None:
-            return _one(control, params, check_mode)
-        results = {
-            master["name"]: _one(control, _options(params, master), check_mode, master)
-            for master in params["masters"]
-        }
-        return module.Result(
-            changed=any(result.changed for result in results.values()),
-            before={name: result.before for name, result in results.items()},
-            after={name: result.after for name, result in results.items()},
-            values={
-                "databases": {name: result.values["database"] for name, result in results.items()},
-                "restart_required": any(
-                    result.values["restart_required"] for result in results.values()
-                ),
-            },
-            commands=control.commands,
-        )
+def plan(params: module.Params, scope: Scope) -> Change:
+    """The databases that come, change or go."""
+    control = connect(params, scope)
+    if params["masters"] is None:
+        return _one(control, params)
+    return databases.together(
+        {master["name"]: _of_master(control, params, master) for master in params["masters"]}
+    )
 
 
-def _options(params: module.Params, master: dict[str, t.Any]) -> dict[str, t.Any]:
+def _of_master(control: Control, params: module.Params, master: dict[str, t.Any]) -> Change:
     """The task's options for one of its masters."""
     if params["state"] == "absent":
-        return {**params, "name": master["name"]}
-    user = params["user"] or "bucardo"
+        return databases.plan_absent(control, master["name"])
     cert, key = params["bucardo_ssl_cert"] or "", params["bucardo_ssl_key"] or ""
-    return {**params, **registration(master, user, cert, key)}
+    derived = registration(master, params["user"] or "bucardo", cert, key)
+    return _one(control, {**params, **derived}, ConnInfo.from_options(master))
 
 
-def _one(
-    control: Control,
-    params: module.Params,
-    check_mode: bool,
-    master: dict[str, t.Any] | None = None,
-) -> module.Result:
-    current = control.database(params["name"])
-    if params["state"] == "absent":
-        return _absent(control, current)
-    login = postgres_conninfo.ConnInfo.from_options(master) if master else None
-    return _present(control, current, params, check_mode, login)
-
-
-def _present(
-    control: Control,
-    current: Database | None,
-    params: module.Params,
-    check_mode: bool,
-    login: postgres_conninfo.ConnInfo | None,
-) -> module.Result:
-    password = params["password"]
-    wanted = plan_database(current, params)
-    changed = wanted != current
-    if login and current and changed:
-        address.check_not_taken(control, current, login, params["sync"] or "")
-    if password is not None:
-        check_password(wanted.name, password)
-        stored = control.stored_password(wanted.name)
-        if password == stored:
-            password = None
-        else:
-            changed = True
-            wanted = dataclasses.replace(wanted, has_password=bool(password))
-    test = params["validate"] and wanted.status != "inactive"
-    given = params["password"]
-    stored = control.stored_password(wanted.name) if given is None else given
-    prove = None
-    if login and test and not check_mode:
-        prove = functools.partial(address.prove_same, control, wanted, stored, login)
-    if changed:
-        if test:
-            _connect_from_here(wanted, stored)
-        control.save_database(wanted, password, current is None, test, prove)
-    elif prove:
-        # A name may lead elsewhere today.
-        prove()
-    if changed and not check_mode:
-        found = control.database(wanted.name)
-        if found != wanted:
-            raise CommandFailed(f"Bucardo's catalog does not hold database {wanted.name} as asked")
-    before, after = (described(current) if current else {}), described(wanted)
-    if password is not None:
-        after["password"] = "******** (changed)" if password else "(removed)"
-    return module.Result(
-        changed=changed,
-        before=before,
-        after=after,
-        values={
-            "database": described(wanted),
-            "restart_required": changed and current is not None,
-        },
-        commands=control.commands,
+def _one(control: Control, options: module.Params, login: ConnInfo | None = None) -> Change:
+    if options["state"] == "absent":
+        return databases.plan_absent(control, options["name"])
+    request = databases.Request(
+        options=options,
+        password=options["password"],
+        validate=options["validate"],
+        login=login,
+        sync=options["sync"] or "",
     )
-
-
-def _connect_from_here(database: Database, password: str) -> None:
-    conninfo = postgres_conninfo.ConnInfo(database.name, libpq_params(database, password))
-    try:
-        pg.Session(conninfo).close()
-    except ConnectionFailed as error:
-        raise ConnectionFailed(
-            error.message,
-            f"Bucardo's daemon, as this user ({getpass.getuser()}), must reach the database: give"
-            " the user a ~/.pgpass with mode 0600, or set password; and see the server's"
-            " pg_hba.conf.",
-        ) from error
-
-
-def _absent(control: Control, current: Database | None) -> module.Result:
-    if current is None:
-        return module.Result(values={"database": None, "restart_required": False})
-    groups = [g.name for g in control.dbgroups().values() if current.name in g.members]
-    users = sorted(s.name for s in control.syncs().values() if s.dbgroup in groups)
-    if users:
-        raise Refused(
-            f"database {current.name} is used by the sync {', '.join(users)}",
-            "Remove the sync first, or take the database out of its dbgroup.",
-        )
-    relations = [goat for goat in control.goats() if goat.db == current.name]
-    if relations:
-        held = sorted({relgroup for goat in relations for relgroup in goat.relgroups})
-        raise Refused(
-            f"Bucardo knows {len(relations)} relations of database {current.name}"
-            + (f", in the relgroup {', '.join(held)}" if held else ""),
-            "Remove them first.",
-        )
-    control.run("remove", "db", current.name)
-    if not control.dry and control.database(current.name) is not None:
-        raise CommandFailed(f"Bucardo's catalog still holds database {current.name}")
-    return module.Result(
-        changed=True,
-        before=described(current),
-        after={},
-        values={"database": None, "restart_required": True},
-        commands=control.commands,
-    )
+    return databases.plan(control, request)
 
 
 def main() -> None:
@@ -362,23 +236,16 @@ def main() -> None:
         "name": {"type": "str"},
         "masters": {**masters_option(), "required": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "host": {"type": "str"},
-        "port": {"type": "int"},
-        "dbname": {"type": "str"},
-        "user": {"type": "str"},
+        **columns.spec(columns.DATABASE),
         "password": {"type": "str", "no_log": True},
-        "conn": {"type": "dict"},
-        "service": {"type": "str"},
         "sync": {"type": "str"},
         "bucardo_ssl_cert": {"type": "path"},
         "bucardo_ssl_key": {"type": "path", "no_log": False},
-        "status": {"type": "str", "choices": ["active", "inactive"]},
-        "server_side_prepares": {"type": "bool"},
         "validate": {"type": "bool", "default": True},
     }
     module.run(
         spec,
-        body,
+        plan,
         required_one_of=[("name", "masters")],
         required_together=[("bucardo_ssl_cert", "bucardo_ssl_key")],
         mutually_exclusive=[

@@ -83,97 +83,32 @@ commands:
   elements: str
 """
 
+import typing as t
+
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
-    Control,
-    connect,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import dbgroups
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
-    check_name,
-    plan_members,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import Dbgroup
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    CommandFailed,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import nearest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import membership
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, write, read again."""
+def plan(params: module.Params, scope: Scope) -> Change:
+    """The members that come and go."""
     name = params["name"]
-    check_name("dbgroup", name)
-    with connect(params, check_mode) as control:
-        current = control.dbgroups().get(name)
-        users = sorted(sync.name for sync in control.syncs().values() if sync.dbgroup == name)
-        if params["state"] == "absent":
-            return _absent(control, current, users)
-        return _present(control, current, users, params)
+    control = connect(params, scope)
+    if params["state"] == "absent":
+        return dbgroups.plan_absent(control, name)
 
+    def joined(members: t.AbstractSet[str]) -> None:
+        membership.join(control.session, name, members)
 
-def _present(
-    control: Control, current: Dbgroup | None, users: list[str], params: module.Params
-) -> module.Result:
-    name = params["name"]
-    old = dict(current.members) if current else {}
-    new = plan_members(old, params["members"], params["exclusive"])
-    result = module.Result(
-        changed=current is None or old != new,
-        before=_described(name, old) if current else {},
-        after=_described(name, new),
-        values={"dbgroup": _described(name, new), "syncs": users},
-    )
-    if not result.changed:
-        return result
-    known = control.databases()
-    # In a check, an earlier task of the play may be the one that would have added it.
-    for db in new if not control.dry else ():
-        if db not in known:
-            hint = nearest(db, known) or "Add it with bucardo_db first."
-            raise Refused(f"members: Bucardo has no database {db!r}", hint)
-    gone = sorted(set(old) - set(new))
-    if gone and users:
-        result.warnings.append(
-            f"{', '.join(gone)} leaves dbgroup {name}, which sync {', '.join(users)} uses: its"
-            " triggers stay, and go on queueing changes until they are removed"
-        )
-    control.save_members(name, current, new)
-    if not control.dry:
-        membership.join(control.session, name, set(new) - set(old))
-        found = control.dbgroups().get(name)
-        if found is None or dict(found.members) != new:
-            raise CommandFailed(f"Bucardo's catalog does not hold dbgroup {name} as asked")
-    result.commands = control.commands
-    return result
-
-
-def _absent(control: Control, current: Dbgroup | None, users: list[str]) -> module.Result:
-    if current is None:
-        return module.Result(values={"dbgroup": None, "syncs": []})
-    if users:
-        raise Refused(
-            f"dbgroup {current.name} is used by the sync {', '.join(users)}",
-            "Remove the sync first.",
-        )
-    control.run("remove", "dbgroup", current.name)
-    if not control.dry and current.name in control.dbgroups():
-        raise CommandFailed(f"Bucardo's catalog still holds dbgroup {current.name}")
-    return module.Result(
-        changed=True,
-        before=_described(current.name, dict(current.members)),
-        after={},
-        values={"dbgroup": None, "syncs": []},
-        commands=control.commands,
-    )
-
-
-def _described(name: str, members: dict[str, str]) -> dict[str, object]:
-    return {"name": name, "members": dict(sorted(members.items()))}
+    return dbgroups.plan(control, scope, name, params["members"], params["exclusive"], joined)
 
 
 def main() -> None:
@@ -185,7 +120,7 @@ def main() -> None:
         "members": {"type": "dict"},
         "exclusive": {"type": "bool", "default": True},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

@@ -170,8 +170,6 @@ seeds:
        first_finished: null}
 """
 
-import contextlib
-import dataclasses
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
@@ -179,179 +177,20 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import status
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
-    Control,
-    connect,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.daemon_messages import (
-    Daemon,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    format_dsn,
-    parse_dsn,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    MultimasterError,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import ledger
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
-    read as sequences_read,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import (
-    watch as sequences_watch,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import shown
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import (
-    as_rows,
-    read_queues,
-)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._info import read
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Read it all."""
-    logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
-    with connect(params, check_mode) as control:
-        values = _catalog(control, params["sync"])
-        values["pending"], values["queues"], values["purges"] = [], [], []
-        values["truncates_lost"] = []
-        if params["pending"] and control.installed:
-            for name, sync in values["syncs"].items():
-                for reading in read_queues(control, logins, name, sync["dbgroup"]):
-                    pending = as_rows(reading.master, reading.pending)
-                    values["pending"] += [{"sync": name, **row} for row in pending]
-                    values["queues"].append(
-                        {
-                            "sync": name,
-                            "master": reading.master,
-                            "changes": sum(row["changes"] for row in pending),
-                            "oldest": max((row["oldest"] for row in pending), default=0.0),
-                            "error": reading.error,
-                        }
-                    )
-                    if reading.purge is not None:
-                        purge = dataclasses.asdict(reading.purge)
-                        purge["oldest"] = round(purge["oldest"], 3)
-                        values["purges"].append({"sync": name, "master": reading.master, **purge})
-                    values["truncates_lost"] += [
-                        {
-                            "sync": name,
-                            "master": reading.master,
-                            **dataclasses.asdict(one),
-                            "table": str(one.table),
-                        }
-                        for one in reading.lost
-                    ]
-        values["seeds"] = _seeds(control, logins, values) if params["pending"] else []
-        values["problems"] = status.problems(values)
-        if params["pending"]:
-            values["problems"] += _sequence_problems(control, logins, values)
-    return module.Result(values=values)
-
-
-def _sequence_problems(
-    control: Control, logins: t.Mapping[str, ConnInfo], values: t.Mapping[str, t.Any]
-) -> list[str]:
-    """Sequences that have left the share of their master, by sync."""
-    found: dict[str, None] = {}
-    for sync, about in values["syncs"].items():
-        surveys = {}
-        for name in values["dbgroups"].get(about["dbgroup"], {}):
-            # Who cannot be read is named already.
-            with contextlib.suppress(MultimasterError):
-                conninfo = logins[name] if name in logins else control.conninfo(name)
-                with Session(conninfo) as session:
-                    surveys[name] = sequences_read.read_shared(session)
-        found.update(dict.fromkeys(sequences_watch.problems(surveys, sync)))
-    return list(found)
-
-
-def _seeds(
-    control: Control, logins: t.Mapping[str, ConnInfo], values: t.Mapping[str, t.Any]
-) -> list[dict[str, t.Any]]:
-    """The last seed of each master. Also of those that Bucardo does not know yet."""
-    unreachable = {queue["master"] for queue in values["queues"] if queue["error"]}
-    members = [
-        name
-        for sync in values["syncs"].values()
-        for name in values["dbgroups"].get(sync["dbgroup"], {})
-    ]
-    found = []
-    for name in dict.fromkeys([*logins, *members]):
-        if name in unreachable:
-            continue
-        # A target of a sync has no queue and may be out of reach.
-        with contextlib.suppress(MultimasterError):
-            conninfo = logins[name] if name in logins else control.conninfo(name)
-            with Session(conninfo) as session:
-                run = ledger.last_run(session)
-            if run is not None:
-                found.append(status.seed_row(name, run))
-    return found
-
-
-def _catalog(control: Control, only: str | None) -> dict[str, t.Any]:
-    syncs = control.syncs()
-    if only is not None:
-        if only not in syncs:
-            raise Refused(f"There is no sync {only!r}", f"Known: {', '.join(syncs) or 'none'}.")
-        syncs = {only: syncs[only]}
-    dbgroups = {sync.dbgroup for sync in syncs.values()}
-    relgroups: dict[str, dict[str, t.Any]] = {
-        name: {"db": "", "tables": [], "sequences": []} for name in control.relgroups()
-    }
-    for goat in control.goats():
-        for name in goat.relgroups:
-            relgroups[name]["db"] = goat.db
-            relgroups[name][f"{goat.reltype}s"].append(str(goat.name))
-    if only is not None:
-        relgroups = {name: relgroups[name] for name in {syncs[only].relgroup} & set(relgroups)}
-    daemon = {"running": False, "answers": False}
-    if control.installed:
-        messages = Daemon(control.session)
-        running = messages.pid() is not None
-        daemon = {"running": running, "answers": running and messages.answers()}
-    return {
-        "installed": control.installed,
-        "version": control.version if control.installed else "",
-        "databases": {
-            name: {**dataclasses.asdict(database), "conn": _without_password(database.conn)}
-            for name, database in control.databases().items()
-        },
-        "dbgroups": {
-            name: dict(group.members)
-            for name, group in control.dbgroups().items()
-            if only is None or name in dbgroups
-        },
-        "relgroups": relgroups,
-        "syncs": {
-            name: {
-                **shown(sync),
-                "runs": [dataclasses.asdict(run) for run in control.runs(name)],
-            }
-            for name, sync in syncs.items()
-        },
-        "settings": {
-            name: setting.value
-            for name, setting in control.settings().items()
-            if not name.endswith(("_pass", "_password"))
-        },
-        "daemon": daemon,
-    }
-
-
-def _without_password(conn: str) -> str:
-    """A DSN is a place for a password too."""
-    try:
-        params = parse_dsn(conn)
-    except ValueError:
-        return ""
-    for keyword in ("password", "sslpassword"):
-        params.pop(keyword, None)
-    return format_dsn(params)
+def plan(params: module.Params, scope: Scope) -> Change:
+    """Nothing is changed: it is all in the values."""
+    logins = Topology.from_options(params["masters"], least=0).logins
+    control = connect(params, scope)
+    return Change(values=read.info(control, logins, params["sync"], params["pending"]))
 
 
 def main() -> t.NoReturn:
@@ -362,7 +201,7 @@ def main() -> t.NoReturn:
         "pending": {"type": "bool", "default": True},
         "masters": {**masters_option(), "required": False},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

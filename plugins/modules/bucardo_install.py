@@ -98,98 +98,24 @@ commands:
   elements: str
 """
 
-import typing as t
-
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import login_role
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.install import (
-    Installer,
-    State,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    CommandFailed,
-    Refused,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import install
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, make what is missing, read again."""
+def plan(params: module.Params, scope: Scope) -> Change:
+    """What is missing of the control database."""
     conninfo = ConnInfo.from_options(params, "the control server", "postgres")
-    installer = Installer(conninfo, params["schema_file"], params["bucardo_password"], check_mode)
-    state = installer.state()
-    if state.status == "newer":
-        raise Refused(
-            f"Bucardo's schema is of version {state.schema_version}, newer than the program's"
-            f" {state.program_version}",
-            "Upgrade the package bucardo on this host.",
-        )
-    if not params["change_password"]:
-        state.role.require_password_fits("bucardo", "the control server")
-    upgrade = state.status == "needs_upgrade" and params["state"] == "upgraded"
-    load = state.status in ("absent", "partial")
-    if load and state.program_version:
-        installer.check_schema_file()
-        installer.check_perl()
-    installer.make_role(state)
-    installer.make_database(state)
-    if load:
-        installer.load_schema()
-    if upgrade:
-        installer.upgrade()
-    changed = bool(installer.commands)
-    after = state
-    if changed and not check_mode:
-        after = installer.state()
-        _check(after, params["state"])
-    if not check_mode:
-        installer.check_modules()
-    version = state.program_version if load or upgrade else state.schema_version
-    return module.Result(
-        changed=changed,
-        before=_described(state),
-        after={
-            "role": login_role.READY,
-            "database": "owned by bucardo",
-            "schema": version,
-        },
-        values={
-            "status": state.status,
-            "schema_version": version,
-            "program_version": state.program_version,
-        },
-        commands=installer.commands,
-        warnings=[
-            f"Bucardo's schema is of version {version}, older than the program's"
-            f" {state.program_version}: the daemon will not start before state=upgraded"
-        ]
-        if state.status == "needs_upgrade" and not upgrade
-        else [],
-    )
-
-
-def _check(state: State, wanted: str) -> None:
-    complete = (
-        state.role.superuser
-        and state.role.login
-        and state.role.password_fits is not False
-        and state.database
-        and state.schema_version
-        and (state.status == "current" or wanted == "present")
-    )
-    if not complete:
-        raise CommandFailed(f"Bucardo's installation is incomplete: {state}")
-
-
-def _described(state: State) -> dict[str, t.Any]:
-    return {
-        "role": state.role.shown,
-        "database": f"owned by {state.owner}" if state.database else "absent",
-        "schema": state.schema_version or "absent",
-    }
+    installer = install.Installer(conninfo, params["schema_file"], params["bucardo_password"])
+    upgraded = params["state"] == "upgraded"
+    return install.plan(scope, installer, upgraded, params["change_password"])
 
 
 def main() -> None:
@@ -201,7 +127,7 @@ def main() -> None:
         "change_password": {"type": "bool", "default": True, "no_log": False},
         "schema_file": {"type": "path", "default": "/usr/share/bucardo/bucardo.schema"},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

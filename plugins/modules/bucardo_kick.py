@@ -102,9 +102,13 @@ pending:
   type: list
   elements: dict
   sample: [{master: here, table: public.orders, changes: 12}]
+commands:
+  description: The message that woke the daemon, or would.
+  returned: when something waits
+  type: list
+  elements: str
 """
 
-import contextlib
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
@@ -113,90 +117,38 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
     masters_option,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.progress import Watcher
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     MultimasterError,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import kick
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import (
-    as_rows,
-    open_queues,
-)
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Look, kick, look again."""
+def plan(params: module.Params, scope: Scope) -> Change:
+    """What waits in the queue."""
     name = params["name"]
-    logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
-    with contextlib.ExitStack() as stack:
-        control = stack.enter_context(connect(params, check_mode))
-        if not control.installed:
-            return module.Result(values=_values(kick.Outcome({})))
-        if check_mode:
-            sync = control.sync(name)
-            dbgroup = sync.dbgroup if sync else ""
-        else:
-            dbgroup = kick.check(control, name).dbgroup
-        queues = open_queues(stack, control, logins, name, dbgroup)
-        if check_mode:
-            outcome = kick.Outcome(kick.read(queues))
-        else:
-            outcome = kick.until_drained(
-                control,
-                queues,
-                name,
-                params["timeout"],
-                params["drained"],
-                _reporter(name, Watcher(params["progress_dir"])),
-            )
-    waited = any(outcome.before.values())
-    return module.Result(
-        changed=waited or bool(outcome.runs),
-        before={"waiting": _total(outcome.before)},
-        after={"waiting": dict.fromkeys(outcome.before, 0)},
-        values=_values(outcome),
-    )
+    logins = Topology.from_options(params["masters"], least=0).logins
+    control = connect(params, scope)
+    report = _reporter(name, Watcher(params["progress_dir"]))
+    return kick.plan(control, scope, logins, name, params["timeout"], params["drained"], report)
 
 
-def _reporter(
-    name: str, watcher: Watcher
-) -> t.Callable[[kick.Found, kick.Found, int, float], None]:
+def _reporter(name: str, watcher: Watcher) -> kick.Report:
+    """Tells the live display how far it is, and ends the wait when nobody looks on any more."""
+
     def report(before: kick.Found, left: kick.Found, runs: int, seconds: float) -> None:
         if not watcher.keep_going():
             raise MultimasterError(
                 f"The wait for sync {name} was stopped", "Bucardo goes on by itself."
             )
-        pending = [one for found in left.values() for one in found]
-        watcher.report(
-            {
-                "waited": sum(_total(before).values()),
-                "left": {master: count for master, count in _total(left).items() if count},
-                "tables": [str(one.table) for one in pending],
-                "oldest": max((one.oldest for one in pending), default=0),
-                "runs": runs,
-                "elapsed": seconds,
-            }
-        )
+        watcher.report(kick.progress(before, left, runs, seconds))
 
     return report
-
-
-def _total(found: kick.Found) -> dict[str, int]:
-    return {master: sum(one.changes for one in pending) for master, pending in found.items()}
-
-
-def _values(outcome: kick.Outcome) -> dict[str, t.Any]:
-    return {
-        "before": _rows(outcome.before),
-        "after": _rows(outcome.after),
-        "runs": outcome.runs,
-        "seconds": round(outcome.seconds, 2),
-    }
-
-
-def _rows(found: kick.Found) -> list[dict[str, t.Any]]:
-    return [row for master, pending in found.items() for row in as_rows(master, pending)]
 
 
 def main() -> t.NoReturn:
@@ -210,7 +162,7 @@ def main() -> t.NoReturn:
         "progress_interval": {"type": "int", "default": 5},
         "masters": {**masters_option(), "required": False},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

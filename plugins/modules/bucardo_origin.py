@@ -79,6 +79,12 @@ commands:
   returned: when the origin moved
   type: list
   elements: str
+disturbs:
+  description: What others notice of it, one line each.
+  returned: when others notice anything
+  type: list
+  elements: str
+  sample: ["the runs in progress of all syncs end, and are repeated"]
 """
 
 import typing as t
@@ -88,31 +94,20 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import origin
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import RELOAD_TIMEOUT
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Move the origin, or say that it would move."""
-    logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
-    with connect(params, check_mode) as control:
-        outcome = origin.move(
-            control, logins, params["sync"], params["origin"], check_mode, RELOAD_TIMEOUT
-        )
-        commands = control.commands
-    return module.Result(
-        changed=outcome.changed,
-        before={"origin": outcome.former},
-        after={"origin": outcome.origin},
-        values={
-            "former": outcome.former,
-            "origin": outcome.origin,
-            "reloaded": outcome.reloaded,
-        },
-        commands=commands,
-    )
+def plan(params: module.Params, scope: Scope) -> Change:
+    """Whether the origin moves."""
+    logins = Topology.from_options(params["masters"], least=0).logins
+    control = connect(params, scope)
+    return origin.plan(control, scope, logins, params["sync"], params["origin"])
 
 
 def main() -> t.NoReturn:
@@ -123,7 +118,7 @@ def main() -> t.NoReturn:
         "origin": {"type": "str", "required": True},
         "masters": {**masters_option(), "required": False},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

@@ -120,108 +120,22 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import (
-    Control,
-    connect,
-    read_facts,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import relgroups
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
-    RelgroupPlan,
-    check_name,
-    parse_relation,
-    plan_relgroup,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    CommandFailed,
-    Refused,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text import nearest
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, write, read again."""
-    name = params["name"]
-    check_name("relgroup", name)
-    with connect(params, check_mode) as control:
-        users = sorted(sync.name for sync in control.syncs().values() if sync.relgroup == name)
-        if params["state"] == "absent":
-            return _absent(control, name, users)
-        wanted: dict[TableName, str] = {}
-        for option, reltype in (("tables", "table"), ("sequences", "sequence")):
-            for text in params[option] or []:
-                wanted[parse_relation(option, text)] = reltype
-        exclusive = {
-            reltype
-            for option, reltype in (("tables", "table"), ("sequences", "sequence"))
-            if params["exclusive"] and params[option] is not None
-        }
-        plan = _plan(control, name, params["db"] or "", wanted, exclusive)
-        if plan.changed:
-            control.save_relgroup(name, params["db"], plan.new, plan.join, plan.leave)
-        if plan.learn:
-            control.learn_keys(params["db"], plan.learn)
-        if plan.changed and not check_mode:
-            found = _plan(control, name, params["db"] or "", wanted, exclusive)
-            if found.changed:
-                raise CommandFailed(f"Bucardo's catalog does not hold relgroup {name} as asked")
-    before, after = _described(name, plan.before), _described(name, plan.after)
-    return module.Result(
-        changed=plan.changed,
-        before={} if plan.create else before,
-        after=after,
-        values={
-            "relgroup": after,
-            "syncs": users,
-            "added": sorted(label for _kind, label in set(plan.after) - set(plan.before)),
-            "removed": sorted(label for _kind, label in set(plan.before) - set(plan.after)),
-        },
-        commands=control.commands,
-    )
-
-
-def _plan(
-    control: Control, name: str, db: str, wanted: dict[TableName, str], exclusive: set[str]
-) -> RelgroupPlan:
-    goats = control.goats()
-    facts = None
-    if wanted:
-        databases = control.databases()
-        if db in databases:
-            facts = read_facts(control.conninfo(db))
-        elif not control.dry:
-            hint = nearest(db, databases) or "Add it with bucardo_db first."
-            raise Refused(f"db: Bucardo has no database {db!r}", hint)
-    return plan_relgroup(name, name in control.relgroups(), goats, db, wanted, facts, exclusive)
-
-
-def _absent(control: Control, name: str, users: list[str]) -> module.Result:
-    values: dict[str, object] = {"relgroup": None, "syncs": [], "added": []}
-    if name not in control.relgroups():
-        return module.Result(values={**values, "removed": []})
-    if users:
-        raise Refused(
-            f"relgroup {name} is used by the sync {', '.join(users)}", "Remove the sync first."
-        )
-    members = tuple(sorted((goat.reltype, str(goat.name)) for goat in control.goats(name)))
-    control.remove_relgroup(name)
-    if not control.dry and name in control.relgroups():
-        raise CommandFailed(f"Bucardo's catalog still holds relgroup {name}")
-    return module.Result(
-        changed=True,
-        before=_described(name, members),
-        after={},
-        values={**values, "removed": [label for _kind, label in members]},
-        commands=control.commands,
-    )
-
-
-def _described(name: str, members: tuple[tuple[str, str], ...]) -> dict[str, object]:
-    return {
-        "name": name,
-        "tables": [label for reltype, label in members if reltype == "table"],
-        "sequences": [label for reltype, label in members if reltype == "sequence"],
-    }
+def plan(params: module.Params, scope: Scope) -> Change:
+    """The relations that come and go."""
+    control = connect(params, scope)
+    if params["state"] == "absent":
+        return relgroups.plan_absent(control, params["name"])
+    lists = {"tables": params["tables"], "sequences": params["sequences"]}
+    request = relgroups.Request.of(params["name"], params["db"] or "", lists, params["exclusive"])
+    return relgroups.plan(control, scope, request)
 
 
 def main() -> None:
@@ -235,7 +149,7 @@ def main() -> None:
         "sequences": {"type": "list", "elements": "str"},
         "exclusive": {"type": "bool", "default": False},
     }
-    module.run(spec, body, required_by={"tables": ["db"], "sequences": ["db"]})
+    module.run(spec, plan, required_by={"tables": ["db"], "sequences": ["db"]})
 
 
 if __name__ == "__main__":

@@ -86,39 +86,23 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible impor
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import login_role
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import login_roles
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """One master after the other: there are few, and each costs a handful of round trips."""
-    role, password = params["name"], params["password"]
-    result = module.Result(before={}, after={})
-    kept: dict[str, str] = {}
-    for master in params["masters"]:
-        conninfo = ConnInfo.from_options(master).database(master["maintenance_db"])
-        with Session(conninfo) as session:
-            state = login_role.read(session, role, password)
-            result.before[master["name"]] = state.shown
-            if params["state"] == "present":
-                if not params["change_password"]:
-                    state.require_password_fits(role, master["name"])
-                commands = login_role.ensure(session, role, state, password, check_mode)
-                result.commands += [f"{master['name']}: {command}" for command in commands]
-                result.changed = result.changed or bool(commands)
-                after = login_role.READY
-            elif state.exists:
-                reason = login_role.drop(session, role, check_mode)
-                after = state.shown if reason else {}
-                result.changed = result.changed or not reason
-                if reason:
-                    kept[master["name"]] = reason
-            else:
-                after = {}
-            result.after[master["name"]] = after
-    result.values.update(roles=result.after, kept=kept)
-    return result
+def plan(params: module.Params, scope: Scope) -> Change:
+    """What the role lacks, or that it goes."""
+    masters = Topology.from_options(params["masters"], least=0).masters
+    servers = {one.name: one.maintenance for one in masters}
+    if params["state"] == "absent":
+        return login_roles.plan_absent(scope, servers, params["name"])
+    return login_roles.plan(
+        scope, servers, params["name"], params["password"], params["change_password"]
+    )
 
 
 def main() -> t.NoReturn:
@@ -131,7 +115,7 @@ def main() -> t.NoReturn:
             "password": {"type": "str", "no_log": True},
             "change_password": {"type": "bool", "default": True, "no_log": False},
         },
-        body,
+        plan,
     )
 
 

@@ -81,59 +81,21 @@ commands:
   elements: str
 """
 
-import typing as t
-
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
-    plan_settings,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    CommandFailed,
-    Refused,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import settings
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
 
-SECRET = "email_auth_pass"
 
-
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Compare, write, read again."""
-    wanted: dict[str, t.Any] = dict(params["settings"])
-    if SECRET in {str(name).lower() for name in wanted}:
-        raise Refused(f"settings: {SECRET} would be shown", f"Use the option {SECRET}.")
-    if params[SECRET] is not None:
-        wanted[SECRET] = params[SECRET]
-    with connect(params, check_mode) as control:
-        current = control.settings()
-        changes = plan_settings(current, wanted, known=bool(current))
-        before = {name: current[name].value for name in changes if name in current}
-        if changes:
-            control.set_settings(changes)
-        if changes and not check_mode:
-            missed = plan_settings(control.settings(), wanted)
-            if missed:
-                raise CommandFailed(f"Bucardo did not take the settings {', '.join(missed)}")
-        values = {str(name).lower(): setting for name, setting in wanted.items()}
-        shown = {
-            name: changes.get(name, current[name].value if name in current else "")
-            for name in values
-        }
-    return module.Result(
-        changed=bool(changes),
-        before=_masked(before),
-        after=_masked(changes),
-        values={"settings": _masked(shown), "reload_required": bool(changes)},
-        commands=control.commands,
-    )
-
-
-def _masked(values: dict[str, str]) -> dict[str, str]:
-    return {
-        name: "********" if name == SECRET and value else value for name, value in values.items()
-    }
+def plan(params: module.Params, scope: Scope) -> Change:
+    """The settings that differ."""
+    return settings.plan(connect(params, scope), params["settings"], params[settings.SECRET])
 
 
 def main() -> None:
@@ -141,9 +103,9 @@ def main() -> None:
     spec = {
         **connection_spec(),
         "settings": {"type": "dict", "default": {}},
-        SECRET: {"type": "str", "no_log": True},
+        settings.SECRET: {"type": "str", "no_log": True},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

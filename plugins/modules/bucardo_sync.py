@@ -302,6 +302,19 @@ blocked:
   elements: dict
   sample:
     - {table: public.orders, pid: 4711, usename: app, age: 812.4, state: idle in transaction}
+commands:
+  description:
+    - What was run, or would be, on the masters and in the control database. The first few tables
+      of a master stand for all.
+  returned: when something differs
+  type: list
+  elements: str
+disturbs:
+  description: What others notice of it, one line each.
+  returned: when others notice anything
+  type: list
+  elements: str
+  sample: ["here: writers of public.orders wait for moments"]
 """
 
 import typing as t
@@ -311,105 +324,64 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
     connection_spec,
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import connect
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import departure
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import (
-    COLUMNS,
-    Desired,
-    SyncKeeper,
-    planned,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import columns
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import absent, present
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.desired import Desired
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.keeper import Keeper, Terms
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.truncate import (
     POLICIES as TRUNCATE_POLICIES,
 )
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Hand the options on and the outcome back."""
+def plan(params: module.Params, scope: Scope) -> Change:
+    """What the sync and its masters lack, or that it goes."""
+    name, is_absent = params["name"], params["state"] == "absent"
+    if not is_absent and not params["enrol"] and params["status"] != "held":
+        raise Refused("enrol: a sync can only be held without it", "Set status to held.")
+    control = connect(params, scope)
+    terms = Terms(
+        Policy(params["lock_timeout"], params["lock_hold"], params["enrol_timeout"]),
+        reload=params["reload"],
+        drain_timeout=params["drain_timeout"],
+        discard_queue=params["discard_queue"],
+    )
+    logins = Topology.from_options(params["masters"], least=0).logins
+    keeper = Keeper(control, scope, logins, terms)
+    if is_absent:
+        return absent.plan(keeper, name, params["masters"] == [], params["dbgroup"] or "")
+    if not params["enrol"]:
+        return present.hold(keeper, name)
     desired = Desired(
-        name=params["name"],
+        name=name,
         relgroup=params["relgroup"] or "",
         dbgroup=params["dbgroup"] or "",
         held=None if params["status"] is None else params["status"] == "held",
-        columns={name: params[name] for name in COLUMNS if params[name] is not None},
+        options=columns.given(columns.SYNC, params, control.interval),
         seeded_elsewhere=params["seeded_elsewhere"],
         truncate=params["truncate"] or "",
     )
-    policy = Policy(params["lock_timeout"], params["lock_hold"], params["enrol_timeout"])
-    masters = params["masters"]
-    logins = {one["name"]: ConnInfo.from_options(one) for one in masters or []}
-    absent = params["state"] == "absent"
-    holds = not absent and not params["enrol"]
-    if holds and not desired.held:
-        raise Refused("enrol: a sync can only be held without it", "Set status to held.")
-    with connect(params, check_mode) as control:
-        if not control.installed:
-            outcome = planned(desired, absent)
-        else:
-            keeper = SyncKeeper(
-                control,
-                logins,
-                policy,
-                check_mode,
-                params["reload"],
-                params["drain_timeout"],
-                params["discard_queue"],
-            )
-            if holds:
-                outcome = keeper.hold(desired.name)
-            elif absent:
-                outcome = keeper.absent(desired.name, masters == [], desired.dbgroup)
-            else:
-                outcome = keeper.present(desired)
-    return module.Result(
-        changed=outcome.changed,
-        before=outcome.before,
-        after=outcome.after,
-        values={
-            "sync": outcome.sync,
-            "enrolment": outcome.enrolment,
-            "reloaded": outcome.reloaded,
-            "purging": outcome.purging,
-            "lost": departure.rows(outcome.lost),
-        },
-        warnings=outcome.warnings,
-    )
+    return present.plan(keeper, desired)
 
 
 def main() -> t.NoReturn:
     """Module entry point."""
-    flag = {"type": "bool"}
-    text = {"type": "str"}
-    number = {"type": "int"}
     spec = {
         **connection_spec(),
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "relgroup": text,
-        "dbgroup": text,
+        "relgroup": {"type": "str"},
+        "dbgroup": {"type": "str"},
         "status": {"type": "str", "choices": ["active", "held"]},
         "seeded_elsewhere": {"type": "bool", "default": False},
-        "conflict_strategy": text,
-        "autokick": flag,
-        "checktime": text,
-        "stayalive": flag,
-        "kidsalive": flag,
-        "deletemethod": {"type": "str", "choices": ["delete", "truncate", "truncate_cascade"]},
-        "rebuild_index": number,
-        "priority": number,
-        "analyze_after_copy": flag,
-        "vacuum_after_copy": flag,
-        "strict_checking": flag,
-        "overdue": text,
-        "expired": text,
-        "track_rates": flag,
-        "onetimecopy": {"type": "int", "choices": [0, 1, 2]},
-        "lifetime": text,
-        "maxkicks": number,
-        "isolation_level": {"type": "str", "choices": ["repeatable read", "serializable"]},
+        **columns.spec(columns.SYNC),
         "truncate": {"type": "str", "choices": list(TRUNCATE_POLICIES)},
         "masters": {**masters_option(), "required": False},
         "lock_timeout": {"type": "int", "default": 500},
@@ -422,7 +394,7 @@ def main() -> t.NoReturn:
     }
     module.run(
         spec,
-        body,
+        plan,
         required_if=[("state", "present", ("relgroup", "dbgroup"))],
     )
 

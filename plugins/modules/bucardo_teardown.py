@@ -119,123 +119,44 @@ lost:
   type: list
   elements: dict
   sample: [{master: here, table: public.orders, changes: 12, oldest: 4.2, truncated: false}]
+commands:
+  description: What was run on the masters, or would be; the first few tables stand for all.
+  returned: when something differs
+  type: list
+  elements: str
+disturbs:
+  description: What others notice of it, one line each.
+  returned: when others notice anything
+  type: list
+  elements: str
+  sample: ["here: who uses public.orders waits for moments"]
 """
 
-import contextlib
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     masters_option,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import (
-    Policy,
-    Report,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import (
-    departure,
-    indexes,
-    teardown,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import Pending
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import removal
 
 
-def body(params: module.Params, check_mode: bool) -> module.Result:
-    """Look at all masters, refuse or not, then clean one after another."""
-    syncs, keep_others = params["syncs"], params["other_syncs"] == "keep"
-    policy = Policy(params["lock_timeout"], params["lock_hold"], params["timeout"])
-    result = module.Result(before={}, after={}, values={"removed": {}})
-    with contextlib.ExitStack() as stack:
-        found = []
-        for options in params["masters"]:
-            session = stack.enter_context(Session(ConnInfo.from_options(options)))
-            found.append((session, teardown.look(options["name"], session)))
-        lost = _check(found, params)
-        broken = {traces.master: indexes.broken(session) for session, traces in found}
-        if not check_mode:
-            for session, traces in found:
-                indexes.rebuild(traces.master, session, broken[traces.master])
-            _stop_vouching(found, syncs)
-        for session, traces in found:
-            partly = keep_others and bool(teardown.others(traces, syncs))
-            if not traces or (partly and not set(traces.syncs) & set(syncs)):
-                continue
-            shown = _shown(traces, syncs if partly else traces.syncs)
-            result.changed = True
-            result.before[traces.master] = {
-                "schemas": list(traces.schemas),
-                "tables_with_triggers": len(traces.tables),
-            }
-            left = len(traces.tables) - len(shown["tables"])
-            result.after[traces.master] = {
-                "schemas": list(traces.schemas) if partly else [],
-                "tables_with_triggers": left,
-            }
-            shown["rebuilt"] = [str(one) for one in broken[traces.master]]
-            result.values["removed"][traces.master] = shown
-            if not check_mode:
-                remove = teardown.remove_syncs if partly else _remove_all
-                report = remove(session, traces, syncs, policy)
-                shown["longest_hold_ms"] = round(report.longest_hold * 1000)
-                shown["longest_wait_ms"] = round(report.longest_wait * 1000)
-    result.values["lost"] = departure.rows(lost)
-    if lost and not check_mode:
-        result.warnings.append(departure.warning(lost))
-    return result
-
-
-Found = t.List[t.Tuple[Session, teardown.Traces]]
-
-
-def _check(found: Found, params: module.Params) -> dict[str, list[Pending]]:
-    """Everything that can refuse; returns what will be lost."""
-    syncs = params["syncs"]
-    lost = {}
-    for session, traces in found:
-        teardown.check(traces, syncs, params["other_syncs"] == "keep")
-        teardown.check_seed(traces.master, session)
-        waiting = teardown.waiting(session, traces, syncs)
-        if waiting:
-            lost[traces.master] = waiting
-    if lost and not params["discard_queue"]:
-        raise Refused(
-            f"Changes would be lost, {departure.counted(lost)}",
-            "Remove the sync first, with bucardo_sync (state: absent), which lets them be"
-            " replicated; or say that they may be lost (discard_queue: true).",
-            lost=departure.rows(lost),
-        )
-    return lost
-
-
-def _stop_vouching(found: Found, syncs: t.Collection[str]) -> None:
-    """On all masters before the first trigger goes on any."""
-    names = set()
-    for _session, traces in found:
-        for sync in set(syncs) & set(traces.syncs):
-            names |= teardown.leaving(traces, sync)
-    teardown.stop_vouching([session for session, _traces in found], names)
-
-
-def _shown(traces: teardown.Traces, syncs: t.Collection[str]) -> dict[str, t.Any]:
-    partly = bool(teardown.others(traces, syncs))
-    tables = [table.name for table in traces.tables]
-    if partly:
-        going = {one for sync in syncs for one in teardown.to_drop(traces, sync)}
-        tables = sorted(one.name for one in going)
-    return {
-        "schemas": [] if partly else list(traces.schemas),
-        "syncs": [name for name in traces.syncs if name in syncs],
-        "tables": [str(name) for name in tables],
-    }
-
-
-def _remove_all(
-    session: Session, traces: teardown.Traces, syncs: t.Collection[str], policy: Policy
-) -> Report:
-    return teardown.remove(session, traces, policy)
+def plan(params: module.Params, scope: Scope) -> Change:
+    """What Bucardo and this collection have on the masters."""
+    request = removal.Request(
+        syncs=params["syncs"],
+        keep_others=params["other_syncs"] == "keep",
+        discard_queue=params["discard_queue"],
+        policy=Policy(params["lock_timeout"], params["lock_hold"], params["timeout"]),
+    )
+    logins = Topology.from_options(params["masters"], least=0).logins
+    return removal.plan(scope, logins, request)
 
 
 def main() -> t.NoReturn:
@@ -250,7 +171,7 @@ def main() -> t.NoReturn:
         "lock_hold": {"type": "int", "default": 50},
         "timeout": {"type": "int", "default": 600},
     }
-    module.run(spec, body)
+    module.run(spec, plan)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ FEATURES = dict.fromkeys(
 )
 # But preflight judges with the features' own rules what they are going to do.
 FEATURES["_preflight"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
+# And what is wrong is told of all that features keep an eye on.
+FEATURES["_info"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
 MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
 
 # Folders inside a feature, one level deep.
@@ -47,11 +49,12 @@ PURE = {
         *("scram", "sql", "tables", "timeouts", "topology"),
     },
     "_bucardo": {
-        *("cli_output", "keys", "object_plan", "objects", "registration", "standstill", "status"),
+        *("cli_output", "columns", "keys", "object_plan", "objects", "registration"),
+        *("standstill", "statements", "status"),
     },
     "_ledger": {"doubts", "foreign", "states"},
     "_tracking": {"delta_function", "enrolled", "plan", "truncate"},
-    "_sync": {"statements"},
+    "_sync": {"commands", "desired", "statements"},
     "_clone": {"facts", "plan", "schema"},
     "_seed": {"plan"},
     "_compare": {"plan", "statements"},
@@ -66,7 +69,6 @@ NOT_PURE |= {"tempfile", "threading", "time"}
 
 # What breaks the rules still. Never to grow.
 KNOWN: set[tuple[str, str]] = {
-    ("module_utils/_bucardo/overrides", "module_utils/_ansible/module"),
     ("module_utils/_seed/run", "module_utils/_ansible/progress"),
 }
 
@@ -213,3 +215,34 @@ def test_one_file_knows_psycopg2_and_one_knows_ansible_module(path):
         assert "psycopg2" not in outside
     if name.startswith("module") and name != "module_utils/_ansible/module":
         assert "ansible" not in outside
+
+
+@pytest.mark.parametrize("path", files(), ids=name_of)
+def test_only_the_catalog_talks_to_the_control_database(path):
+    """Others hand its session on to who keeps something of his own there, and no more."""
+    calls = {"column", "copy", "execute", "execute_script", "row", "rows", "transaction", "value"}
+    found = [
+        f"line {node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in calls
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "session"
+        if ast.unparse(node.value.value).split(".")[-1] in ("control", "catalog")
+    ]
+    assert found == []
+
+
+# Whose plan still asks whether it is a check. Never to grow.
+KNOW_CHECK_MODE = {
+    "module_utils/_seed/run",
+    "modules/data_seed",
+}
+
+
+def test_only_the_edge_knows_check_mode():
+    knowing = {
+        name_of(path)
+        for path in (*UTILS.rglob("*.py"), *(PLUGINS / "modules").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.arg) and node.arg.strip("_") in ("check_mode", "dry")
+    }
+    assert knowing - KNOW_CHECK_MODE == set()

@@ -78,7 +78,7 @@ def run(argument_spec: Spec, plan: Plan | Body, **module_options: t.Any) -> t.No
     try:
         with Scope(check=module.check_mode) as scope:
             change = _planned(plan, module, scope)
-            if not module.check_mode and (change.changed or change.always):
+            if not module.check_mode:
                 change.apply()
     except MultimasterError as error:
         module.fail_json(msg=error.one_line, **_masked(error.details, module.no_log_values))

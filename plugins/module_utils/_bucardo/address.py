@@ -21,7 +21,8 @@ from .objects import Database, libpq_params
 from .registration import other_users, suggested_name, taken
 
 if t.TYPE_CHECKING:
-    from .control import Control
+    from .catalog import Catalog
+    from .writes import Control
 
 
 # The same text from two sessions on one database of one running server, and from no other two.
@@ -29,19 +30,6 @@ PLACE = f"""
 SELECT pg_catalog.concat_ws('/', {RUNNING_SERVER}, d.oid, d.datname)
   FROM pg_catalog.pg_database d
  WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()
-"""
-# As bucardo.db_testconn connects: in the control server, as its operating-system user.
-_ASK_FROM_CONTROL = """
-CREATE FUNCTION pg_temp.multimaster_place(text, text) RETURNS text LANGUAGE plperlu AS $perl$
-use strict; use warnings; use DBI;
-my ($name, $query) = @_;
-my $found = spi_exec_query('SELECT bucardo.db_getconn(' . quote_literal($name) . ') AS conn');
-my (undef, $dsn, $user, $pass) = split /\\n/, $found->{rows}[0]{conn};
-my $dbh = DBI->connect($dsn, $user, $pass, {AutoCommit => 1, RaiseError => 1, PrintError => 0});
-my ($place) = $dbh->selectrow_array($query);
-$dbh->disconnect;
-return $place;
-$perl$
 """
 _ENROLLED_SYNCS = "SELECT DISTINCT sync FROM bucardo.bucardo_delta_names"
 
@@ -64,10 +52,7 @@ def prove_same(control: Control, database: Database, password: str, login: ConnI
     theirs = ConnInfo(database.name, libpq_params(database, password))
     with Session(theirs) as session:
         _require(ours == place(session), login, theirs, "this host")
-    session = control.session
-    session.execute(_ASK_FROM_CONTROL)
-    seen = session.value("SELECT pg_temp.multimaster_place(%s, %s)", (database.name, PLACE))
-    session.execute("DROP FUNCTION pg_temp.multimaster_place(text, text)")
+    seen = control.ask_database(database.name, PLACE)
     _require(ours == seen, login, theirs, "the server of the control database")
 
 
@@ -81,7 +66,7 @@ def _require(same: bool, login: ConnInfo, theirs: ConnInfo, where: str) -> None:
         )
 
 
-def check_not_taken(control: Control, current: Database, login: ConnInfo, sync: str) -> None:
+def check_not_taken(control: Catalog, current: Database, login: ConnInfo, sync: str) -> None:
     """Whether a known name may be given this address.
 
     :param current: what Bucardo knows by that name.

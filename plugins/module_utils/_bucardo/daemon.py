@@ -18,15 +18,18 @@ from .._common.errors import CommandFailed, DeadlineExceeded, Refused
 from .._postgres import pg
 from .._postgres.conninfo import ConnInfo
 from . import daemon_messages
+from .catalog import CONTROL_DB, THE_CONTROL_DB
 from .cli import Bucardo, shown
 from .cli_output import Transcript, reason, verdict
-from .control import CONTROL_DB, THE_CONTROL_DB
 
 PID_FILE = "bucardo.mcp.pid"
 # Bucardo.pm calls its processes "Bucardo Master Control Program v5.6.0."
 _TITLE = "Bucardo Master Control"
 # Seconds between two looks at the process.
 POLL = 0.2
+# The reason is for Bucardo's log.
+START = ("start", "Ansible")
+STOP = ("stop", "Ansible")
 # Bytes of the log's end that are searched for the reason of a death.
 _LOG_TAIL = 65536
 
@@ -103,13 +106,10 @@ class Daemon:
     """The daemon of one rc file; to be used as the operating system's user that runs it.
 
     :param bucardorc: the rc file.
-    :param dry: only record in C(commands) what would be done.
     """
 
-    def __init__(self, bucardorc: str, dry: bool = False) -> None:
+    def __init__(self, bucardorc: str) -> None:
         self.cli = Bucardo(bucardorc=bucardorc)
-        self.dry = dry
-        self.commands: list[str] = []
         self.rc = self._read_rc(bucardorc)
         self._files: Files | None = None
 
@@ -170,16 +170,12 @@ class Daemon:
         :raises CommandFailed: when it dies, with the last error of its log.
         """
         deadline = time.monotonic() + timeout
-        self._check_directories()
         stale = self.process().stale_pid
-        self._record("start", "Ansible")
-        if self.dry:
-            return 0
         if stale and _alive(stale):
             # The program takes any live process for the daemon, and refuses to start.
             os.unlink(self.files.pid_file)
         began = time.time()
-        transcript = self.cli.run("start", "Ansible", check=False)
+        transcript = self.cli.run(*START, check=False)
         if not verdict(transcript).ok:
             raise CommandFailed(f"bucardo start: {verdict(transcript).message}", _cure(transcript))
         pid = 0
@@ -209,11 +205,7 @@ class Daemon:
         :raises DeadlineExceeded: when it has not ended in time; it still ends later.
         """
         pid = self.process().pid
-        self._check_directories()
-        self._record("stop", "Ansible")
-        if self.dry:
-            return
-        self.cli.run("stop", "Ansible")
+        self.cli.run(*STOP)
         deadline = time.monotonic() + timeout
         while pid and _alive(pid):
             if time.monotonic() >= deadline:
@@ -225,19 +217,17 @@ class Daemon:
 
     def reload(self, timeout: float) -> None:
         """Let it read its settings and syncs again, and wait until it has."""
-        whole = max(1, int(timeout))
-        # Reads the settings and then all syncs; a plain "reload" would leave the settings out.
-        self._record("reload", "config", str(whole))
-        if self.dry:
-            return
-        transcript = self.cli.run("reload", "config", str(whole), timeout=whole + 30, check=False)
+        words = reload_words(timeout)
+        transcript = self.cli.run(*words, timeout=int(words[-1]) + 30, check=False)
         if not verdict(transcript).ok or "DONE" not in transcript.stdout:
             raise CommandFailed(f"bucardo reload config: {reason(transcript)}")
 
-    def _record(self, *words: str) -> None:
-        self.commands.append(shown(self.cli.argv(*words)))
+    def shown(self, words: t.Iterable[str]) -> str:
+        """A call of the program, as a line for results."""
+        return shown(self.cli.argv(*words))
 
-    def _check_directories(self) -> None:
+    def require_directories(self) -> None:
+        """:raises Refused: when it could not be started or stopped for want of a directory."""
         for what, directory in (
             ("piddir", self.files.piddir),
             ("directory of reason_file,", os.path.dirname(self.files.reason_file)),
@@ -326,6 +316,11 @@ def is_daemon(argv: t.Sequence[str]) -> bool:
         return True
     programs = [os.path.basename(word) for word in argv[:2]]
     return "bucardo" in programs and "start" in argv
+
+
+def reload_words(timeout: float) -> tuple[str, ...]:
+    """Reads the settings and then all syncs; a plain "reload" would leave the settings out."""
+    return ("reload", "config", str(max(1, int(timeout))))
 
 
 def wait_seconds(value: t.Any) -> float:

@@ -15,7 +15,7 @@ import select
 import time
 import typing as t
 
-from .._common.errors import DeadlineExceeded
+from .._common.errors import DeadlineExceeded, Refused
 from .._postgres import sql
 from .._postgres.pg import Session
 
@@ -26,13 +26,25 @@ _PONG_TIMEOUT = 10.0
 
 
 class Daemon:
-    """The daemon that serves a control database, wherever it runs."""
+    """The daemon that serves a control database, wherever it runs.
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    :param session: None for a control database that is not there: none serves it.
+    """
+
+    def __init__(self, session: Session | None) -> None:
+        self._session = session
+
+    @property
+    def session(self) -> Session:
+        """To the control database."""
+        if self._session is None:
+            raise Refused("Bucardo is not installed", "Run bucardo_install first.")
+        return self._session
 
     def pid(self) -> int | None:
         """Process id of the backend that serves its main process, None when it is not connected."""
+        if self._session is None:
+            return None
         found = self.session.value(
             "SELECT pid FROM pg_catalog.pg_stat_activity"
             " WHERE datname = pg_catalog.current_database()"

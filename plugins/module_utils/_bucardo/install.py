@@ -12,12 +12,15 @@ import os
 import re
 import typing as t
 
+from .._common.change import Change, Scope
 from .._common.errors import CommandFailed, Refused, StatementFailed
 from .._postgres import pg, sql
 from .._postgres.conninfo import ConnInfo
 from . import login_role
+from .catalog import CONTROL_DB, Catalog, is_installed
 from .cli import Bucardo, libpq_environment, run_program, shown
-from .control import CONTROL_DB, Control
+from .statements import Program
+from .writes import Control
 
 # Hard-coded in bucardo.schema.
 ROLE = "bucardo"
@@ -46,6 +49,21 @@ class State:
     schema_version: str = ""
     program_version: str = ""
 
+    def to_result(self) -> dict[str, t.Any]:
+        """For diffs."""
+        return {
+            "role": self.role.shown,
+            "database": f"owned by {self.owner}" if self.database else "absent",
+            "schema": self.schema_version or "absent",
+        }
+
+
+class Step(t.NamedTuple):
+    """A part of the installation: the commands, none where nothing is missing, and their work."""
+
+    commands: list[str]
+    work: t.Callable[[], None]
+
 
 def compare_versions(schema: str, program: str) -> str:
     """ "current", "needs_upgrade" or "newer": how a schema stands to the program (pure).
@@ -69,35 +87,25 @@ class Installer:
     :param conninfo: a superuser's login to any database of the server.
     :param schema_file: Bucardo's schema, on this host.
     :param password: for the role; None to leave it alone.
-    :param dry: only record what would be done in C(commands).
     """
 
-    def __init__(
-        self, conninfo: ConnInfo, schema_file: str, password: str | None, dry: bool
-    ) -> None:
+    def __init__(self, conninfo: ConnInfo, schema_file: str, password: str | None) -> None:
         self.conninfo = conninfo
         self.schema_file = schema_file
         self.password = password
-        self.dry = dry
-        self.commands: list[str] = []
 
-    def state(self) -> State:
-        """Read everything."""
-        try:
-            program = Bucardo().version()
-        except CommandFailed:
-            # A check may come before the packages are there.
-            if not self.dry:
-                raise
-            program = ""
+    def read(self, program: str) -> State:
+        """What is there.
+
+        :param program: the program's version, "" where it is not there yet.
+        """
         with pg.Session(self.conninfo) as session:
             role = login_role.read(session, ROLE, self.password)
             database = session.row(_DATABASE, (CONTROL_DB,))
         version = ""
         if database is not None:
-            with pg.Session(self.conninfo.database(CONTROL_DB)) as session:
-                control = Control(session)
-                version = control.version if control.installed else ""
+            with self._session() as session:
+                version = Catalog(session).version if is_installed(session) else ""
         if version and program:
             status = compare_versions(version, program)
         else:
@@ -111,31 +119,42 @@ class Installer:
             program_version=program,
         )
 
-    def make_role(self, state: State) -> None:
-        """Create the role, or give it what it lacks."""
+    def missing_role(self, state: State) -> Step:
+        """What the role lacks."""
         with pg.Session(self.conninfo) as session:
-            self.commands += login_role.ensure(session, ROLE, state.role, self.password, self.dry)
+            missing = login_role.missing(session, ROLE, state.role, self.password)
+            commands = login_role.shown(session, missing)
 
-    def make_database(self, state: State) -> None:
-        """Create the database, or set its owner."""
+        def work() -> None:
+            with pg.Session(self.conninfo) as session:
+                login_role.execute(session, missing)
+
+        return Step(commands, work)
+
+    def missing_database(self, state: State) -> Step:
+        """The database, or its owner."""
+        if state.database and state.owner == ROLE:
+            return Step([], lambda: None)
         with pg.Session(self.conninfo) as session:
-            names = {
-                "database": sql.Identifier(CONTROL_DB),
-                "role": sql.Identifier(ROLE),
-            }
-            if state.database and state.owner != ROLE:
-                query = "ALTER DATABASE {database} OWNER TO {role}"
-            elif not state.database:
+            query = "ALTER DATABASE {database} OWNER TO {role}"
+            if not state.database:
                 # Names of tables in any language need UTF-8, whatever the server's locale.
                 template = session.row(_DATABASE, ("template1",))
                 query = "CREATE DATABASE {database} OWNER {role}"
                 if template is None or template["encoding"] != "UTF8":
                     query += " ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-            else:
-                return
-            self._execute(session, sql.SQL(query).format(**names))
+            statement = sql.SQL(query).format(
+                database=sql.Identifier(CONTROL_DB), role=sql.Identifier(ROLE)
+            )
+            command = session.as_text(statement)
 
-    def check_schema_file(self) -> None:
+        def work() -> None:
+            with pg.Session(self.conninfo) as session:
+                session.execute(statement)
+
+        return Step([command], work)
+
+    def require_schema_file(self) -> None:
         """:raises Refused: when the schema cannot be read on this host."""
         if not os.access(self.schema_file, os.R_OK):
             raise Refused(
@@ -143,11 +162,8 @@ class Installer:
                 "Install Debian's package bucardo on this host.",
             )
 
-    def check_perl(self) -> None:
-        """Whether the server can run Bucardo's functions, asked before anything is made.
-
-        :raises Refused: naming the packages that are missing.
-        """
+    def require_perl(self) -> None:
+        """:raises Refused: when the server has no PL/PerlU."""
         with pg.Session(self.conninfo) as session:
             if not session.value(
                 "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'plperlu'"
@@ -158,22 +174,28 @@ class Installer:
                     f"Install Debian's packages postgresql-plperl-{major}, libdbi-perl and"
                     " libdbd-pg-perl there.",
                 )
-            if not self.dry:
-                # Closing the session rolls this back.
-                session.execute("BEGIN")
-                session.execute("CREATE EXTENSION IF NOT EXISTS plperlu")
-                _require_modules(session)
 
-    def check_modules(self) -> None:
+    def try_perl(self) -> None:
+        """Whether the server can run Bucardo's functions, asked before anything is made.
+
+        :raises Refused: naming the packages that are missing.
+        """
+        with pg.Session(self.conninfo) as session:
+            # Closing the session rolls this back.
+            session.execute("BEGIN")
+            session.execute("CREATE EXTENSION IF NOT EXISTS plperlu")
+            _require_modules(session)
+
+    def require_modules(self) -> None:
         """Whether the Perl inside of the server finds the modules that Bucardo's functions need.
 
         :raises Refused: naming the packages that are missing.
         """
-        with pg.Session(self.conninfo.database(CONTROL_DB)) as session:
+        with self._session() as session:
             _require_modules(session)
 
-    def load_schema(self) -> None:
-        """Load Bucardo's schema into the database.
+    def schema(self) -> Step:
+        """Bucardo's schema, loaded into the database.
 
         Not by "bucardo install": it passes no password on to psql, runs that through a shell,
         shows a random password in its argument list when the role is missing, writes that into the
@@ -181,30 +203,121 @@ class Installer:
         The file makes one transaction of everything that matters, so that a failure leaves nothing.
         """
         argv = ["psql", "-X", "-q", "-A", "-t", "-f", self.schema_file]
-        self.commands.append(shown(argv))
-        if self.dry:
-            return
-        environment = libpq_environment(self.conninfo.database(CONTROL_DB))
-        _rc, out, err = run_program(argv, environment, timeout=600, package="postgresql-client")
-        with pg.Session(self.conninfo.database(CONTROL_DB)) as session:
-            if Control(session).installed:
-                return
-        raise CommandFailed(f"Bucardo's schema was not installed: {schema_problem(out + err)}")
 
-    def upgrade(self) -> None:
-        """Bring an older schema to the program's version."""
-        with pg.Session(self.conninfo.database(CONTROL_DB)) as session:
-            control = Control(session, dry=self.dry)
-            # It asks even with --batch.
-            control.run("upgrade", answer="Y\n")
-            self.commands += control.commands
-            if not self.dry and control.version != Bucardo().version():
-                raise CommandFailed(f"Bucardo's schema is still of version {control.version}")
+        def work() -> None:
+            environment = libpq_environment(self.conninfo.database(CONTROL_DB))
+            _rc, out, err = run_program(argv, environment, timeout=600, package="postgresql-client")
+            with self._session() as session:
+                if is_installed(session):
+                    return
+            raise CommandFailed(f"Bucardo's schema was not installed: {schema_problem(out + err)}")
 
-    def _execute(self, session: pg.Session, statement: t.Any) -> None:
-        self.commands.append(session.as_text(statement))
-        if not self.dry:
-            session.execute(statement)
+        return Step([shown(argv)], work)
+
+    def upgrade(self) -> Step:
+        """An older schema, brought to the program's version."""
+        # It asks even with --batch.
+        writes = [Program(("upgrade",), answer="Y\n")]
+        with self._session() as session:
+            commands = Control(session).shown(writes)
+
+        def work() -> None:
+            with self._session() as session:
+                control = Control(session)
+                control.execute(writes)
+                if control.version != Bucardo().version():
+                    raise CommandFailed(f"Bucardo's schema is still of version {control.version}")
+
+        return Step(commands, work)
+
+    def _session(self) -> pg.Session:
+        return pg.Session(self.conninfo.database(CONTROL_DB))
+
+
+def plan(scope: Scope, installer: Installer, upgraded: bool, change_password: bool) -> Change:
+    """What it takes until the control database is there.
+
+    :param upgraded: whether an older schema is brought to the program's version.
+    :param change_password: whether the role may be given another password than it has.
+    :raises Refused: for a schema that is newer than the program.
+    """
+    state = installer.read(_program_version(scope))
+    _refuse_newer(state)
+    if not change_password:
+        state.role.require_password_fits(ROLE, "the control server")
+    load = state.status in ("absent", "partial")
+    upgrade = upgraded and state.status == "needs_upgrade"
+    # A check may come before the packages are there.
+    prepared = load and bool(state.program_version)
+    if prepared:
+        installer.require_schema_file()
+        installer.require_perl()
+    steps = [installer.missing_role(state), installer.missing_database(state)]
+    steps += [installer.schema()] if load else []
+    steps += [installer.upgrade()] if upgrade else []
+    commands = [line for step in steps for line in step.commands]
+
+    def work(change: Change) -> None:
+        if prepared:
+            installer.try_perl()
+        for step in steps:
+            if step.commands:
+                step.work()
+        if commands:
+            _require_complete(installer.read(state.program_version), upgraded)
+        installer.require_modules()
+
+    version = state.program_version if load or upgrade else state.schema_version
+    return Change(
+        changed=bool(commands),
+        before=state.to_result(),
+        after={"role": login_role.READY, "database": f"owned by {ROLE}", "schema": version},
+        values={
+            "status": state.status,
+            "schema_version": version,
+            "program_version": state.program_version,
+        },
+        commands=commands,
+        warnings=[
+            f"Bucardo's schema is of version {version}, older than the program's"
+            f" {state.program_version}: the daemon will not start before state=upgraded"
+        ]
+        if state.status == "needs_upgrade" and not upgrade
+        else [],
+        work=work,
+        # Modules may have gone since.
+        always=True,
+    )
+
+
+def _program_version(scope: Scope) -> str:
+    try:
+        return Bucardo().version()
+    except CommandFailed as error:
+        scope.lacks(error)
+        return ""
+
+
+def _refuse_newer(state: State) -> None:
+    if state.status == "newer":
+        raise Refused(
+            f"Bucardo's schema is of version {state.schema_version}, newer than the program's"
+            f" {state.program_version}",
+            "Upgrade the package bucardo on this host.",
+        )
+
+
+def _require_complete(state: State, upgraded: bool) -> None:
+    complete = (
+        state.role.superuser
+        and state.role.login
+        and state.role.password_fits is not False
+        and state.database
+        and state.schema_version
+        and (state.status == "current" or not upgraded)
+    )
+    if not complete:
+        raise CommandFailed(f"Bucardo's installation is incomplete: {state}")
 
 
 def _require_modules(session: pg.Session) -> None:

@@ -87,46 +87,59 @@ def read(session: Session, role: str, password: str | None) -> State:
     )
 
 
-def ensure(
-    session: Session, role: str, state: State, password: str | None, dry: bool = False
-) -> list[str]:
-    """Make the role a superuser that can log in with this password and is never timed out.
+class Statement(t.NamedTuple):
+    """What is executed, and what is shown of it."""
 
-    :param dry: only return what would be executed.
-    :return: the statements as text, without the password.
-    """
+    text: sql.Composable
+    shown: sql.Composable
+
+
+def missing(session: Session, role: str, state: State, password: str | None) -> list[Statement]:
+    """What makes the role a superuser that can log in with this password and is never timed out."""
     name = sql.Identifier(role)
-    statements: list[tuple[sql.Composable, sql.Composable]] = []
+    found: list[Statement] = []
     if not (state.exists and state.superuser and state.login):
         verb = "ALTER" if state.exists else "CREATE"
         text = sql.SQL(f"{verb} ROLE {{}} SUPERUSER LOGIN").format(name)
-        statements.append((text, text))
+        found.append(Statement(text, text))
     if password and not state.password_fits:
         # Hashed here, so that the server's log never sees the password.
         hashed = session.hashed_password(role, password)
         template = sql.SQL("ALTER ROLE {} PASSWORD {}")
-        statements.append(
-            (
+        found.append(
+            Statement(
                 template.format(name, sql.Literal(hashed)),
                 template.format(name, sql.Literal(_MASKED)),
             )
         )
     for timeout in state.timed:
         text = sql.SQL("ALTER ROLE {} SET {} = 0").format(name, sql.Identifier(timeout))
-        statements.append((text, text))
-    if statements and not dry:
+        found.append(Statement(text, text))
+    return found
+
+
+def shown(session: Session, found: t.Iterable[Statement]) -> list[str]:
+    """Statements as text, without the password."""
+    return [session.as_text(one.shown) for one in found]
+
+
+def execute(session: Session, found: t.Sequence[Statement]) -> None:
+    """All of them or none."""
+    if found:
         with session.transaction():
-            for statement, _shown in statements:
-                session.execute(statement)
-    return [session.as_text(shown) for _statement, shown in statements]
+            for one in found:
+                session.execute(one.text)
 
 
-def drop(session: Session, role: str, dry: bool = False) -> str:
+def dropped(role: str) -> sql.Composable:
+    """The statement that drops the role."""
+    return sql.SQL("DROP ROLE {}").format(sql.Identifier(role))
+
+
+def drop(session: Session, role: str) -> str:
     """Drop the role; returns why it has to stay, or "" when it is gone."""
-    if dry:
-        return ""
     try:
-        session.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+        session.execute(dropped(role))
     except StatementFailed as error:
         if error.sqlstate != _DEPENDENT_OBJECTS_STILL_EXIST:
             raise

@@ -14,6 +14,7 @@ import typing as t
 from .._common.errors import Refused
 from .._common.names import TableName, problem_with_dbname, problem_with_object_name
 from .._common.text import nearest
+from . import columns
 from .keys import registered_key, registrable_keys
 from .objects import (
     Customcode,
@@ -26,7 +27,6 @@ from .objects import (
     Setting,
     Sync,
     encode_dbname,
-    format_dsn,
 )
 
 ROLES = ("source", "target", "fullcopy")
@@ -53,6 +53,10 @@ SETTING_VALUES = {
 }
 # goat.pkeytype spells the integers out; the rest is pg_type.typname (validate_goat).
 _INTEGERS = {"int2": "smallint", "int4": "integer", "int8": "bigint"}
+
+
+# Told of something that is missing; may raise it.
+Lacks = t.Callable[[Refused], None]
 
 
 def check_name(kind: str, name: str) -> None:
@@ -125,26 +129,17 @@ def plan_database(current: Database | None, wanted: t.Mapping[str, t.Any]) -> Da
 
     :param wanted: the options of bucardo_db.
     """
-    base = current or Database(name=wanted["name"], user="bucardo")
+    base = current or Database(name=wanted["name"], **columns.defaults(columns.DATABASE))
     check_name("database", base.name)
     if base.dbtype != "postgres" or base.dsn:
         raise Refused(
             f"Bucardo's database {base.name} is of type {base.dbtype} or has a DSN of its own",
             "Only plain PostgreSQL databases can be managed.",
         )
-    changes: dict[str, t.Any] = {}
-    for option in ("host", "dbname", "user", "service", "server_side_prepares"):
-        if wanted.get(option) is not None:
-            changes[option] = wanted[option]
-    if wanted.get("port") is not None:
-        changes["port"] = str(wanted["port"])
-    if wanted.get("conn") is not None:
-        changes["conn"] = format_dsn({str(k): str(v) for k, v in wanted["conn"].items()})
-    if wanted.get("status") is not None and not (
-        # The daemon sets stalled and takes it back by itself.
-        base.status == "stalled" and wanted["status"] == "active"
-    ):
-        changes["status"] = wanted["status"]
+    changes = columns.given(columns.DATABASE, wanted)
+    # The daemon sets stalled and takes it back by itself.
+    if base.status == "stalled" and changes.get("status") == "active":
+        del changes["status"]
     database = dataclasses.replace(base, **changes)
     _check_database(database)
     return database
@@ -190,14 +185,6 @@ def check_password(database: str, password: str) -> None:
         )
 
 
-def described(database: Database) -> dict[str, t.Any]:
-    """A database for results and diffs."""
-    values = dataclasses.asdict(database)
-    for internal in ("dbtype", "dsn", "makedelta"):
-        del values[internal]
-    return values
-
-
 # --- groups of databases ------------------------------------------------------------------------
 
 
@@ -221,7 +208,7 @@ def plan_members(
 
 @dataclasses.dataclass(frozen=True)
 class RelgroupPlan:
-    """What makes a relgroup as it shall be; see C(Control.save_relgroup).
+    """What makes a relgroup as it shall be; see C(statements.relgroup).
 
     :param create: the relgroup is not there yet.
     :param new: relations to be made known and put in.
@@ -358,23 +345,25 @@ def _new_goat(
 
 
 def find_goat(
-    goats: t.Iterable[Goat], relation: TableName, db: str = "", planned: bool = False
+    goats: t.Iterable[Goat], relation: TableName, db: str = "", lacks: Lacks | None = None
 ) -> Goat:
     """The entry of a relation.
 
-    :param planned: in check mode an earlier step would have added it: then its id is 0.
+    :param lacks: told when there is none; where it returns, the entry is one to come, with id 0.
     :raises Refused: when there is none, or when it is not clear which one is meant.
     """
     everything = list(goats)
     found = [goat for goat in everything if goat.name == relation and db in ("", goat.db)]
-    if not found and planned:
-        return Goat(id=0, db=db, name=relation)
     if not found:
-        raise Refused(
+        error = Refused(
             f"Bucardo does not know the relation {relation}",
             nearest(str(relation), {str(goat.name) for goat in everything})
             or "Add it to a relgroup first.",
         )
+        if lacks is None:
+            raise error
+        lacks(error)
+        return Goat(id=0, db=db, name=relation)
     if len({goat.db for goat in found}) > 1:
         raise Refused(
             f"relation {relation} is known for several databases:"
@@ -434,7 +423,7 @@ def check_clause(text: str) -> None:
 def attachments(
     sync: str | None, goat: Goat | None, priority: int
 ) -> tuple[dict[str, int] | None, dict[int, int] | None]:
-    """What C(Control.save_customcode) shall attach a code to; (None, None) to leave it alone."""
+    """What C(statements.customcode) shall attach a code to; (None, None) to leave it alone."""
     if sync is None and goat is None:
         return None, None
     return ({sync: priority} if sync else {}), ({goat.id: priority} if goat else {})
@@ -465,19 +454,3 @@ def plan_customcode(
         changes["syncs"] = {sync: (True, priority) for sync, priority in to_syncs.items()}
         changes["relations"] = {goat.name: (True, wanted["priority"])} if goat else {}
     return dataclasses.replace(current, **changes)
-
-
-def described_code(code: Customcode) -> dict[str, t.Any]:
-    """A custom code for results and diffs."""
-    places = [*code.syncs.values(), *code.relations.values()]
-    return {
-        "name": code.name,
-        "whenrun": code.whenrun,
-        "src_code": code.src_code,
-        "about": code.about,
-        "getdbh": code.getdbh,
-        "status": code.status,
-        "syncs": sorted(code.syncs),
-        "relations": sorted(str(relation) for relation in code.relations),
-        "priority": places[0][1] if places else 0,
-    }

@@ -47,6 +47,13 @@ class Database:
     dsn: str = ""
     makedelta: bool = False
 
+    def to_result(self) -> dict[str, t.Any]:
+        """For results and diffs."""
+        values = dataclasses.asdict(self)
+        for internal in ("dbtype", "dsn", "makedelta"):
+            del values[internal]
+        return values
+
 
 @dataclasses.dataclass(frozen=True)
 class Dbgroup:
@@ -110,32 +117,32 @@ class DatabaseFacts:
 class Sync:
     """A row of bucardo.sync.
 
-    Intervals are PostgreSQL's text form, None where the column is null.
+    :param options: the columns that are options of bucardo_sync, see C(columns.SYNC); intervals
+        are PostgreSQL's text form, None where the column is null.
     """
 
     name: str
     relgroup: str
     dbgroup: str
     status: str = "active"
-    autokick: bool = True
-    conflict_strategy: str = "bucardo_latest"
-    stayalive: bool = True
-    kidsalive: bool = True
+    options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     copyextra: str = ""
-    deletemethod: str = "delete"
-    checktime: str | None = None
-    rebuild_index: int = 0
-    priority: int = 0
-    analyze_after_copy: bool = True
-    vacuum_after_copy: bool = False
-    strict_checking: bool = True
-    overdue: str = "00:00:00"
-    expired: str = "00:00:00"
-    track_rates: bool = False
-    onetimecopy: int = 0
-    lifetime: str | None = None
-    maxkicks: int = 0
-    isolation_level: str | None = None
+
+    def to_result(self) -> dict[str, t.Any]:
+        """For results and diffs: with our word for its status."""
+        return {
+            "name": self.name,
+            "relgroup": self.relgroup,
+            "dbgroup": self.dbgroup,
+            "status": shown_status(self.status),
+            "copyextra": self.copyextra,
+            **self.options,
+        }
+
+
+def shown_status(status: str) -> str:
+    """The status of a sync in our words."""
+    return "held" if status == "inactive" else status
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,6 +208,21 @@ class Customcode:
     status: str = "active"
     syncs: t.Mapping[str, tuple[bool, int]] = dataclasses.field(default_factory=dict)
     relations: t.Mapping[TableName, tuple[bool, int]] = dataclasses.field(default_factory=dict)
+
+    def to_result(self) -> dict[str, t.Any]:
+        """For results and diffs."""
+        places = [*self.syncs.values(), *self.relations.values()]
+        return {
+            "name": self.name,
+            "whenrun": self.whenrun,
+            "src_code": self.src_code,
+            "about": self.about,
+            "getdbh": self.getdbh,
+            "status": self.status,
+            "syncs": sorted(self.syncs),
+            "relations": sorted(str(relation) for relation in self.relations),
+            "priority": places[0][1] if places else 0,
+        }
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,105 +1,117 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
-"""What bucardo_customname and bucardo_customcols have in common."""
+"""Rows of customname and customcols as they shall be: what replaces a relation on some targets."""
 
 from __future__ import annotations
 
 import typing as t
 
-from .._ansible.module import Params, Result
+from .._common.change import Change, Scope
 from .._common.errors import CommandFailed, Refused
 from .._common.names import TableName
 from .._common.text import nearest
-from .control import Control, connect
-from .object_plan import find_goat, matching_overrides, parse_relation, users_of_overrides
+from . import statements
+from .object_plan import find_goat, matching_overrides, users_of_overrides
 from .objects import Goat, Override
+from .writes import Control
 
 
-def ensure(
-    kind: str, option: str, check: t.Callable[[str], None], params: Params, check_mode: bool
-) -> Result:
-    """Add, change or remove a row of "customname" or "customcols".
+class Place(t.NamedTuple):
+    """For what such a row is.
 
-    :param option: the name of the option that holds the row's value.
-    :param check: raises Refused for a value that Bucardo cannot take.
+    :param kind: "customname" or "customcols".
+    :param option: what results call the row's value.
+    :param relation_db: "" where only one database has the relation.
+    :param db: "" for all, as for sync.
     """
-    absent = params["state"] == "absent"
-    if not absent:
-        check(params[option])
-    relation = parse_relation("relation", params["relation"])
-    db, sync = params["db"] or "", params["sync"] or ""
-    with connect(params, check_mode) as control:
-        goat = _goat(control, relation, params["relation_db"] or "", absent)
-        found = matching_overrides(control.overrides(kind), goat, db, sync) if goat else []
-        if absent:
-            return _remove(control, kind, option, found)
-        # Without a relation the search above has failed already.
-        if goat is None:
-            raise AssertionError
-        _check_references(control, db, sync)
-        wanted = Override(0, goat.db, goat.name, params[option], db, sync)
-        changed = [row.value for row in found] != [wanted.value]
+
+    kind: str
+    option: str
+    relation: TableName
+    relation_db: str
+    db: str
+    sync: str
+
+
+def plan(control: Control, scope: Scope, place: Place, value: str) -> Change:
+    """What it takes until there is exactly one such row, with this value."""
+    kind = place.kind
+    goat = find_goat(control.goats(), place.relation, place.relation_db, scope.lacks)
+    found = _matching(control, place, goat)
+    _require(scope, "database", place.db, control.databases())
+    _require(scope, "sync", place.sync, control.syncs())
+    wanted = Override(0, goat.db, goat.name, value, place.db, place.sync)
+    changed = [row.value for row in found] != [value]
+    writes = statements.override(kind, goat.id, wanted, [row.id for row in found])
+
+    def work(change: Change) -> None:
         if changed:
-            control.save_override(kind, goat.id, wanted, [row.id for row in found])
-            if not control.dry:
-                now = matching_overrides(control.overrides(kind), goat, db, sync)
-                if [row.value for row in now] != [wanted.value]:
-                    raise CommandFailed(f"Bucardo's catalog does not hold the {kind} as asked")
-        users = users_of_overrides(control.dbgroups(), control.syncs(), db, sync)
-        return Result(
-            changed=changed,
-            before=_described(option, found[0]) if found else {},
-            after=_described(option, wanted),
-            values={kind: _described(option, wanted), "reload_required": changed},
-            commands=control.commands,
-            warnings=[]
-            if users or control.dry
-            else [f"No database would use this {kind}: Bucardo ignores it for sources"],
-        )
+            control.execute(writes)
+            if [row.value for row in _matching(control, place, goat)] != [value]:
+                raise CommandFailed(f"Bucardo's catalog does not hold the {kind} as asked")
+        if not users_of_overrides(control.dbgroups(), control.syncs(), place.db, place.sync):
+            change.warnings.append(
+                f"No database would use this {kind}: Bucardo ignores it for sources"
+            )
 
-
-def _goat(control: Control, relation: TableName, db: str, absent: bool) -> Goat | None:
-    goats = control.goats()
-    if absent and not any(goat.name == relation for goat in goats):
-        return None
-    return find_goat(goats, relation, db, planned=control.dry)
-
-
-def _check_references(control: Control, db: str, sync: str) -> None:
-    if control.dry:
-        return
-    databases, syncs = control.databases(), control.syncs()
-    if db and db not in databases:
-        raise Refused(f"Bucardo has no database {db!r}", nearest(db, databases))
-    if sync and sync not in syncs:
-        raise Refused(f"Bucardo has no sync {sync!r}", nearest(sync, syncs))
-
-
-def _remove(control: Control, kind: str, option: str, found: list[Override]) -> Result:
-    if not found:
-        return Result(values={kind: None, "reload_required": False})
-    control.run("remove", kind, *[str(row.id) for row in found])
-    if not control.dry:
-        left = {row.id for row in control.overrides(kind)}.intersection(row.id for row in found)
-        if left:
-            raise CommandFailed(f"Bucardo's catalog still holds the {kind} {sorted(left)}")
-    return Result(
-        changed=True,
-        before=_described(option, found[0]),
-        after={},
-        values={kind: None, "reload_required": True},
-        commands=control.commands,
+    return Change(
+        changed=changed,
+        before=_described(place, found[0]) if found else {},
+        after=_described(place, wanted),
+        values={kind: _described(place, wanted), "reload_required": changed},
+        commands=control.shown(writes) if changed else [],
+        work=work,
+        # In a check, the sync that uses it may still be to come.
+        always=True,
     )
 
 
-def _described(option: str, row: Override) -> dict[str, t.Any]:
+def plan_absent(control: Control, scope: Scope, place: Place) -> Change:
+    """What it takes until there is no such row."""
+    kind = place.kind
+    gone = Change(values={kind: None, "reload_required": False})
+    goats = control.goats()
+    if not any(goat.name == place.relation for goat in goats):
+        return gone
+    goat = find_goat(goats, place.relation, place.relation_db, scope.lacks)
+    found = _matching(control, place, goat)
+    if not found:
+        return gone
+    ids = {row.id for row in found}
+    writes = statements.removed(kind, *map(str, sorted(ids)))
+
+    def work(change: Change) -> None:
+        control.execute(writes)
+        left = ids.intersection(row.id for row in control.overrides(kind))
+        if left:
+            raise CommandFailed(f"Bucardo's catalog still holds the {kind} {sorted(left)}")
+
+    return Change(
+        changed=True,
+        before=_described(place, found[0]),
+        after={},
+        values={kind: None, "reload_required": True},
+        commands=control.shown(writes),
+        work=work,
+    )
+
+
+def _matching(control: Control, place: Place, goat: Goat) -> list[Override]:
+    return matching_overrides(control.overrides(place.kind), goat, place.db, place.sync)
+
+
+def _require(scope: Scope, what: str, name: str, known: t.Iterable[str]) -> None:
+    if name and name not in known:
+        scope.lacks(Refused(f"Bucardo has no {what} {name!r}", nearest(name, known)))
+
+
+def _described(place: Place, row: Override) -> dict[str, t.Any]:
     return {
         "relation": str(row.relation),
         "relation_db": row.relation_db,
-        option: row.value,
+        place.option: row.value,
         "db": row.db,
         "sync": row.sync,
     }

@@ -42,8 +42,8 @@ class Change:
     always: bool = False
 
     def apply(self) -> None:
-        """Do it."""
-        if self.work is not None:
+        """Do it, if there is anything to do."""
+        if self.work is not None and (self.changed or self.always):
             self.work(self)
 
 

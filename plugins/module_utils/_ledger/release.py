@@ -28,6 +28,9 @@ SELECT sname, tname, pg_catalog.min(cdate) AS since FROM bucardo.bucardo_truncat
  WHERE sync = %s AND replicated IS NULL GROUP BY sname, tname
 """
 
+# The epoch of a member that has none yet.
+_NEW = "(new)"
+
 
 @dataclasses.dataclass
 class Standing:
@@ -74,6 +77,8 @@ class Members:
         self.dbgroup = dbgroup
         self.origin = origin
         self.names = names
+        # Members that have still to note their membership, with the entries that it takes over.
+        self._unnoted: dict[str, list[ledger.Entry]] = {}
         epochs = ledger_membership.epochs(control, dbgroup)
         joined = {
             row["db"]: row["cdate"]
@@ -118,34 +123,46 @@ class Members:
             or one.noted != ledger_membership.Membership(one.epoch, one.name == self.origin)
         ]
 
-    def settle(self, active: bool, write: bool) -> None:
-        """Give every member an epoch and let it note it.
+    def foresee(self, active: bool) -> None:
+        """Take every member for one that has an epoch and has noted it, as after C(settle).
 
         Entries of 1.0.0, which knew no epochs, are taken over where the sync has been replicating
         since, or where they are younger than the membership. Others count for nothing.
 
         :param active: the sync replicates.
-        :param write: False in check mode: only what would be is computed.
         """
         if self.origin not in self.standings:
             return
         old = {one.name: self._to_adopt(one, active) for one in self.copies if one.epoch is None}
-        if write and any(one.epoch is None for one in self.standings.values()):
-            epochs = ledger_membership.join(self.control, self.dbgroup, list(self.standings))
-        else:
-            epochs = {one.name: one.epoch or "(new)" for one in self.standings.values()}
         for one in self.standings.values():
-            one.epoch = epochs[one.name]
+            one.epoch = one.epoch or _NEW
             membership = ledger_membership.Membership(one.epoch, one.name == self.origin)
-            adopted = self._adopted(one, old.get(one.name, []))
-            if write and one.noted != membership:
-                with one.session.transaction():
-                    if adopted:
-                        ledger.create(one.session)
-                        ledger.readdress(one.session, adopted)
-                    ledger_membership.note(one.session, self.dbgroup, membership)
-            one.noted = membership
-            one.entries = {**one.entries, **{entry.name: entry for entry in adopted}}
+            if one.noted != membership:
+                one.noted = membership
+                self._unnoted[one.name] = old.get(one.name, [])
+                self._adopt(one)
+
+    def settle(self) -> None:
+        """Give every member an epoch and let it note it, as was foreseen."""
+        if any(one.epoch == _NEW for one in self.standings.values()):
+            epochs = ledger_membership.join(self.control, self.dbgroup, list(self.standings))
+            for one in self.standings.values():
+                one.epoch = epochs[one.name]
+        for name in list(self._unnoted):
+            one = self.standings[name]
+            one.noted = ledger_membership.Membership(one.epoch or "", name == self.origin)
+            adopted = self._adopt(one)
+            with one.session.transaction():
+                if adopted:
+                    ledger.create(one.session)
+                    ledger.readdress(one.session, adopted)
+                ledger_membership.note(one.session, self.dbgroup, one.noted)
+            del self._unnoted[name]
+
+    def _adopt(self, one: Standing) -> list[ledger.Entry]:
+        adopted = self._adopted(one, self._unnoted[one.name])
+        one.entries = {**one.entries, **{entry.name: entry for entry in adopted}}
+        return adopted
 
     def _to_adopt(self, one: Standing, active: bool) -> list[ledger.Entry]:
         without = dataclasses.replace(self.today(one), epoch=None)
@@ -288,35 +305,36 @@ class Guard:
     :param elsewhere: the user says that all masters hold all rows.
     """
 
-    def __init__(
-        self, members: Members | None, active: tuple[bool, bool], elsewhere: bool, check_mode: bool
-    ) -> None:
+    def __init__(self, members: Members | None, active: tuple[bool, bool], elsewhere: bool) -> None:
         self.members = members
         self.active, self.will_be_active = active
         self.elsewhere = elsewhere and self.will_be_active
-        self.check_mode = check_mode
         self.changed = False
         self.warnings: list[str] = []
 
-    def look(self) -> None:
-        """Settle the epochs, and refuse before anything else is touched.
+    def look(self, lacks: t.Callable[[Refused], None]) -> None:
+        """Refuse before anything else is touched.
 
-        :raises Refused: when the sync must not be active.
+        :param lacks: told when the sync must not be active. Where it returns, the seed that would
+            have come before was only planned.
         """
         if self.members is None:
             return
         self.changed = bool(self.members.unsettled())
-        self.members.settle(self.active, not self.check_mode)
+        self.members.foresee(self.active)
         if self.elsewhere:
             self.changed = self.changed or bool(self.members.doubts())
         elif self.will_be_active:
             try:
                 self.members.check()
             except Refused as error:
-                # In a check the seed that would have come before was only planned.
-                if not self.check_mode:
-                    raise
+                lacks(error)
                 self.warnings.append(error.message)
+
+    def settle(self) -> None:
+        """Let every member note its membership."""
+        if self.members is not None:
+            self.members.settle()
 
     def vouch(self) -> None:
         """Enter what the user vouches for, now that changes are queued."""

@@ -18,19 +18,19 @@ import dataclasses
 import time
 import typing as t
 
-from .._bucardo.control import Control
-from .._bucardo.daemon_messages import Daemon
+from .._bucardo import statements
+from .._bucardo.daemon_state import RUNS_END
 from .._bucardo.objects import Goat, Sync
+from .._bucardo.writes import Control
+from .._common.change import Change
 from .._common.errors import DeadlineExceeded, Refused
 from .._common.names import TableName
 from .._common.text import listed
-
-# Seconds for the daemon to confirm that it has read the syncs anew; it stops every run first.
-RELOAD_TIMEOUT = 120.0
+from .keeper import RELOAD_TIMEOUT
 
 
 @dataclasses.dataclass(frozen=True)
-class Change:
+class Moving:
     """What is to be done (pure).
 
     :param goats: whose rows in the relgroup come or go.
@@ -41,7 +41,9 @@ class Change:
     aside: tuple[TableName, ...]
 
 
-def plan(sync: Sync, goats: t.Sequence[Goat], names: t.Sequence[TableName], aside: bool) -> Change:
+def moving(
+    sync: Sync, goats: t.Sequence[Goat], names: t.Sequence[TableName], aside: bool
+) -> Moving:
     """Which tables come or go.
 
     :param goats: all that Bucardo knows.
@@ -60,52 +62,63 @@ def plan(sync: Sync, goats: t.Sequence[Goat], names: t.Sequence[TableName], asid
         )
     chosen = [known[name] for name in dict.fromkeys(names)]
     if not aside:
-        return Change(tuple(g for g in chosen if sync.relgroup not in g.relgroups), ())
+        return Moving(tuple(g for g in chosen if sync.relgroup not in g.relgroups), ())
     leaving = tuple(goat for goat in chosen if sync.relgroup in goat.relgroups)
     if leaving and len(leaving) == len([g for g in members if g.reltype == "table"]):
         raise Refused(f"No table would be left in sync {sync.name}", "Hold the whole sync instead.")
-    return Change(leaving, tuple(goat.name for goat in chosen))
+    return Moving(leaving, tuple(goat.name for goat in chosen))
 
 
-def apply(control: Control, sync: Sync, change: Change, aside: bool) -> bool:
-    """Do it, and have the daemon read the sync anew.
+def plan(control: Control, name: str, tables: t.Iterable[str], aside: bool) -> Change:
+    """What it takes until tables are set aside, or are back.
 
-    It is told each time, also when nothing changes: an earlier run may have ended in between.
+    :raises Refused: as C(moving), or when there is no such sync.
+    """
+    names = [TableName.parse(table) for table in tables]
+    sync = control.sync(name)
+    if sync is None:
+        raise Refused(f"There is no sync {name!r}", "Run the playbook bootstrap.")
+    found = moving(sync, control.goats(), names, aside)
+    ids = [goat.id for goat in found.goats]
+    build = statements.set_aside if aside else statements.put_back
+    writes = build(sync.relgroup, ids)
+    runs = sync.status != "inactive"
+
+    def work(change: Change) -> None:
+        control.execute(writes)
+        if runs:
+            change.values["reloaded"] = _reload(control)
+
+    changed = [str(goat.name) for goat in found.goats]
+    return Change(
+        changed=bool(changed),
+        before={"replicated": changed if aside else []},
+        after={"replicated": [] if aside else changed},
+        disturbs=[RUNS_END] if changed and runs else [],
+        values={"aside": [str(one) for one in found.aside], "reloaded": False},
+        commands=control.shown(writes),
+        work=work,
+        # The daemon is told each time: an earlier run may have ended in between.
+        always=runs,
+    )
+
+
+def _reload(control: Control) -> bool:
+    """Have the daemon read the sync anew.
 
     :returns: whether a daemon confirmed it; False when none runs.
     :raises DeadlineExceeded: when a worker that knows the tables as they were does not end.
     """
-    for goat in change.goats:
-        params = {"herd": sync.relgroup, "goat": goat.id}
-        if aside:
-            control.write(
-                "DELETE FROM bucardo.herdmap WHERE herd = %(herd)s AND goat = %(goat)s", params
-            )
-        else:
-            control.write(
-                "INSERT INTO bucardo.herdmap (herd, goat) VALUES (%(herd)s, %(goat)s)", params
-            )
-    if control.dry or sync.status == "inactive":
+    began = control.clock()
+    if not control.daemon.reload(RELOAD_TIMEOUT):
         return False
-    began = control.session.value("SELECT pg_catalog.clock_timestamp()")
-    if not Daemon(control.session).reload(RELOAD_TIMEOUT):
-        return False
-    _wait_for_older_workers(control, began)
-    return True
-
-
-def _wait_for_older_workers(control: Control, began: t.Any) -> None:
-    """Workers are told to end, which takes as long as the statement that they are in."""
+    # Workers are told to end, which takes as long as the statement that they are in.
     until = time.monotonic() + RELOAD_TIMEOUT
-    while control.session.value(
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_activity"
-        " WHERE datname = pg_catalog.current_database() AND backend_start < %s"
-        "   AND application_name LIKE 'bucardo KID %%')",
-        (began,),
-    ):
+    while control.has_older_worker(began):
         if time.monotonic() > until:
             raise DeadlineExceeded(
                 f"A worker of Bucardo that was told to end goes on after {RELOAD_TIMEOUT:g} s",
                 "See the daemon's log, then run again.",
             )
         time.sleep(0.2)
+    return True

@@ -15,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._bucardo.control import Control
+from .._bucardo.catalog import Catalog
 from .._common.errors import CommandFailed, DeadlineExceeded, Refused
 from .._common.names import TableName
 from .._tracking.queue import Pending, Queue, as_rows
@@ -40,7 +40,7 @@ class Departure:
         daemon does when it starts after they left the relgroup.
     """
 
-    control: Control
+    control: Catalog
     sync: str
     queues: t.Sequence[Queue]
     timeout: float
@@ -52,19 +52,29 @@ class Departure:
         """What waits now, only of masters where something does."""
         return {master: found for master, found in kick.read(self.queues).items() if found}
 
-    def settle(self, dry: bool = False) -> kick.Found:
+    def look(self) -> kick.Found:
+        """What waits; a running daemon would replicate it.
+
+        :raises Refused: when that cannot be, and it must not be lost.
+        """
+        left = self.waiting()
+        if not left or not self.released:
+            return left
+        reason = self._unserved(left) or self._obstacle()
+        return self._refuse_loss(left, reason) if reason else left
+
+    def settle(self) -> kick.Found:
         """Let everything that waits be replicated; returns what can't be.
 
-        :param dry: only look; what a running daemon would replicate is returned, too.
         :raises Refused: when something is left that must not be lost.
         """
         left = self.waiting()
         if not left or not self.released:
             return left
-        reason = self._unserved(left) or (self._obstacle() if dry else self._drain())
-        if not reason:
-            return left if dry else {}
-        left = self.waiting()
+        reason = self._unserved(left) or self._drain()
+        return self._refuse_loss(self.waiting(), reason) if reason else {}
+
+    def _refuse_loss(self, left: kick.Found, reason: str) -> kick.Found:
         if left and not self.discard:
             raise Refused(
                 f"Sync {self.sync}: changes would be lost, {counted(left)}. {reason}",
@@ -86,7 +96,7 @@ class Departure:
 
     def _obstacle(self) -> str:
         try:
-            kick.check(self.control, self.sync)
+            kick.refuse_unless_it_runs(self.control, self.sync)
         except Refused as error:
             return error.message
         return ""
@@ -122,7 +132,11 @@ def rows(found: t.Mapping[str, t.Sequence[Pending]]) -> list[dict[str, t.Any]]:
     return [row for master, pending in found.items() for row in as_rows(master, pending)]
 
 
-def warning(found: t.Mapping[str, t.Sequence[Pending]], dry: bool = False) -> str:
-    """One line for people (pure)."""
-    verb = "wait" if dry else "were lost with the queue"
-    return f"Changes that {verb}: {counted(found)}; the masters differ by them"
+def waits(found: t.Mapping[str, t.Sequence[Pending]]) -> str:
+    """One line for people, before (pure)."""
+    return f"Changes that wait: {counted(found)}; the masters differ by them"
+
+
+def were_lost(found: t.Mapping[str, t.Sequence[Pending]]) -> str:
+    """One line for people, afterwards (pure)."""
+    return f"Changes that were lost with the queue: {counted(found)}; the masters differ by them"

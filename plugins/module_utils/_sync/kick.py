@@ -14,11 +14,11 @@ import dataclasses
 import time
 import typing as t
 
-from .._bucardo.control import Control
-from .._bucardo.daemon_messages import Daemon
-from .._bucardo.objects import Sync
+from .._bucardo.catalog import Catalog
+from .._common.change import Change, Scope
 from .._common.errors import CommandFailed, DeadlineExceeded, Refused
-from .._tracking.queue import Pending, Queue
+from .._postgres.conninfo import ConnInfo
+from .._tracking.queue import Pending, Queue, as_rows, open_queues
 
 # Seconds between two looks at the queue when no answer comes.
 _LOOK_EVERY = 2.0
@@ -29,6 +29,8 @@ _KICK_AGAIN = 10.0
 _MAX_FAILURES = 3
 
 Found = t.Dict[str, t.List[Pending]]
+# Told what waited at first, what is left, the number of runs and the seconds so far.
+Report = t.Callable[[Found, Found, int, float], None]
 
 
 @dataclasses.dataclass
@@ -46,11 +48,8 @@ def read(queues: t.Iterable[Queue]) -> Found:
     return {queue.master: queue.pending() for queue in queues}
 
 
-def check(control: Control, name: str) -> Sync:
-    """The sync, if it can run at all.
-
-    :raises Refused: when it is not there, held, or nobody is there to run it.
-    """
+def refuse_held(control: Catalog, name: str) -> None:
+    """:raises Refused: when a sync is not there, or held."""
     sync = control.sync(name)
     if sync is None:
         known = ", ".join(control.syncs()) or "none"
@@ -61,27 +60,30 @@ def check(control: Control, name: str) -> Sync:
             "Wait for the bootstrap that is under way, or run it again: it releases the sync when"
             " every master is proven.",
         )
-    daemon = Daemon(control.session)
-    if daemon.pid() is None:
+
+
+def refuse_unless_it_runs(control: Catalog, name: str) -> None:
+    """:raises Refused: when a sync is not there, held, or nobody is there to run it."""
+    refuse_held(control, name)
+    if control.daemon.pid() is None:
         raise Refused(
             "Bucardo's daemon is not running: no connection of it to the control database",
             "Start it with bucardo_daemon.",
         )
-    if not daemon.answers():
+    if not control.daemon.answers():
         raise Refused(
             "Bucardo's daemon is connected to the control database but does not answer",
             "Restart it with bucardo_daemon.",
         )
-    return sync
 
 
 def until_drained(
-    control: Control,
+    control: Catalog,
     queues: t.Sequence[Queue],
     name: str,
     timeout: float,
     drained: bool = True,
-    report: t.Callable[[Found, Found, int, float], None] = lambda *_state: None,
+    report: Report = lambda *_state: None,
 ) -> Outcome:
     """Kick a sync until nothing of what waits now is left, however much is written meanwhile.
 
@@ -94,13 +96,13 @@ def until_drained(
     :raises DeadlineExceeded: naming what still waits.
     :raises CommandFailed: when runs fail one after another, with Bucardo's own words.
     """
-    check(control, name)
+    refuse_unless_it_runs(control, name)
     begun = time.monotonic()
-    started = str(control.session.value("SELECT pg_catalog.clock_timestamp()::text"))
+    started = control.clock()
     marks = {queue.master: queue.clock() for queue in queues}
     left = {queue.master: queue.pending(marks[queue.master]) for queue in queues}
     outcome = Outcome(before=left)
-    daemon = Daemon(control.session)
+    daemon = control.daemon
     done, killed, refused = f"syncdone_{name}", f"synckill_{name}", f"syncerror_{name}"
     failures, kicked_at = 0, 0.0
     daemon.listen([done, killed, refused])
@@ -108,7 +110,7 @@ def until_drained(
         now = time.monotonic()
         if now - begun >= timeout:
             raise _too_late(control, name, left, timeout, started)
-        if now - kicked_at >= _KICK_AGAIN and not _running(control, name):
+        if now - kicked_at >= _KICK_AGAIN and not control.is_running(name):
             daemon.send(f"kick_sync_{name}")
             kicked_at = now
         answer = daemon.wait(min(_LOOK_EVERY, max(0.1, timeout - (now - begun))))
@@ -127,7 +129,7 @@ def until_drained(
             if failures >= _MAX_FAILURES:
                 raise CommandFailed(
                     f"Sync {name} failed {failures} times in a row:"
-                    f" {last_error(control, name, started) or 'see the log of the daemon'}",
+                    f" {control.last_error(name, started) or 'see the log of the daemon'}",
                     "Correct the cause; the changes stay queued meanwhile.",
                     pending=_flat(left),
                 )
@@ -149,28 +151,8 @@ def until_drained(
     return outcome
 
 
-def last_error(control: Control, name: str, since: str = "-infinity") -> str:
-    """What Bucardo wrote about the sync's last failed run that ended after a time, or ""."""
-    text = control.session.value(
-        "SELECT COALESCE(NULLIF(details, ''), status) FROM bucardo.syncrun"
-        " WHERE sync = %s AND ended >= %s::timestamptz"
-        "   AND (lastbad OR status LIKE 'Failed%%') ORDER BY ended DESC LIMIT 1",
-        (name, since),
-    )
-    return " ".join(str(text or "").split())[:1000]
-
-
-def _running(control: Control, name: str) -> bool:
-    return bool(
-        control.session.value(
-            "SELECT EXISTS (SELECT FROM bucardo.syncrun WHERE sync = %s AND ended IS NULL)",
-            (name,),
-        )
-    )
-
-
 def _too_late(
-    control: Control, name: str, left: Found, timeout: float, started: str
+    control: Catalog, name: str, left: Found, timeout: float, started: str
 ) -> DeadlineExceeded:
     parts = []
     for master, pending in left.items():
@@ -179,7 +161,7 @@ def _too_late(
             more = f" and {len(pending) - 3} more tables" if len(pending) > 3 else ""
             total = sum(one.changes for one in pending)
             parts.append(f"{total} changes on {master} ({worst}{more})")
-    error = last_error(control, name, started)
+    error = control.last_error(name, started)
     return DeadlineExceeded(
         f"Sync {name} has not drained its queue within {timeout:g} s: {'; '.join(parts)}"
         + (f"; last error: {error}" if error else ""),
@@ -194,3 +176,73 @@ def _flat(found: Found) -> list[dict[str, t.Any]]:
         for master, pending in found.items()
         for one in pending
     ]
+
+
+def plan(
+    control: Catalog,
+    scope: Scope,
+    logins: t.Mapping[str, ConnInfo],
+    name: str,
+    timeout: float,
+    drained: bool,
+    report: Report,
+) -> Change:
+    """What waits now, and the wait until it has reached every master.
+
+    :param logins: connection options of masters by name; others log in as Bucardo does.
+    """
+    try:
+        refuse_held(control, name)
+    except Refused as error:
+        scope.lacks(error)
+    sync = control.sync(name)
+    queues = open_queues(scope, control, logins, name, sync.dbgroup if sync else "")
+    change = _told(Outcome(read(queues)))
+
+    def work(change: Change) -> None:
+        outcome = until_drained(control, queues, name, timeout, drained, report)
+        told = _told(outcome)
+        change.changed, change.before, change.after = told.changed, told.before, told.after
+        change.values = told.values
+        change.commands = [f"NOTIFY bucardo_kick_sync_{name}"] if told.changed else []
+
+    change.work = work
+    # What waits is looked at anew.
+    change.always = True
+    change.commands = [f"NOTIFY bucardo_kick_sync_{name}"] if change.changed else []
+    return change
+
+
+def _told(outcome: Outcome) -> Change:
+    return Change(
+        changed=any(outcome.before.values()) or bool(outcome.runs),
+        before={"waiting": _total(outcome.before)},
+        after={"waiting": dict.fromkeys(outcome.before, 0)},
+        values={
+            "before": _rows(outcome.before),
+            "after": _rows(outcome.after),
+            "runs": outcome.runs,
+            "seconds": round(outcome.seconds, 2),
+        },
+    )
+
+
+def progress(before: Found, left: Found, runs: int, seconds: float) -> dict[str, t.Any]:
+    """How far a wait is, for the live display."""
+    pending = [one for found in left.values() for one in found]
+    return {
+        "waited": sum(_total(before).values()),
+        "left": {master: count for master, count in _total(left).items() if count},
+        "tables": [str(one.table) for one in pending],
+        "oldest": max((one.oldest for one in pending), default=0),
+        "runs": runs,
+        "elapsed": seconds,
+    }
+
+
+def _total(found: Found) -> dict[str, int]:
+    return {master: sum(one.changes for one in pending) for master, pending in found.items()}
+
+
+def _rows(found: Found) -> list[dict[str, t.Any]]:
+    return [row for master, pending in found.items() for row in as_rows(master, pending)]

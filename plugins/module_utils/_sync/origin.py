@@ -12,84 +12,79 @@ is as good as proven against a master that was proven against it in the same mem
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import typing as t
 
-from .._bucardo.control import Control
-from .._bucardo.daemon_messages import Daemon
+from .._bucardo import statements
+from .._bucardo.daemon_state import RUNS_END
 from .._bucardo.objects import Goat, Sync
+from .._bucardo.writes import Control
+from .._common.change import Change, Scope
 from .._common.errors import Refused
 from .._common.text import listed
 from .._ledger import ledger, membership, release
 from .._postgres import pg
 from .._postgres.conninfo import ConnInfo
+from .keeper import RELOAD_TIMEOUT
 
 _CURE = "Leave {former} as the origin until all masters are seeded and the sync replicates."
 
 
-@dataclasses.dataclass
-class Outcome:
-    """Who was the origin, and who is now, or would be."""
-
-    changed: bool = False
-    former: str = ""
-    origin: str = ""
-    reloaded: bool = False
-
-
-def move(
-    control: Control,
-    logins: t.Mapping[str, ConnInfo],
-    name: str,
-    origin: str,
-    check_mode: bool,
-    reload_timeout: float,
-) -> Outcome:
-    """Make a master the origin of a sync, unless it is already, or the sync is not there.
+def plan(
+    control: Control, scope: Scope, logins: t.Mapping[str, ConnInfo], name: str, origin: str
+) -> Change:
+    """What it takes until a master is the origin; nothing where there is no such sync.
 
     :param logins: connection options of masters by name.
-    :raises Refused: when not every master is known to hold all rows, before anything was changed.
+    :raises Refused: when not every master is known to hold all rows.
     """
     sync = control.sync(name)
     goats = control.goats(sync.relgroup) if sync else []
     former = goats[0].db if goats else origin
-    outcome = Outcome(former=former, origin=origin)
+    change = Change(
+        before={"origin": former},
+        after={"origin": origin},
+        values={"former": former, "origin": origin, "reloaded": False},
+    )
     if sync is None or former == origin:
-        return outcome
+        return change
     _check(control, sync, goats, former, origin)
-    group = control.dbgroups()[sync.dbgroup]
-    daemon = Daemon(control.session)
-    if daemon.pid() is None or not daemon.runs(name):
+    _require_daemon(control, name, former, origin)
+    sessions = {
+        one: scope.enter_context(pg.Session(logins.get(one) or control.conninfo(one)))
+        for one in control.dbgroups()[sync.dbgroup].sources
+    }
+    tables = [goat.name for goat in goats if goat.reltype == "table"]
+    members, moved = (
+        release.Members(control.session, sessions, name, sync.dbgroup, one, tables)
+        for one in (former, origin)
+    )
+    members.foresee(True)
+    _check_ledgers(members, moved)
+    writes = statements.moved_goats([goat.id for goat in goats], origin)
+
+    def work(change: Change) -> None:
+        members.settle()
+        _readdress(members, moved)
+        control.execute(writes)
+        epoch = members.standings[origin].epoch or ""
+        membership.note(sessions[origin], sync.dbgroup, membership.Membership(epoch, True))
+        change.values["reloaded"] = control.daemon.reload(RELOAD_TIMEOUT)
+
+    change.changed = True
+    change.disturbs = [RUNS_END]
+    change.commands = control.shown(writes)
+    change.work = work
+    return change
+
+
+def _require_daemon(control: Control, name: str, former: str, origin: str) -> None:
+    if control.daemon.pid() is None or not control.daemon.runs(name):
         raise Refused(
             f"Bucardo does not run sync {name}, so {origin} cannot become the origin in the place"
             f" of {former}",
             "Start the daemon, with the former origin in the inventory, and run again.",
         )
-    with contextlib.ExitStack() as stack:
-        sessions = {
-            one: stack.enter_context(pg.Session(logins.get(one) or control.conninfo(one)))
-            for one in group.sources
-        }
-        tables = [goat.name for goat in goats if goat.reltype == "table"]
-        members = {
-            one: release.Members(control.session, sessions, name, sync.dbgroup, one, tables)
-            for one in (former, origin)
-        }
-        members[former].settle(True, not check_mode)
-        _check_ledgers(members[former], members[origin])
-        outcome.changed = True
-        if check_mode:
-            return outcome
-        _readdress(members[former], members[origin])
-        _move_goats(control, goats, origin)
-        membership.note(
-            sessions[origin],
-            sync.dbgroup,
-            membership.Membership(members[former].standings[origin].epoch or "", True),
-        )
-    outcome.reloaded = daemon.reload(reload_timeout)
-    return outcome
 
 
 def _check(control: Control, sync: Sync, goats: t.Sequence[Goat], former: str, origin: str) -> None:
@@ -160,14 +155,3 @@ def _readdress(members: release.Members, moved: release.Members) -> None:
                 membership.Membership(standing.epoch or "", False),
             )
     moved.vouch(ledger.AS_ORIGIN, {members.origin})
-
-
-def _move_goats(control: Control, goats: t.Sequence[Goat], origin: str) -> None:
-    """Not by the program, which cannot; and without the trigger validate_goat, which would log in
-    to the database once for each table."""
-    with control.session.transaction():
-        control.session.execute("SET LOCAL session_replication_role = replica")
-        control.write(
-            "UPDATE bucardo.goat SET db = %(origin)s WHERE id = ANY(%(ids)s)",
-            {"origin": origin, "ids": [goat.id for goat in goats]},
-        )

@@ -10,8 +10,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._common.names import TableName
 from .._postgres import sql
-from .._tracking import delta_function, plan
+from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA
+from .._tracking import delta_function, plan, truncate
+
+PROBE = TableName(OWN_SCHEMA, "bucardo_probe")
 
 
 def objects(need: plan.TableNeed) -> list[sql.Composable]:
@@ -144,3 +148,106 @@ def under_lock(need: plan.TableNeed, wanted: Wanted, replace: bool) -> t.Iterato
                 sql.Identifier("bucardo", spec.function),
                 sql.SQL(", ").join(map(sql.Literal, spec.arguments)),
             )
+
+
+def made_as(role: str) -> list[sql.Composable]:
+    """First in a message whose objects belong to a role; "" for that of the session."""
+    return [sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))] if role else []
+
+
+def functions(wanted: t.Iterable[truncate.Function], role: str) -> list[sql.Composable]:
+    """Our own trigger functions, with today's text."""
+    pairs = [one.partition("=") for one in truncate.SETTINGS]
+    options = sql.SQL(" ").join(
+        sql.SQL("SET {} = {}").format(sql.SQL(key), sql.SQL(value)) for key, _equals, value in pairs
+    )
+    found = made_as(role)
+    for function in wanted:
+        name = sql.Identifier(BUCARDO_SCHEMA, function.name)
+        found += [
+            sql.SQL(
+                "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql"
+                " SECURITY DEFINER {} AS {}"
+            ).format(name, options, sql.Literal(function.body)),
+            # Else whoever may make a trigger could fill the queue of his choice.
+            sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(name),
+        ]
+    return found
+
+
+def secured(signature: str) -> sql.Composable:
+    """Let a function look names up where no user can put any.
+
+    :param signature: as the server wrote it: it is no single identifier.
+    """
+    return sql.SQL(f"ALTER FUNCTION {signature} SET search_path = pg_catalog, pg_temp")
+
+
+def dropped_trigger(name: str, table: TableName) -> sql.Composable:
+    """Drop a trigger, if it is still there."""
+    return sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(
+        sql.Identifier(name), sql.relation(table)
+    )
+
+
+def dropped_objects(table: TableName) -> list[sql.Composable]:
+    """Drop one table's objects in schema bucardo; its triggers must be gone."""
+    tables = [
+        sql.SQL("DROP TABLE IF EXISTS {}").format(
+            sql.Identifier(BUCARDO_SCHEMA, plan.object_name(prefix, table))
+        )
+        for prefix in ("delta_", "track_", "stage_")
+    ]
+    return [*tables, dropped_function(plan.object_name("delta_()", table))]
+
+
+def dropped_function(name: str) -> sql.Composable:
+    """Drop a function without arguments in schema bucardo."""
+    return sql.SQL("DROP FUNCTION IF EXISTS {}()").format(sql.Identifier(BUCARDO_SCHEMA, name))
+
+
+def dropped_all(kind: str, names: t.Iterable[str]) -> sql.Composable:
+    """Drop tables or functions.
+
+    :param kind: "TABLE" or "FUNCTION".
+    :param names: with schema, as the server quoted them: a signature is no single identifier.
+    """
+    return sql.SQL(f"DROP {kind} ") + sql.SQL(", ").join(map(sql.SQL, names))
+
+
+def probe() -> list[sql.Composable]:
+    """A small table of our own."""
+    return [
+        sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(PROBE.schema)),
+        sql.SQL("CREATE TABLE IF NOT EXISTS {} (id integer PRIMARY KEY)").format(
+            sql.relation(PROBE)
+        ),
+    ]
+
+
+def dropped_probe(registries: t.Collection[str]) -> list[sql.Composable]:
+    """Remove the probe and what Bucardo has of it.
+
+    :param registries: which of "targets" and "names" are there.
+    """
+    found: list[sql.Composable] = []
+    if "targets" in registries:
+        found.append(
+            sql.SQL(
+                "DELETE FROM bucardo.bucardo_delta_targets"
+                " WHERE tablename = pg_catalog.to_regclass({})"
+            ).format(sql.Literal(str(PROBE)))
+        )
+    if "names" in registries:
+        found.append(
+            sql.SQL("DELETE FROM bucardo.bucardo_delta_names WHERE tablename = {}").format(
+                sql.Literal(str(PROBE))
+            )
+        )
+    found.append(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.relation(PROBE)))
+    return found + dropped_objects(PROBE)
+
+
+def dropped_schema() -> sql.Composable:
+    """Remove our schema, unless it holds something."""
+    return sql.SQL("DROP SCHEMA IF EXISTS {} RESTRICT").format(sql.Identifier(PROBE.schema))

@@ -17,6 +17,7 @@ from .._postgres.pg import Session
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA
 from .._tracking import plan
 from .._tracking.queue import Pending, Queue
+from . import statements
 
 # See _enrolment: dropped relations need entries in the server's lock table too.
 _CHUNK = 100
@@ -163,12 +164,7 @@ def drop_triggers(
         locks.Job(
             table.name,
             table.oid,
-            [
-                sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(
-                    sql.Identifier(name), sql.Identifier(table.name.schema, table.name.name)
-                )
-                for name in names
-            ],
+            [statements.dropped_trigger(name, table.name) for name in names],
         )
         for table, names in dropped.items()
     ]
@@ -240,11 +236,7 @@ def leave_sync(
         (sync, gone),
     )
     if not keep:
-        session.execute(
-            sql.SQL("DROP FUNCTION IF EXISTS {}()").format(
-                sql.Identifier(BUCARDO_SCHEMA, plan.kick_name(sync))
-            )
-        )
+        session.execute(statements.dropped_function(plan.kick_name(sync)))
 
 
 def drop_objects(session: Session, tables: t.Sequence[TableName]) -> None:
@@ -252,23 +244,8 @@ def drop_objects(session: Session, tables: t.Sequence[TableName]) -> None:
     for start in range(0, len(tables), _CHUNK):
         parts: list[sql.Composable] = []
         for table in tables[start : start + _CHUNK]:
-            parts.extend(drop_object_statements(table))
-        session.execute(sql.SQL(";\n").join(parts))
-
-
-def drop_object_statements(table: TableName) -> t.Sequence[sql.Composable]:
-    """Drop one table's objects in schema bucardo; its triggers must be gone."""
-    dropped = [
-        sql.SQL("DROP TABLE IF EXISTS {}").format(
-            sql.Identifier(BUCARDO_SCHEMA, plan.object_name(prefix, table))
-        )
-        for prefix in ("delta_", "track_", "stage_")
-    ]
-    return dropped + [
-        sql.SQL("DROP FUNCTION IF EXISTS {}()").format(
-            sql.Identifier(BUCARDO_SCHEMA, plan.object_name("delta_()", table))
-        )
-    ]
+            parts.extend(statements.dropped_objects(table))
+        session.execute(sql.together(parts))
 
 
 def others(traces: Traces, syncs: t.Collection[str]) -> list[str]:
@@ -350,7 +327,7 @@ def remove(session: Session, traces: Traces, policy: locks.Policy) -> locks.Repo
         for kind, query in (
             (
                 "TABLE",
-                "SELECT pg_catalog.quote_ident(relname) FROM pg_catalog.pg_class"
+                "SELECT 'bucardo.' || pg_catalog.quote_ident(relname) FROM pg_catalog.pg_class"
                 " WHERE relnamespace = 'bucardo'::regnamespace AND relkind = 'r' ORDER BY 1",
             ),
             (
@@ -361,12 +338,7 @@ def remove(session: Session, traces: Traces, policy: locks.Policy) -> locks.Repo
         ):
             names = session.column(query)
             for start in range(0, len(names), _CHUNK):
-                # Quoted by the server: a function's signature is no single identifier.
-                listed = ", ".join(
-                    name if kind == "FUNCTION" else f"bucardo.{name}"
-                    for name in names[start : start + _CHUNK]
-                )
-                session.execute(sql.SQL(f"DROP {kind} ") + sql.SQL(listed))
+                session.execute(statements.dropped_all(kind, names[start : start + _CHUNK]))
         session.execute("DROP SCHEMA bucardo")
     if OWN_SCHEMA in traces.schemas:
         session.execute(

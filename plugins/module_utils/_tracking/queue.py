@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import typing as t
 
-from .._bucardo.control import Control
+from .._bucardo.catalog import Catalog
 from .._common.errors import MultimasterError
 from .._common.names import TableName
 from .._postgres import sql
@@ -179,7 +179,7 @@ class Reading:
 
 
 def _sources(
-    control: Control, logins: t.Mapping[str, ConnInfo], dbgroup: str
+    control: Catalog, logins: t.Mapping[str, ConnInfo], dbgroup: str
 ) -> dict[str, t.Callable[[], ConnInfo]]:
     group = control.dbgroups().get(dbgroup)
     return {
@@ -196,7 +196,7 @@ def _sources(
 
 def open_queues(
     stack: contextlib.ExitStack,
-    control: Control,
+    control: Catalog,
     logins: t.Mapping[str, ConnInfo],
     sync: str,
     dbgroup: str,
@@ -212,7 +212,7 @@ def open_queues(
 
 
 def read_queues(
-    control: Control, logins: t.Mapping[str, ConnInfo], sync: str, dbgroup: str
+    control: Catalog, logins: t.Mapping[str, ConnInfo], sync: str, dbgroup: str
 ) -> list[Reading]:
     """The same, read at once; a master that fails is named with the reason."""
     found = []

@@ -16,14 +16,14 @@ import time
 
 sys.path.insert(0, "/bench/collections")
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.control import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.writes import Control
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Scope
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
-from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.run import (
-    Desired,
-    SyncKeeper,
-)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import present
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.desired import Desired
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.keeper import Keeper, Terms
 
 
 def main() -> int:
@@ -31,19 +31,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lock-timeout", type=int, default=500)
     options = parser.parse_args()
-    desired = Desired("stall", "stall", "stall", held=True, columns={})
-    with Session(ConnInfo("control", {"dbname": "bucardo", "user": "bucardo"})) as session:
-        keeper = SyncKeeper(Control(session), {}, Policy(lock_timeout=options.lock_timeout))
+    desired = Desired("stall", "stall", "stall", held=True, options={})
+    terms = Terms(Policy(lock_timeout=options.lock_timeout))
+    with Scope(check=False) as scope:
+        session = scope.enter_context(
+            Session(ConnInfo("control", {"dbname": "bucardo", "user": "bucardo"}))
+        )
         begun = time.monotonic()
-        outcome = keeper.present(desired)
+        change = present.plan(Keeper(Control(session), scope, {}, terms), desired)
+        change.apply()
         seconds = time.monotonic() - begun
-        again = keeper.present(desired)
+    with Scope(check=True) as scope:
+        session = scope.enter_context(
+            Session(ConnInfo("control", {"dbname": "bucardo", "user": "bucardo"}))
+        )
+        again = present.plan(Keeper(Control(session), scope, {}, terms), desired)
     masters = {
         name: {key: value for key, value in figures.items() if not isinstance(value, list)}
-        for name, figures in outcome.enrolment.items()
+        for name, figures in change.values["enrolment"].items()
     }
     print(json.dumps({"seconds": round(seconds, 2), "masters": masters}))
-    return 1 if again.changed or not outcome.changed else 0
+    return 1 if again.changed or not change.changed else 0
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ import os
 import pwd
 import typing as t
 
-from ..._bucardo.control import CONTROL_DB, THE_CONTROL_DB
-from ..._bucardo.control import Control as ControlCatalog
+from ..._bucardo.catalog import CONTROL_DB, THE_CONTROL_DB, Catalog, is_installed
 from ..._common.errors import ConnectionFailed, MultimasterError
 from ..._postgres import pg
 from ..._postgres.conninfo import ConnInfo
@@ -86,9 +85,9 @@ def _read_control(session: pg.Session, local: bool, wanted: Wanted) -> Control:
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'plperlu')"
         " OR EXISTS (SELECT FROM pg_catalog.pg_language WHERE lanname = 'plperlu')"
     )
-    catalog = ControlCatalog(session)
-    if not catalog.installed:
+    if not is_installed(session):
         return Control(local=local, plperlu=plperlu, password_differs=differs)
+    catalog = Catalog(session)
     return Control(
         local=local,
         plperlu=plperlu,

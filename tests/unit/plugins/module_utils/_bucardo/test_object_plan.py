@@ -274,7 +274,11 @@ class TestCustomObjects:
         goats = [goat(1, "a"), goat(2, "a", db="B"), goat(3, "b")]
         assert find_goat(goats, name("b")).id == 3
         assert find_goat(goats, name("a"), "B").id == 2
-        assert find_goat(goats, name("c"), planned=True).id == 0
+        lacking = []
+        assert find_goat(goats, name("c"), lacks=lacking.append).id == 0
+        assert [error.message for error in lacking] == [
+            "Bucardo does not know the relation public.c"
+        ]
         with pytest.raises(Refused, match="relation_db"):
             find_goat(goats, name("a"))
         with pytest.raises(Refused, match=r"Did you mean public\.b\?"):

@@ -38,5 +38,5 @@ def test_rows_for_results_hold_every_table():
 
 def test_a_check_speaks_of_what_waits():
     found = {"here": [pending("a", 2)]}
-    assert "Changes that wait: 2 on here" in departure.warning(found, dry=True)
-    assert "lost" in departure.warning(found, dry=False)
+    assert "Changes that wait: 2 on here" in departure.waits(found)
+    assert "lost" in departure.were_lost(found)
