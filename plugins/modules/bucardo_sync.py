@@ -331,7 +331,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change
     Scope,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import LockPolicy
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import absent, present
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.desired import Desired
@@ -348,7 +348,7 @@ def plan(params: module.Params, scope: Scope) -> Change:
         raise Refused("enrol: a sync can only be held without it", "Set status to held.")
     control = connect(params, scope)
     terms = Terms(
-        Policy(params["lock_timeout"], params["lock_hold"], params["enrol_timeout"]),
+        LockPolicy(params["lock_timeout"], params["lock_hold"], params["enrol_timeout"]),
         reload=params["reload"],
         drain_timeout=params["drain_timeout"],
         discard_queue=params["discard_queue"],

@@ -142,7 +142,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change
     Change,
     Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import LockPolicy
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import removal
 
@@ -153,7 +153,7 @@ def plan(params: module.Params, scope: Scope) -> Change:
         syncs=params["syncs"],
         keep_others=params["other_syncs"] == "keep",
         discard_queue=params["discard_queue"],
-        policy=Policy(params["lock_timeout"], params["lock_hold"], params["timeout"]),
+        policy=LockPolicy(params["lock_timeout"], params["lock_hold"], params["timeout"]),
     )
     logins = Topology.from_options(params["masters"], least=0).logins
     return removal.plan(scope, logins, request)

@@ -82,7 +82,7 @@ SELECT l.relation::bigint AS oid, l.pid, l.mode, COALESCE(a.usename, p.owner, ''
 
 
 @dataclasses.dataclass(frozen=True)
-class Policy:
+class LockPolicy:
     """How gently tables are locked.
 
     :param lock_timeout: longest wait for one table's lock, milliseconds.
@@ -96,7 +96,7 @@ class Policy:
 
 
 @dataclasses.dataclass(frozen=True)
-class Job:
+class LockJob:
     """One table and what is to be done while it is locked, in one transaction."""
 
     table: TableName
@@ -125,7 +125,7 @@ class Holder:
 
 
 @dataclasses.dataclass
-class Report:
+class LockReport:
     """What a run took. Times in seconds."""
 
     tables: int = 0
@@ -135,9 +135,9 @@ class Report:
     longest_hold: float = 0.0
     seconds: float = 0.0
 
-    def joined(self, later: Report) -> Report:
+    def joined(self, later: LockReport) -> LockReport:
         """This and another one after it."""
-        return Report(
+        return LockReport(
             self.tables + later.tables,
             self.batches + later.batches,
             self.refusals + later.refusals,
@@ -156,7 +156,7 @@ def next_size(size: int, hold: float, target: float) -> int:
     return max(1, min(fitting, size + size // 2 + 1, BATCH_MAX))
 
 
-def holders(session: Session, jobs: t.Sequence[Job], mode: str) -> dict[int, list[Holder]]:
+def holders(session: Session, jobs: t.Sequence[LockJob], mode: str) -> dict[int, list[Holder]]:
     """Who holds locks that conflict with a mode, by the table's OID, oldest first.
 
     Autovacuum is left out: it gives way.
@@ -184,12 +184,12 @@ def holders(session: Session, jobs: t.Sequence[Job], mode: str) -> dict[int, lis
 
 def run_locked(
     session: Session,
-    jobs: t.Iterable[Job],
+    jobs: t.Iterable[LockJob],
     mode: str,
-    policy: Policy,
+    policy: LockPolicy,
     role: str = "",
     largest: int = BATCH_MAX,
-) -> Report:
+) -> LockReport:
     """Do every job under its table's lock; a job's statements commit together or not at all.
 
     :param largest: tables to lock together at most, fewer for long work.
@@ -198,7 +198,7 @@ def run_locked(
         holds them; what is done stays done.
     """
     waiting = list(jobs)
-    return _Run(session, waiting, mode, policy, role, largest).run() if waiting else Report()
+    return _Run(session, waiting, mode, policy, role, largest).run() if waiting else LockReport()
 
 
 class _Run:
@@ -207,9 +207,9 @@ class _Run:
     def __init__(
         self,
         session: Session,
-        waiting: list[Job],
+        waiting: list[LockJob],
         mode: str,
-        policy: Policy,
+        policy: LockPolicy,
         role: str,
         largest: int,
     ) -> None:
@@ -219,13 +219,13 @@ class _Run:
         self._policy = policy
         self._role = role
         self._largest = largest
-        self._report = Report()
+        self._report = LockReport()
         self._begun = self._forced = time.monotonic()
         self._size = min(4, largest)
         self._pause = 0.0
         self._round_trip = _round_trip(session)
 
-    def run(self) -> Report:
+    def run(self) -> LockReport:
         while self._waiting:
             batch = self._next_batch()
             if batch and not self._do(batch):
@@ -233,7 +233,7 @@ class _Run:
         self._report.seconds = time.monotonic() - self._begun
         return self._report
 
-    def _next_batch(self) -> list[Job]:
+    def _next_batch(self) -> list[LockJob]:
         """Tables to lock now; none after a pause, when all that are left are held.
 
         :raises DeadlineExceeded: when the time is over.
@@ -257,7 +257,7 @@ class _Run:
         self._forced = time.monotonic()
         return self._waiting[:1]
 
-    def _do(self, batch: list[Job]) -> bool:
+    def _do(self, batch: list[LockJob]) -> bool:
         """Whether the batch was done; otherwise it is last in line, and nothing has changed."""
         alone = len(batch) == 1
         wait = self._policy.lock_timeout if alone else min(_BATCH_WAIT, self._policy.lock_timeout)
@@ -276,7 +276,7 @@ class _Run:
         self._done(batch, waited, time.monotonic() - started)
         return True
 
-    def _refused(self, batch: list[Job], waited: float) -> None:
+    def _refused(self, batch: list[LockJob], waited: float) -> None:
         self._report.refusals += 1
         self._report.longest_wait = max(self._report.longest_wait, waited)
         # To the end of the line, so that the rest is not kept waiting.
@@ -285,7 +285,7 @@ class _Run:
         alone = len(batch) == 1
         self._pause = min(1.0, max(0.05, self._pause * 2)) if alone else 0.05
 
-    def _done(self, batch: list[Job], waited: float, seconds: float) -> None:
+    def _done(self, batch: list[LockJob], waited: float, seconds: float) -> None:
         self._pause = 0.0
         hold = max(0.0, seconds - self._round_trip - waited)
         report = self._report
@@ -298,12 +298,14 @@ class _Run:
         self._waiting = [job for job in self._waiting if job.oid not in done]
 
 
-def _attempt(session: Session, batch: t.Sequence[Job], mode: str, wait: int, role: str) -> float:
+def _attempt(
+    session: Session, batch: t.Sequence[LockJob], mode: str, wait: int, role: str
+) -> float:
     """Lock all tables of a batch and do its work; returns the seconds waited for the locks."""
     return float(session.value(statement(batch, mode, wait, role)))
 
 
-def statement(batch: t.Sequence[Job], mode: str, wait: int, role: str = "") -> sql.Composed:
+def statement(batch: t.Sequence[LockJob], mode: str, wait: int, role: str = "") -> sql.Composed:
     """Lock tables, do their work, and tell the seconds waited for the locks.
 
     One message, hence one round trip and one transaction: no lock is held while the network
@@ -357,7 +359,10 @@ def _round_trip(session: Session) -> float:
 
 
 def _too_late(
-    session: Session, waiting: t.Sequence[Job], held: dict[int, list[Holder]], policy: Policy
+    session: Session,
+    waiting: t.Sequence[LockJob],
+    held: dict[int, list[Holder]],
+    policy: LockPolicy,
 ) -> DeadlineExceeded:
     blocked = [holder for job in waiting for holder in held.get(job.oid, [])]
     names = listed(job.table for job in waiting)

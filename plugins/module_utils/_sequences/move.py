@@ -150,9 +150,9 @@ class _Mover:
 
     def _held(self, plans: t.Sequence[SequencePlan]) -> dict[TableName, str]:
         """Sequences in use by transactions that are older than the lock timeout, and by whom."""
-        jobs: dict[str, list[locks.Job]] = {}
+        jobs: dict[str, list[locks.LockJob]] = {}
         for move in (move for one in plans for move in one.moves):
-            job = locks.Job(move.sequence.name, move.sequence.oid, ())
+            job = locks.LockJob(move.sequence.name, move.sequence.oid, ())
             jobs.setdefault(move.master, []).append(job)
         held: dict[TableName, str] = {}
         for master, found in each(

@@ -45,7 +45,7 @@ class Enrolment:
     dbgroup: str
     autokick: bool
     truncate: str = ""
-    policy: locks.Policy = dataclasses.field(default_factory=locks.Policy)
+    policy: locks.LockPolicy = dataclasses.field(default_factory=locks.LockPolicy)
     truncate_before: str = ""
 
     def look(self, goats: t.Sequence[Goat]) -> dict[str, plan.MasterState]:
@@ -113,7 +113,7 @@ class Enrolment:
     def _wanted(self) -> statements.Wanted:
         return statements.Wanted(self.sync, self.dbgroup, self.autokick, self.truncate)
 
-    def enrol(self, needed: t.Mapping[str, plan.Needs]) -> dict[str, locks.Report]:
+    def enrol(self, needed: t.Mapping[str, plan.Needs]) -> dict[str, locks.LockReport]:
         """Make what is missing; afterwards a validation has nothing to lock.
 
         The masters are worked on side by side. When one fails the others still finish.
@@ -142,7 +142,7 @@ class Enrolment:
         for master in self.masters.values():
             ledger.distrust(master.session, suspects)
 
-    def _enrol_one(self, master: Master, need: plan.Needs) -> locks.Report:
+    def _enrol_one(self, master: Master, need: plan.Needs) -> locks.LockReport:
         # A run that was killed may have left it behind.
         if master.has_probe():
             master.drop_probe()

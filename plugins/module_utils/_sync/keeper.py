@@ -36,7 +36,7 @@ class Terms:
     :param discard_queue: let them go when that is not enough.
     """
 
-    policy: locks.Policy = dataclasses.field(default_factory=locks.Policy)
+    policy: locks.LockPolicy = dataclasses.field(default_factory=locks.LockPolicy)
     reload: bool = True
     drain_timeout: float = 300
     discard_queue: bool = False

@@ -178,7 +178,7 @@ class Master:
         rows = self.session.rows(_OWN_FUNCTIONS, (list(wanted), list(tracking_truncate.SETTINGS)))
         return frozenset(row["name"] for row in rows if row["body"] == wanted[row["name"]])
 
-    def make_functions(self, functions: t.Sequence[tracking_truncate.Function]) -> None:
+    def make_functions(self, functions: t.Sequence[tracking_truncate.TruncateFunction]) -> None:
         """Our own functions, with today's text."""
         if functions:
             self.session.execute(sql.together(statements.functions(functions, self.role)))
@@ -225,18 +225,18 @@ class Master:
         self,
         needed: t.Sequence[plan.TableNeed],
         wanted: statements.Wanted,
-        policy: locks.Policy,
-    ) -> locks.Report:
+        policy: locks.LockPolicy,
+    ) -> locks.LockReport:
         """The triggers, in short transactions; a table gets all of its triggers in one."""
         replace = self.replaces_triggers
-        report = locks.Report()
+        report = locks.LockReport()
         # What keeps readers out is done table by table.
         for mode, largest in (
             (locks.ACCESS_EXCLUSIVE, 1),
             (locks.SHARE_ROW_EXCLUSIVE, locks.BATCH_MAX),
         ):
             jobs = [
-                locks.Job(
+                locks.LockJob(
                     need.table.name,
                     need.table.oid,
                     list(statements.under_lock(need, wanted, replace)),

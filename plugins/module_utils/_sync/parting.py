@@ -119,7 +119,7 @@ def leaving(
     return found
 
 
-def figures(report: locks.Report) -> dict[str, t.Any]:
+def figures(report: locks.LockReport) -> dict[str, t.Any]:
     """For results."""
     return {
         "batches": report.batches,

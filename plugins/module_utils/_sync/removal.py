@@ -14,7 +14,7 @@ from .._common.errors import Refused
 from .._common.names import TableName
 from .._common.text import listed
 from .._postgres.conninfo import ConnInfo
-from .._postgres.locks import Policy
+from .._postgres.locks import LockPolicy
 from .._postgres.pg import Session
 from .._tracking.queue import Pending
 from . import commands, departure, indexes, teardown
@@ -31,7 +31,7 @@ class Request:
     syncs: t.Sequence[str]
     keep_others: bool
     discard_queue: bool
-    policy: Policy
+    policy: LockPolicy
 
 
 @dataclasses.dataclass

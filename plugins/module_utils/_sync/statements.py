@@ -155,7 +155,7 @@ def made_as(role: str) -> list[sql.Composable]:
     return [sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))] if role else []
 
 
-def functions(wanted: t.Iterable[truncate.Function], role: str) -> list[sql.Composable]:
+def functions(wanted: t.Iterable[truncate.TruncateFunction], role: str) -> list[sql.Composable]:
     """Our own trigger functions, with today's text."""
     pairs = [one.partition("=") for one in truncate.SETTINGS]
     options = sql.SQL(" ").join(

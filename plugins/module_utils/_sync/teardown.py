@@ -157,11 +157,11 @@ def stop_vouching(sessions: t.Iterable[Session], names: t.Collection[TableName])
 
 
 def drop_triggers(
-    session: Session, dropped: t.Mapping[Tracked, t.Sequence[str]], policy: locks.Policy
-) -> locks.Report:
+    session: Session, dropped: t.Mapping[Tracked, t.Sequence[str]], policy: locks.LockPolicy
+) -> locks.LockReport:
     """Drop triggers in short transactions: DROP TRIGGER keeps even readers out."""
     jobs = [
-        locks.Job(
+        locks.LockJob(
             table.name,
             table.oid,
             [statements.dropped_trigger(name, table.name) for name in names],
@@ -303,10 +303,10 @@ def check_seed(master: str, session: Session) -> None:
 
 
 def remove_syncs(
-    session: Session, traces: Traces, syncs: t.Collection[str], policy: locks.Policy
-) -> locks.Report:
+    session: Session, traces: Traces, syncs: t.Collection[str], policy: locks.LockPolicy
+) -> locks.LockReport:
     """Remove what belongs to these syncs from a master where others stay. Call check() first."""
-    total = locks.Report()
+    total = locks.LockReport()
     for sync in sorted(set(syncs) & set(traces.syncs)):
         report = drop_triggers(session, to_drop(traces, sync), policy)
         total.longest_hold = max(total.longest_hold, report.longest_hold)
@@ -316,7 +316,7 @@ def remove_syncs(
     return total
 
 
-def remove(session: Session, traces: Traces, policy: locks.Policy) -> locks.Report:
+def remove(session: Session, traces: Traces, policy: locks.LockPolicy) -> locks.LockReport:
     """Remove every trace from a master: triggers, functions, both schemas. Call check() first.
 
     Nothing is dropped with CASCADE from schema bucardo: whatever of the user's depends on it

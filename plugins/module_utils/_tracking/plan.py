@@ -185,7 +185,7 @@ class Needs:
 
     master: str
     globals: tuple[str, ...] = ()
-    functions: tuple[tracking_truncate.Function, ...] = ()
+    functions: tuple[tracking_truncate.TruncateFunction, ...] = ()
     tables: tuple[TableNeed, ...] = ()
     unregistered: tuple[TableName, ...] = ()
     open_functions: tuple[str, ...] = ()

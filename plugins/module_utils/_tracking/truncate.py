@@ -75,7 +75,7 @@ END;
 
 
 @dataclasses.dataclass(frozen=True)
-class Function:
+class TruncateFunction:
     """A trigger function of ours, in schema bucardo."""
 
     name: str
@@ -83,9 +83,9 @@ class Function:
 
 
 # Bucardo's own function is not ours to make.
-FUNCTIONS: dict[str, Function] = {
-    DELETE: Function("multimaster_truncate_delete", _DELETE_BODY),
-    REFUSE: Function("multimaster_truncate_refuse", _REFUSE_BODY),
+FUNCTIONS: dict[str, TruncateFunction] = {
+    DELETE: TruncateFunction("multimaster_truncate_delete", _DELETE_BODY),
+    REFUSE: TruncateFunction("multimaster_truncate_refuse", _REFUSE_BODY),
 }
 _NAMES = {policy: one.name for policy, one in FUNCTIONS.items()}
 _NAMES[BUCARDO] = "bucardo_note_truncation"

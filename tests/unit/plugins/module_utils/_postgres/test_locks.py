@@ -69,7 +69,7 @@ def test_a_prepared_transaction_has_no_pid():
     assert "None" not in str(holder)
 
 
-JOBS = [locks.Job(TableName("public", f"t{n}"), n, [sql.SQL(f"WORK {n}")]) for n in range(9)]
+JOBS = [locks.LockJob(TableName("public", f"t{n}"), n, [sql.SQL(f"WORK {n}")]) for n in range(9)]
 
 
 def test_a_batch_is_one_message_that_measures_how_long_it_waited():
@@ -117,14 +117,14 @@ def test_those_that_are_free_are_done_before_one_that_an_old_transaction_holds(m
     fake = session()
     rows = iter([[holder(0, 60)], [holder(0, 60)], []])
     fake.answers["pg_locks"] = lambda _params: next(rows)
-    report = locks.run_locked(fake, JOBS[:6], locks.ACCESS_EXCLUSIVE, locks.Policy())
+    report = locks.run_locked(fake, JOBS[:6], locks.ACCESS_EXCLUSIVE, locks.LockPolicy())
     assert [oid for batch in order(fake) for oid in batch] == [1, 2, 3, 4, 5, 0]
     assert (report.tables, report.refusals) == (6, 0)
 
 
 def test_autovacuum_is_in_nobodys_way():
     fake = session([holder(0, 60, yields=True)])
-    locks.run_locked(fake, JOBS[:1], locks.ACCESS_EXCLUSIVE, locks.Policy())
+    locks.run_locked(fake, JOBS[:1], locks.ACCESS_EXCLUSIVE, locks.LockPolicy())
     assert order(fake) == [[0]]
 
 
@@ -139,7 +139,7 @@ def test_what_could_not_be_locked_is_tried_again_in_smaller_batches(monkeypatch)
         return [{"x": 0.0}]
 
     fake.answers["LOCK TABLE"] = answer
-    report = locks.run_locked(fake, JOBS[:4], locks.ACCESS_EXCLUSIVE, locks.Policy())
+    report = locks.run_locked(fake, JOBS[:4], locks.ACCESS_EXCLUSIVE, locks.LockPolicy())
     assert order(fake)[:2] == [[0, 1, 2, 3], [0, 1]]
     assert (report.tables, report.refusals) == (4, 1)
 
@@ -147,13 +147,13 @@ def test_what_could_not_be_locked_is_tried_again_in_smaller_batches(monkeypatch)
 def test_another_error_is_not_swallowed():
     fake = session(**{"WORK 0": StatementFailed("no such column", sqlstate="42703")})
     with pytest.raises(StatementFailed, match="no such column"):
-        locks.run_locked(fake, JOBS[:1], locks.ACCESS_EXCLUSIVE, locks.Policy())
+        locks.run_locked(fake, JOBS[:1], locks.ACCESS_EXCLUSIVE, locks.LockPolicy())
 
 
 def test_who_was_in_the_way_is_named_when_the_time_is_over():
     fake = session([holder(3, 60)])
     with pytest.raises(DeadlineExceeded) as caught:
-        locks.run_locked(fake, JOBS[3:4], locks.ACCESS_EXCLUSIVE, locks.Policy(timeout=-1))
+        locks.run_locked(fake, JOBS[3:4], locks.ACCESS_EXCLUSIVE, locks.LockPolicy(timeout=-1))
     assert "1 tables could not be locked within -1 s: public.t3 (public.t3 held by pid 1" in str(
         caught.value
     )
