@@ -23,8 +23,8 @@ ITEM = {"relation": "public.item", "relation_db": "left", "db": "right"}
 STEPS = [
     ("bucardo_setting", {"settings": {"log_level": "verbose", "reason_file": "/tmp/Reason"}}),
     ("bucardo_setting", {"settings": {"log_level": "normal"}, "email_auth_pass": "geheim"}),
-    ("bucardo_db", {"name": "third", "dbname": "My Shop", "host": "db3", "validate": False}),
-    ("bucardo_db", {"name": "third", "port": 5433, "password": "it's", "validate": False}),
+    ("bucardo_db", {"name": "third", "dbname": "My Shop", "host": "db3", "status": "inactive"}),
+    ("bucardo_db", {"name": "third", "port": 5433, "password": "it's"}),
     ("bucardo_dbgroup", {"name": "more", "members": {"left": "source", "third": "target"}}),
     ("bucardo_dbgroup", {"name": "more", "members": {"left": "source"}}),
     ("bucardo_relgroup", {"name": "few", "db": "left", "tables": ["note", "item"]}),

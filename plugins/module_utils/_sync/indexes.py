@@ -79,5 +79,5 @@ def rebuild(master: str, session: pg.Session, found: t.Sequence[Broken]) -> None
 
 def _detail(error: StatementFailed) -> str:
     """PostgreSQL's detail, which names the key."""
-    text = getattr(getattr(error.__cause__, "diag", None), "message_detail", None)
+    text = str(error.details.get("detail", ""))
     return f" ({text.rstrip('.')})" if text else ""

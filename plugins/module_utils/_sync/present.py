@@ -46,7 +46,6 @@ def hold(keeper: Keeper, name: str) -> Change:
     :raises Refused: when there is no such sync.
     """
     control = keeper.control
-    keeper.scope.lock(control.alone(name))
     current = control.sync(name)
     if current is None:
         missing = Refused(f"There is no sync {name}", "Create it, with all that belongs to it.")
@@ -60,8 +59,9 @@ def hold(keeper: Keeper, name: str) -> Change:
     change.disturbs = keeper.disturbs(bool(writes))
 
     def work(change: Change) -> None:
-        control.execute(writes)
-        change.values["reloaded"] = keeper.reload()
+        with control.alone(name):
+            control.execute(writes)
+            change.values["reloaded"] = keeper.reload()
         change.after = sync_desired.result(control.sync(name))
         change.values["sync"] = change.after
 
