@@ -86,19 +86,11 @@ class Control(Catalog):
 
     def _execute(self, one: Statement) -> None:
         if one.secret or one.params.get("password"):
-            self._hide_from_log()
+            # Who may not do this is not the superuser that Bucardo needs anyway.
+            self.session.hide_from_log()
         if one.secret:
             self._send_secret(one.secret)
         self.session.execute(one.query, one.params or None)
-
-    def _hide_from_log(self) -> None:
-        # The statement's text holds a secret, and log_statement would write it to the log. Who
-        # may not change these settings is not the superuser that Bucardo needs anyway.
-        self.session.execute(
-            "SELECT set_config('log_statement', 'none', true),"
-            " set_config('log_min_duration_statement', '-1', true),"
-            " set_config('log_min_error_statement', 'panic', true)"
-        )
 
     def _send_secret(self, value: str) -> None:
         self.session.execute(

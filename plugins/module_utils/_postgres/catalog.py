@@ -67,6 +67,13 @@ SELECT i.indrelid::bigint AS oid, x.relname AS name, i.indisunique AS is_unique,
 """
 
 
+def is_superuser(session: Session) -> bool:
+    """Whether the login may do everything."""
+    return bool(
+        session.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")
+    )
+
+
 def read_tables(session: Session, sizes: bool = True) -> list[Table]:
     """All relations of the database that hold users' rows, sorted by name.
 

@@ -196,6 +196,17 @@ class Session:
         """A composed statement as text, for results and messages."""
         return str(query.as_string(self.connection))
 
+    def hide_from_log(self) -> None:
+        """Keep statements that hold a secret out of the server's log, until the transaction ends.
+
+        Only a superuser may.
+        """
+        self.execute(
+            "SELECT pg_catalog.set_config('log_statement', 'none', true),"
+            " pg_catalog.set_config('log_min_duration_statement', '-1', true),"
+            " pg_catalog.set_config('log_min_error_statement', 'panic', true)"
+        )
+
     def hashed_password(self, role: str, password: str) -> str:
         """A role's password as the server would store it, so that no statement shows it.
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from . import sql
+from .catalog import is_superuser
 from .pg import Session
 from .roles import Role, RoleMembership, RolePlan, Roles, parse_settings, statements
 
@@ -76,13 +77,7 @@ def apply(session: Session, steps: RolePlan) -> None:
     if not steps.changes:
         return
     with session.transaction():
-        # The server's log is no place for password hashes.
-        if session.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"):
-            for setting, value in (
-                ("log_statement", "none"),
-                ("log_min_duration_statement", "-1"),
-                ("log_min_error_statement", "panic"),
-            ):
-                session.execute("SELECT set_config(%s, %s, true)", (setting, value))
+        if is_superuser(session):
+            session.hide_from_log()
         for statement in statements(steps, session.server_version):
             session.execute(statement)

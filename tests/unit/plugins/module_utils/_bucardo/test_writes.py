@@ -102,7 +102,7 @@ def test_a_secret_is_sent_as_data_before_its_statement():
     writer.execute([write])
     assert [text.split(" (")[0].split(",")[0] for text in session.texts[1:]] == [
         "BEGIN",
-        "SELECT set_config('log_statement'",
+        "SELECT pg_catalog.set_config('log_statement'",
         "CREATE TEMPORARY TABLE multimaster_secret",
         "COPY pg_temp.multimaster_secret FROM STDIN",
         "UPDATE x SET y =",
