@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import inspect
@@ -376,3 +377,17 @@ def test_no_file_speaks_of_the_machine_on_which_it_was_written():
                 if ABSOLUTE.search(line):
                     found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
     assert found == []
+
+
+OUTSIDE = sorted(path for folder in ("tests", "demo") for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_what_is_used_of_the_collection_is_there(path):
+    """Benchmarks import what nothing else here runs."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PLUGINS):
+            for alias in node.names:
+                package = importlib.import_module(node.module)
+                if not hasattr(package, alias.name):
+                    importlib.import_module(f"{node.module}.{alias.name}")

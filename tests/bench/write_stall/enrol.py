@@ -19,7 +19,7 @@ sys.path.insert(0, "/bench/collections")
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.writes import Control
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Scope
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import Policy
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.locks import LockPolicy
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import present
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.desired import Desired
@@ -32,7 +32,7 @@ def main() -> int:
     parser.add_argument("--lock-timeout", type=int, default=500)
     options = parser.parse_args()
     desired = Desired("stall", "stall", "stall", held=True, options={})
-    terms = Terms(Policy(lock_timeout=options.lock_timeout))
+    terms = Terms(LockPolicy(lock_timeout=options.lock_timeout))
     with Scope(check=False) as scope:
         session = scope.enter_context(
             Session(ConnInfo("control", {"dbname": "bucardo", "user": "bucardo"}))
