@@ -248,12 +248,8 @@ def plan_relgroup(
     :param exclusive: the reltypes of which only the wanted ones stay.
     """
     members = [goat for goat in goats if name in goat.relgroups]
-    strangers = sorted({goat.db for goat in members} - {db})
-    if wanted and strangers:
-        raise Refused(
-            f"relgroup {name} holds relations of database {strangers[0]}, not of {db}",
-            "All relations of a relgroup belong to one database.",
-        )
+    if wanted:
+        _refuse_strangers(name, members, db)
     known: dict[tuple[TableName, str], Goat] = {}
     for goat in goats:
         if goat.db == db:
@@ -294,6 +290,15 @@ def plan_relgroup(
         before=tuple(sorted(before)),
         after=tuple(sorted(after)),
     )
+
+
+def _refuse_strangers(name: str, members: t.Iterable[Goat], db: str) -> None:
+    strangers = sorted({goat.db for goat in members} - {db})
+    if strangers:
+        raise Refused(
+            f"relgroup {name} holds relations of database {strangers[0]}, not of {db}",
+            "All relations of a relgroup belong to one database.",
+        )
 
 
 _KINDS = {

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .._bucardo import statements
@@ -52,19 +53,6 @@ def plan(keeper: Keeper, name: str, leave_masters: bool = False, dbgroup: str = 
     waiting = parting.look(enrolment)
     waits = [departure.waits(waiting)] if waiting else []
 
-    def work(change: Change) -> None:
-        change.warnings = [line for line in change.warnings if line not in waits]
-        parting.prepare()
-        parting.drop_triggers(enrolment)
-        _hold(keeper, current, change)
-        parting.finish(change)
-        for one in masters.values():
-            membership.leave(one.session, dbgroup)
-            loaded.forget(one.session, name)
-        if current:
-            control.execute(_removing(current))
-            change.values["reloaded"] = keeper.reload() or change.values["reloaded"]
-
     return Change(
         changed=bool(current or traces),
         before=before,
@@ -82,8 +70,38 @@ def plan(keeper: Keeper, name: str, leave_masters: bool = False, dbgroup: str = 
             *control.shown([*_holding(current), *_removing(current)]),
         ],
         warnings=[*warnings, *waits],
-        work=work,
+        work=_Work(keeper, name, dbgroup, current, masters, parting, waits),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """Drains the sync, takes its triggers off the masters, holds it, deletes its row."""
+
+    keeper: Keeper
+    name: str
+    dbgroup: str
+    current: Sync | None
+    masters: Masters
+    parting: Parting
+    waits: t.Sequence[str]
+
+    def __call__(self, change: Change) -> None:
+        control, current = self.keeper.control, self.current
+        change.warnings = [line for line in change.warnings if line not in self.waits]
+        self.parting.prepare()
+        self.parting.drop_triggers(change.values["enrolment"])
+        held = _holding(current)
+        if held:
+            control.execute(held)
+            change.values["reloaded"] = self.keeper.reload()
+        self.parting.finish(change)
+        for one in self.masters.values():
+            membership.leave(one.session, self.dbgroup)
+            loaded.forget(one.session, self.name)
+        if current:
+            control.execute(_removing(current))
+            change.values["reloaded"] = self.keeper.reload() or change.values["reloaded"]
 
 
 def _traces(masters: Masters, name: str) -> dict[str, teardown.Traces]:
@@ -108,10 +126,3 @@ def _holding(current: Sync | None) -> statements.Writes:
 
 def _removing(current: Sync | None) -> statements.Writes:
     return statements.removed_sync(current.name) if current else []
-
-
-def _hold(keeper: Keeper, current: Sync | None, change: Change) -> None:
-    writes = _holding(current)
-    if writes:
-        keeper.control.execute(writes)
-        change.values["reloaded"] = keeper.reload()

@@ -115,40 +115,49 @@ def until_drained(
             kicked_at = now
         answer = daemon.wait(min(_LOOK_EVERY, max(0.1, timeout - (now - begun))))
         if answer == refused:
-            raise CommandFailed(
-                f"Bucardo's daemon does not run sync {name}: it is paused, as after a conflict"
-                " that the strategy cannot decide, or the daemon has not read that it is active",
-                "See its log, correct the cause and reload the daemon (bucardo_daemon).",
-                pending=_flat(left),
-            )
+            raise _not_run(name, left)
         if answer == killed:
             failures += 1
             kicked_at = 0.0
             # A worker that died is replaced only after a pause.
             time.sleep(min(1.0, max(0.0, timeout - (time.monotonic() - begun))))
             if failures >= _MAX_FAILURES:
-                raise CommandFailed(
-                    f"Sync {name} failed {failures} times in a row:"
-                    f" {control.last_error(name, started) or 'see the log of the daemon'}",
-                    "Correct the cause; the changes stay queued meanwhile.",
-                    pending=_flat(left),
-                )
+                raise _hopeless(control, name, left, failures, started)
         if answer == done:
             failures, kicked_at = 0, 0.0
             outcome.runs += 1
-        left = {
-            queue.master: queue.pending(
-                marks[queue.master], [one.table for one in left[queue.master]]
-            )
-            if left[queue.master]
-            else []
-            for queue in queues
-        }
+        left = {queue.master: _left(queue, marks[queue.master], left) for queue in queues}
         report(outcome.before, left, outcome.runs, time.monotonic() - begun)
     # A transaction that began before the call may have ended after the first look.
     outcome.after = read(queues)
     outcome.seconds = time.monotonic() - begun
     return outcome
+
+
+def _left(queue: Queue, mark: str, before: Found) -> list[Pending]:
+    """What of that still waits on one master."""
+    waited = [one.table for one in before[queue.master]]
+    return queue.pending(mark, waited) if waited else []
+
+
+def _not_run(name: str, left: Found) -> CommandFailed:
+    return CommandFailed(
+        f"Bucardo's daemon does not run sync {name}: it is paused, as after a conflict"
+        " that the strategy cannot decide, or the daemon has not read that it is active",
+        "See its log, correct the cause and reload the daemon (bucardo_daemon).",
+        pending=_flat(left),
+    )
+
+
+def _hopeless(
+    control: Catalog, name: str, left: Found, failures: int, started: str
+) -> CommandFailed:
+    return CommandFailed(
+        f"Sync {name} failed {failures} times in a row:"
+        f" {control.last_error(name, started) or 'see the log of the daemon'}",
+        "Correct the cause; the changes stay queued meanwhile.",
+        pending=_flat(left),
+    )
 
 
 def _too_late(
