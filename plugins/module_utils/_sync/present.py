@@ -218,15 +218,13 @@ class _Present:
     def _commands(self) -> list[str]:
         """What is run on the masters."""
         found = []
-        for name, master in self.masters.items():
-            if name in self.needed:
-                found += self.enrolment.commands(name, self.needed[name])
-            if name in self.surplus:
-                dropped = teardown.to_drop(
-                    self.surplus[name], self.desired.name, {goat.name for goat in self.members}
-                )
-                triggers = {table.name: names for table, names in dropped.items()}
-                found += commands.untracked(name, triggers, master.session.as_text)
+        keep = {goat.name for goat in self.members}
+        for name, need in self.needed.items():
+            found += self.enrolment.commands(name, need)
+        for name, traces in self.surplus.items():
+            dropped = teardown.to_drop(traces, self.desired.name, keep)
+            triggers = {table.name: names for table, names in dropped.items()}
+            found += commands.untracked(name, triggers, self.masters[name].session.as_text)
         return found
 
     def _planned(self) -> dict[str, t.Any]:
