@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup venv other test long lint sanity unit fix docs live molecule demo demo-clean bench changelog lock build clean
+.PHONY: help setup venv other versions test long matrix lint sanity unit fix docs live molecule demo demo-clean bench changelog lock build clean
 
 # The Python that .venv is made with (3.11 or newer).
 PYTHON ?= python3
@@ -31,11 +31,17 @@ venv:
 other: setup
 	@tools/setup other
 
-test: other ## Run everything below up to molecule, side by side, but what takes long
+versions: setup
+	@tools/setup versions
+
+test: other versions ## Run everything below up to molecule, side by side, but what takes long
 	@tools/run-tests
 
 long: other ## The tests on real servers that take too long for every change
 	@tools/run-tests long
+
+matrix: versions ## The whole life of a pair for all pairs of versions of PostgreSQL; writes docs/support.md
+	@MULTIMASTER_ALL=1 tools/run-tests matrix && tools/support.py
 
 lint: venv ## ruff, mypy, yamllint, ansible-lint, changelog and documentation
 	@tools/run-tests lint

@@ -137,7 +137,8 @@ def writing(master: Master, statement: str) -> t.Iterator[None]:
         [
             *("docker", "exec", "--interactive", "--user", "postgres"),
             *("--env", f"PGAPPNAME={name}", master.site.container(master.host)),
-            *("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--dbname", master.database),
+            *("psql", "--no-psqlrc", "--quiet", "--tuples-only"),
+            f"--dbname=dbname='{master.database}' port={master.port}",
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -35,7 +35,7 @@ OTHER_IMAGE = f"multimaster/postgresql:{'bookworm' if DEBIAN == 'trixie' else 't
 PASSWORD = "p,o's\"t g%r=e\\s"
 BUCARDO_PASSWORD = "b,u'c\"a r%d=o\\1"
 # Seconds.
-PLAY_TIMEOUT = 400
+PLAY_TIMEOUT = 900
 PATIENCE = 60
 
 
@@ -71,10 +71,11 @@ class Master:
     name: str
     host: str
     database: str
+    port: int = 5432
 
     def sql(self, text: str) -> list[list[str]]:
         """Rows of the statements as text; fails on any error."""
-        output = self.site.psql(self.host, self.database, text)
+        output = self.site.psql(self.host, self.database, text, self.port)
         return [line.split("\x1f") for line in output.splitlines() if line]
 
     def value(self, text: str) -> str:
@@ -107,6 +108,7 @@ class Master:
         """Its entry in an inventory."""
         return {
             "master_host": self.host,
+            "master_port": self.port,
             "master_db": self.database,
             "master_user": "postgres",
             "master_password": PASSWORD,
@@ -125,7 +127,7 @@ class Connection:
                 *("docker", "exec", "--interactive", "--user", "postgres"),
                 *(site.container(master.host), "psql", "--no-psqlrc", "--quiet"),
                 *("--tuples-only", "--no-align", "--field-separator=\x1f"),
-                f"--dbname=dbname='{master.database}'",
+                f"--dbname=dbname='{master.database}' port={master.port}",
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -197,12 +199,12 @@ class Site(Servers):
         quick = ("fsync = off", "password_encryption = 'scram-sha-256'")
         super().configure(host, [*quick, *lines], auth)
 
-    def psql(self, host: str, database: str, text: str) -> str:
+    def psql(self, host: str, database: str, text: str, port: int = 5432) -> str:
         """Output of a script as postgres, fields separated by \\x1f; fails on any error."""
         return docker(
             *("exec", "--interactive", "--user", "postgres", self.container(host), "psql"),
             *("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--field-separator=\x1f"),
-            *("--set=ON_ERROR_STOP=1", f"--dbname=dbname='{database}'"),
+            *("--set=ON_ERROR_STOP=1", f"--dbname=dbname='{database}' port={port}"),
             stdin=text,
         )
 

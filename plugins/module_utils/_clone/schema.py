@@ -28,6 +28,10 @@ _HEADER = re.compile(
 )
 _END = "-- PostgreSQL database dump complete"
 _STATE = re.compile(r"^SET default_(tablespace|table_access_method) = (.*);$")
+# PostgreSQL 17.12 of Debian 13 keeps an option of its own in pg_attribute.attoptions. Its pg_dump
+# hides it, that of 18 prints it, and no server takes it.
+_COLUMN_OPTIONS = re.compile(r"^(ALTER (?:FOREIGN )?TABLE .+ ALTER COLUMN .+ SET \()(.*)(\);)$")
+_PRIVATE_OPTION = re.compile(r"(?:^|, )pg_attver='?\d+'?")
 # What sequence_interleave changes on purpose; the direction of counting still counts.
 _SEQUENCE_STEP = re.compile(r"^\s+(START WITH -?\d+|INCREMENT BY \d+)$")
 
@@ -123,6 +127,7 @@ def _block(header: re.Match[str], body: list[str], state: t.Mapping[str, str]) -
         text = text[1:]
     if kind == "SEQUENCE":
         text = [line for line in text if not _SEQUENCE_STEP.match(line.rstrip(";"))]
+    text = _without_private_options(text)
     if kind in ("ACL", "DEFAULT ACL"):
         # In the order of the catalog's array, which depends on the history of grants.
         text.sort()
@@ -141,6 +146,19 @@ def _block(header: re.Match[str], body: list[str], state: t.Mapping[str, str]) -
         body="\n".join(text).strip("\n"),
         owner=header["owner"] if header["owner"] != "-" else "",
     )
+
+
+def _without_private_options(lines: t.Iterable[str]) -> list[str]:
+    """Leave out the options of columns that only the server that made them knows."""
+    kept = []
+    for line in lines:
+        match = _COLUMN_OPTIONS.match(line) if "pg_attver" in line else None
+        if match:
+            options = _PRIVATE_OPTION.sub("", match[2]).removeprefix(", ")
+            line = f"{match[1]}{options}{match[3]}" if options else ""
+        if line or not match:
+            kept.append(line)
+    return kept
 
 
 def comparable(blocks: t.Iterable[Block], majors: t.Collection[int]) -> list[Block]:
@@ -355,4 +373,5 @@ def restore_script(script: str, server_major: int) -> str:
     if server_major < _TRANSACTION_TIMEOUT_SINCE:
         preamble = preamble.replace("SET transaction_timeout = 0;\n", "")
     tail, end, _unrestrict = rest.rpartition(_END)
+    tail = "\n".join(_without_private_options(tail.split("\n")))
     return preamble + found + tail + end

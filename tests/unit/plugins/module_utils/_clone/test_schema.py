@@ -235,3 +235,35 @@ def test_differing_secrets_are_reported_but_not_shown() -> None:
     lines = found.lines("here", "there", 10)
     assert lines[-1] == "(a secret differs)"
     assert lines[0] == "--- there: USER MAPPING app SERVER s"
+
+
+ATTVER = """--
+-- Name: a; Type: TABLE; Schema: public; Owner: app
+--
+
+CREATE TABLE public.a (
+    id integer NOT NULL
+);
+ALTER TABLE ONLY public.a ALTER COLUMN id SET (pg_attver=32199016);
+ALTER TABLE ONLY public.a ALTER COLUMN x SET (n_distinct=5, pg_attver=32199016);
+ALTER TABLE ONLY public.a ALTER COLUMN y SET (pg_attver=3, n_distinct=-1);
+"""
+
+
+def test_an_option_that_one_server_keeps_for_itself_is_neither_compared_nor_restored() -> None:
+    plain = """--
+-- Name: a; Type: TABLE; Schema: public; Owner: app
+--
+
+CREATE TABLE public.a (
+    id integer NOT NULL
+);
+ALTER TABLE ONLY public.a ALTER COLUMN x SET (n_distinct=5);
+ALTER TABLE ONLY public.a ALTER COLUMN y SET (n_distinct=-1);
+"""
+    assert clone_schema.parse_script(ATTVER) == clone_schema.parse_script(plain)
+    end = "--\n-- PostgreSQL database dump complete\n--\n"
+    script = "SET x = 1;\n\n" + ATTVER + "\n" + end
+    restored = clone_schema.restore_script(script, 18)
+    assert "pg_attver" not in restored
+    assert "x SET (n_distinct=5);" in restored
