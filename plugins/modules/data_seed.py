@@ -276,19 +276,21 @@ materialized_views:
   elements: str
 """
 
+import dataclasses
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
     options as ansible_options,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.progress import Watcher
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import (
-    Options,
-    Outcome,
-    Seeder,
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.progress import (
+    LEASE,
+    Watcher,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.options import Options
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.outcome import Outcome
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import Caller, Seeder
 
 
 def body(params: t.Mapping[str, t.Any], check_mode: bool) -> module.Result:
@@ -298,28 +300,22 @@ def body(params: t.Mapping[str, t.Any], check_mode: bool) -> module.Result:
         ConnInfo.from_options(params["source"]),
         ConnInfo.from_options(params["target"]),
         params["target"]["maintenance_db"],
-        Options(
-            tables=params["tables"],
-            exclude=params["exclude"],
-            replace=params["replace"],
-            replace_vouched=params["replace_vouched"],
-            replace_while_active=params["replace_while_active"],
-            dbgroup=params["dbgroup"] or "",
-            require_triggers=params["require_triggers"],
-            workers=params["workers"] or 0,
-            rate_limit=params["rate_limit"],
-            split_above=params["split_above"],
-            index_mode=params["index_mode"],
-            maintenance_work_mem=params["maintenance_work_mem"],
-            lz4=params["toast_compression"] == "lz4",
-            lock_timeout=params["lock_timeout"],
-            rounds=params["rounds"],
-            proof=params["proof"],
-        ),
-        lambda progress: watcher.report(vars(progress)),
-        watcher.keep_going,
+        wanted(params),
+        Caller(lambda progress: watcher.report(vars(progress)), watcher.keep_going, LEASE),
     )
     return result(seeder.preview() if check_mode else seeder.run())
+
+
+def wanted(params: t.Mapping[str, t.Any]) -> Options:
+    """The module's options, as far as they say how to seed."""
+    same = {field.name for field in dataclasses.fields(Options)} & set(params)
+    given = {
+        **{name: params[name] for name in same},
+        "dbgroup": params["dbgroup"] or "",
+        "workers": params["workers"] or 0,
+        "lz4": params["toast_compression"] == "lz4",
+    }
+    return Options(**given)
 
 
 def result(outcome: Outcome) -> module.Result:

@@ -427,6 +427,15 @@ def update_run(session: pg.Session, run: int, **values: t.Any) -> None:
     )
 
 
+def note_snapshot(session: pg.Session, run: int) -> None:
+    """Note that the source holds a snapshot from now on, and the copy begins."""
+    session.execute(
+        "UPDATE multimaster.seed_run SET phase = 'copy', updated_at = pg_catalog.clock_timestamp(),"
+        " snapshot_at = pg_catalog.clock_timestamp() WHERE id = %s",
+        (run,),
+    )
+
+
 def finish_run(session: pg.Session, run: int) -> None:
     """Close the run. This commit waits for the disk, and with it all earlier ones are safe."""
     session.execute(

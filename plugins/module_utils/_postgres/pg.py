@@ -28,9 +28,6 @@ if t.TYPE_CHECKING:
     Row = t.Dict[str, t.Any]
 
 APPLICATION_NAME = "multimaster.bucardo"
-# The path that the database or the role sets, until the transaction ends: for statements that run
-# functions of the database's own (in constraints, defaults, indexes), and for nothing else.
-DATABASE_PATH = "SET LOCAL search_path TO DEFAULT"
 # Seconds. A dead server must not hold the play for libpq's endless default.
 CONNECT_TIMEOUT = 15
 # A role's or database's own limits would end long steps half-way (values in milliseconds, 0 = off).
@@ -65,7 +62,7 @@ class Session:
     it: a fork after connecting breaks TLS.
 
     search_path is empty: whatever a database's users have put into their schemas, an unqualified
-    name is PostgreSQL's own. What needs the database's path says so, see C(DATABASE_PATH).
+    name is PostgreSQL's own. What needs the database's path says so, see C(sql.DATABASE_PATH).
     """
 
     def __init__(self, conninfo: ConnInfo, application_name: str = APPLICATION_NAME) -> None:

@@ -18,7 +18,12 @@ from .._common.names import TableName
 with contextlib.suppress(ImportError):
     from psycopg2.sql import SQL, Composable, Composed, Identifier, Literal, Placeholder
 
+# The path that the database or the role sets, until the transaction ends: for statements that run
+# functions of the database's own (in constraints, defaults, indexes), and for nothing else.
+DATABASE_PATH = "SET LOCAL search_path TO DEFAULT"
+
 __all__ = [
+    "DATABASE_PATH",
     "SQL",
     "Composable",
     "Composed",

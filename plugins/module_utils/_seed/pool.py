@@ -1,14 +1,12 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """A few processes that take tasks from this one and end with it, however it ends."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import queue
@@ -46,21 +44,15 @@ class Channel:
         return [json.loads(line) for line in lines]
 
 
-@dataclasses.dataclass
-class Process:
-    """One process of the pool.
-
-    :param task: what it is at work on, None when idle.
-    """
-
+class _Process(t.NamedTuple):
     pid: int
-    slot: int
     channel: Channel
-    task: Message | None = None
 
 
 class Pool:
-    """Forks processes that each run C(main(channel, slot)).
+    """Processes that each run C(main(channel, slot)), one for each slot.
+
+    Each starts when its slot is given something; the next one after it died takes its slot.
 
     :param inherited: file descriptors of this process that the others must not keep open, or
         servers would not notice when this process dies.
@@ -69,19 +61,29 @@ class Pool:
     def __init__(
         self, size: int, main: t.Callable[[Channel, int], None], inherited: t.Sequence[int]
     ) -> None:
+        self.slots = range(size)
         self._main = main
         self._inherited = inherited
-        self.processes: list[Process] = []
-        for slot in range(size):
-            self.spawn(slot)
+        self._processes: dict[int, _Process] = {}
 
-    def spawn(self, slot: int) -> None:
-        """Start the process of a slot."""
+    @property
+    def pids(self) -> dict[int, int]:
+        """The processes that live, or whose end nobody was told yet, by slot."""
+        return {slot: process.pid for slot, process in self._processes.items()}
+
+    def give(self, slot: int, task: Message) -> None:
+        """Hand a task to a slot's process. That it died meanwhile shows in C(events)."""
+        if slot not in self._processes:
+            self._spawn(slot)
+        with contextlib.suppress(OSError):
+            self._processes[slot].channel.send(task)
+
+    def _spawn(self, slot: int) -> None:
         ours, theirs = socket.socketpair()
         pid = os.fork()
         if pid:
             theirs.close()
-            self.processes.append(Process(pid, slot, Channel(ours)))
+            self._processes[slot] = _Process(pid, Channel(ours))
             return
         # In the new process: never return into the caller's code, whatever happens.
         try:
@@ -91,7 +93,7 @@ class Pool:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             ours.close()
             # With the others' sockets open here they would outlive the parent.
-            for process in self.processes:
+            for process in self._processes.values():
                 process.channel.socket.close()
             for descriptor in self._inherited:
                 os.close(descriptor)
@@ -99,40 +101,30 @@ class Pool:
         finally:
             os._exit(1)
 
-    def idle(self) -> list[Process]:
-        """Processes without a task."""
-        return [process for process in self.processes if process.task is None]
-
-    def give(self, process: Process, task: Message) -> None:
-        """Hand a task to an idle process. That it died meanwhile shows in C(events)."""
-        process.task = task
-        with contextlib.suppress(OSError):
-            process.channel.send(task)
-
-    def events(self, timeout: float) -> list[tuple[Process, Message | None]]:
-        """What the processes sent within some seconds; None stands for the end of a process."""
-        sockets = {process.channel.socket: process for process in self.processes}
-        readable, _ignored, _none = select.select(list(sockets), [], [], timeout)
-        found: list[tuple[Process, Message | None]] = []
+    def events(self, timeout: float) -> list[tuple[int, Message | None]]:
+        """What came from the slots within some seconds; None stands for the end of a process."""
+        slots = {process.channel.socket: slot for slot, process in self._processes.items()}
+        readable, _ignored, _none = select.select(list(slots), [], [], timeout)
+        found: list[tuple[int, Message | None]] = []
         for sock in readable:
-            process = sockets[sock]
-            messages = process.channel.receive()
+            slot = slots[sock]
+            messages = self._processes[slot].channel.receive()
             if messages is None:
-                self._remove(process)
-                found.append((process, None))
+                self._remove(slot)
+                found.append((slot, None))
                 continue
-            found += [(process, message) for message in messages]
+            found += [(slot, message) for message in messages]
         return found
 
-    def _remove(self, process: Process) -> None:
-        self.processes.remove(process)
+    def _remove(self, slot: int) -> None:
+        process = self._processes.pop(slot)
         process.channel.socket.close()
         _kill(process.pid)
 
     def close(self) -> None:
         """End all processes at once; their servers roll back what is not committed."""
-        for process in list(self.processes):
-            self._remove(process)
+        for slot in list(self._processes):
+            self._remove(slot)
 
 
 def _kill(pid: int) -> None:

@@ -295,6 +295,16 @@ def is_superuser(session: pg.Session) -> bool:
     )
 
 
+def knows_lz4(session: pg.Session) -> bool:
+    """Whether long values can be compressed by lz4."""
+    return bool(
+        session.value(
+            "SELECT 'lz4' = ANY (enumvals) FROM pg_catalog.pg_settings"
+            " WHERE name = 'default_toast_compression'"
+        )
+    )
+
+
 def others_connected(session: pg.Session) -> bool:
     """Whether somebody works with this database, besides this collection and Bucardo."""
     return bool(

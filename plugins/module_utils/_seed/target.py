@@ -13,6 +13,7 @@ with the load.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._common.errors import MultimasterError, Refused
@@ -22,6 +23,7 @@ from .._ledger import ledger, membership
 from .._postgres import pg
 from .._postgres.tables import Table
 from .._tracking.plan import object_name
+from . import statements
 from .plan import Job
 
 # Delta first: what it holds is what is lost with the load, and is counted.
@@ -85,40 +87,43 @@ def take(target: pg.Session, jobs: t.Sequence[Job], name: str, lock_timeout: int
     :param lock_timeout: milliseconds; whoever is not let in keeps others waiting.
     :returns: how many queued changes went.
     """
-    sql = pg.sql
-    target.execute("SELECT pg_catalog.set_config('lock_timeout', %s, true)", (str(lock_timeout),))
     replaced = [job for job in jobs if job.replace]
     oids = [job.target.oid for job in replaced]
-    referenced = set(target.column(_REFERENCED, {"oids": oids})) if replaced else set()
-    modes: dict[str, list[t.Any]] = {}
-    for job in jobs:
-        # At once what is needed in the end: two who both want more would wait for each other.
-        truncated = job.replace and job.target.oid not in referenced
-        mode = "ACCESS EXCLUSIVE" if truncated or job.defer else "SHARE ROW EXCLUSIVE"
-        modes.setdefault(mode, []).append(sql.SQL("ONLY {}").format(_table(job)))
-    for mode, tables in modes.items():
-        listed = sql.SQL(", ").join(tables)
-        target.execute(sql.SQL(f"LOCK TABLE {{}} IN {mode} MODE").format(listed))
-    target.execute("SELECT pg_catalog.set_config('lock_timeout', '0', true)")
+    with _patience(target, lock_timeout):
+        referenced = set(target.column(_REFERENCED, {"oids": oids})) if replaced else set()
+        modes: dict[str, list[TableName]] = {}
+        for job in jobs:
+            # At once what is needed in the end: two who both want more would wait for each other.
+            truncated = job.replace and job.target.oid not in referenced
+            mode = statements.NOBODY if truncated or job.defer else statements.NO_WRITERS
+            modes.setdefault(mode, []).append(job.name)
+        for mode, names in modes.items():
+            target.execute(statements.lock(names, mode))
     filled = with_rows(target, [job.target for job in jobs])
     for job in jobs:
         if job.target.oid not in filled:
             continue
         if not job.replace:
             raise Filled(job, name)
-        how = "DELETE FROM ONLY {}" if job.target.oid in referenced else "TRUNCATE ONLY {}"
-        target.execute(sql.SQL(how).format(_table(job)))
+        target.execute(statements.empty(job.name, job.target.oid in referenced))
     return discard(target, [job.name for job in jobs])
 
 
 def take_loaded(target: pg.Session, jobs: t.Sequence[Job], lock_timeout: int) -> int:
     """The same for tables that were loaded in earlier transactions, before they are proven."""
-    sql = pg.sql
-    target.execute("SELECT pg_catalog.set_config('lock_timeout', %s, true)", (str(lock_timeout),))
-    listed = sql.SQL(", ").join(sql.SQL("ONLY {}").format(_table(job)) for job in jobs)
-    target.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(listed))
-    target.execute("SELECT pg_catalog.set_config('lock_timeout', '0', true)")
-    return discard(target, [job.name for job in jobs])
+    names = [job.name for job in jobs]
+    with _patience(target, lock_timeout):
+        target.execute(statements.lock(names, statements.NO_WRITERS))
+    return discard(target, names)
+
+
+@contextlib.contextmanager
+def _patience(target: pg.Session, lock_timeout: int) -> t.Iterator[None]:
+    """Wait for locks no longer than so many milliseconds; an error ends the transaction anyway."""
+    set_timeout = "SELECT pg_catalog.set_config('lock_timeout', %s, true)"
+    target.execute(set_timeout, (str(lock_timeout),))
+    yield
+    target.execute(set_timeout, ("0",))
 
 
 def discard(target: pg.Session, names: t.Sequence[TableName]) -> int:
@@ -126,7 +131,6 @@ def discard(target: pg.Session, names: t.Sequence[TableName]) -> int:
 
     :returns: how many changes that were, a TRUNCATE being one.
     """
-    sql = pg.sql
     queues = [(prefix, object_name(prefix, name)) for prefix in _QUEUE for name in names]
     # Every table that is touched takes room in the server's lock table, and most are empty.
     filled = set(
@@ -140,9 +144,7 @@ def discard(target: pg.Session, names: t.Sequence[TableName]) -> int:
     count = 0
     for prefix, queue in queues:
         if queue in filled:
-            gone = target.execute(
-                sql.SQL("DELETE FROM {}").format(sql.Identifier("bucardo", queue))
-            )
+            gone = target.execute(statements.clear_queue(queue))
             count += gone if prefix == "delta_" else 0
     if target.value(
         "SELECT pg_catalog.to_regclass('bucardo.bucardo_truncate_trigger') IS NOT NULL"
@@ -159,32 +161,20 @@ def discard(target: pg.Session, names: t.Sequence[TableName]) -> int:
 
 def empty_half(target: pg.Session, job: Job) -> None:
     """Take away what parts have put into a table, if the ledger says that it is but half copied."""
-    sql = pg.sql
     with target.transaction():
         if not ledger.is_copying(target, job.target.oid):
             return
-        if target.column(_REFERENCED, {"oids": [job.target.oid]}):
-            # TRUNCATE is refused. The lock waits for parts of workers that were killed.
-            target.execute(
-                sql.SQL(
-                    "LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE; DELETE FROM ONLY {table}"
-                ).format(table=_table(job))
-            )
-        else:
-            target.execute(sql.SQL("TRUNCATE ONLY {}").format(_table(job)))
+        referenced = bool(target.column(_REFERENCED, {"oids": [job.target.oid]}))
+        if referenced:
+            # The lock waits for parts of workers that were killed; TRUNCATE does so itself.
+            target.execute(statements.lock([job.name], statements.NO_WRITERS))
+        target.execute(statements.empty(job.name, referenced))
         ledger.forget(target, [job.target.oid])
 
 
 def with_rows(session: pg.Session, tables: t.Sequence[Table]) -> set[int]:
     """OIDs of those tables that hold rows."""
-    sql = pg.sql
-    statement = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {} AS oid WHERE EXISTS (SELECT 1 FROM ONLY {})").format(
-            sql.Literal(table.oid), sql.Identifier(table.name.schema, table.name.name)
-        )
-        for table in tables
-    )
-    return set(session.column(statement))
+    return set(session.column(statements.with_rows((one.oid, one.name) for one in tables)))
 
 
 class Filled(MultimasterError):
@@ -195,7 +185,3 @@ class Filled(MultimasterError):
             f"{job.name} got rows on {target} before it was seeded",
             "Run the task again: it names what can be done about them.",
         )
-
-
-def _table(job: Job) -> t.Any:
-    return pg.sql.Identifier(job.name.schema, job.name.name)

@@ -62,7 +62,7 @@ def rebuild(master: str, session: pg.Session, found: t.Sequence[Broken]) -> None
             # Functions in an index may rely on the database's own path.
             session.execute(
                 sql.SQL("{}; REINDEX INDEX {}").format(
-                    sql.SQL(pg.DATABASE_PATH), sql.Identifier(one.table.schema, one.index)
+                    sql.SQL(sql.DATABASE_PATH), sql.Identifier(one.table.schema, one.index)
                 )
             )
         except StatementFailed as error:

@@ -52,27 +52,48 @@ def gone(pid, seconds=5):
 
 
 def test_tasks_are_done_by_several_processes(pool):
-    for process in pool.idle():
-        pool.give(process, {"do": "add", "numbers": list(range(50_000))})
-    assert pool.idle() == []
-    found = wait_for(pool, 2)
-    assert {message["slot"] for _process, message in found} == {0, 1}
-    assert {message["sum"] for _process, message in found} == {sum(range(50_000))}
-    assert len({message["pid"] for _process, message in found} | {os.getpid()}) == 3
+    for slot in pool.slots:
+        pool.give(slot, {"do": "add", "numbers": list(range(50_000))})
+    found = dict(wait_for(pool, 2))
+    assert {slot: message["slot"] for slot, message in found.items()} == {0: 0, 1: 1}
+    assert {message["sum"] for message in found.values()} == {sum(range(50_000))}
+    assert {slot: message["pid"] for slot, message in found.items()} == pool.pids
+    assert len({*pool.pids.values(), os.getpid()}) == 3
+
+
+def test_no_process_starts_before_it_has_something_to_do(pool):
+    assert pool.pids == {}
+    pool.give(1, {"do": "add", "numbers": [1]})
+    assert list(pool.pids) == [1]
+    pool.give(1, {"do": "add", "numbers": [2]})
+    assert [message["pid"] for _slot, message in wait_for(pool, 2)] == [pool.pids[1]] * 2
 
 
 def test_the_end_of_a_process_is_an_event(pool):
-    victim = pool.processes[0]
-    pool.give(victim, {"do": "sleep"})
-    os.kill(victim.pid, signal.SIGKILL)
-    assert wait_for(pool, 1) == [(victim, None)]
-    assert len(pool.processes) == 1
+    for slot in pool.slots:
+        pool.give(slot, {"do": "sleep"})
+    victim = pool.pids[0]
+    os.kill(victim, signal.SIGKILL)
+    assert wait_for(pool, 1) == [(0, None)]
+    assert list(pool.pids) == [1]
+    pool.give(0, {"do": "add", "numbers": [1]})
+    [(slot, message)] = wait_for(pool, 1)
+    assert (slot, message["sum"]) == (0, 1)
+    assert message["pid"] not in (victim, pool.pids[1])
+
+
+def test_a_task_for_a_process_that_has_just_died_is_answered_by_its_end(pool):
+    pool.give(0, {"do": "sleep"})
+    os.kill(pool.pids[0], signal.SIGKILL)
+    assert gone(pool.pids[0])
+    pool.give(0, {"do": "add", "numbers": [1]})
+    assert wait_for(pool, 1) == [(0, None)]
 
 
 def test_closing_ends_processes_at_work(pool):
-    pids = [process.pid for process in pool.processes]
-    for process in pool.idle():
-        pool.give(process, {"do": "sleep"})
+    for slot in pool.slots:
+        pool.give(slot, {"do": "sleep"})
+    pids = list(pool.pids.values())
     pool.close()
     assert all(gone(pid) for pid in pids)
 
@@ -82,9 +103,9 @@ def test_processes_end_with_their_parent_however_it_ends():
     parent = os.fork()
     if not parent:
         made = Pool(3, serve, [])
-        for process in made.processes:
-            made.give(process, {"do": "sleep"})
-        os.write(writing, " ".join(str(p.pid) for p in made.processes).encode() + b"\n")
+        for slot in made.slots:
+            made.give(slot, {"do": "sleep"})
+        os.write(writing, " ".join(map(str, made.pids.values())).encode() + b"\n")
         time.sleep(60)
         os._exit(0)
     os.close(writing)

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a seed did, or would do, and why it failed, for whoever started it (pure)."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._common.errors import MultimasterError
+from .._common.text import listed
+from .plan import Job
+from .schedule import Failures
+from .tasks import LOCKED, LOST, MOVED, ProvenTable
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a seed did, or would do."""
+
+    changed: bool
+    tables: list[dict[str, t.Any]]
+    selected: int = 0
+    workers: int = 0
+    seconds: float = 0.0
+    rounds: int = 0
+    snapshot_seconds: float = 0.0
+    queued_rows: int = 0
+    discarded: int = 0
+    indexes_built: int = 0
+    unproven: list[str] = dataclasses.field(default_factory=list)
+    materialized_views: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def planned(job: Job) -> dict[str, t.Any]:
+    """A table that would be copied."""
+    return {
+        "table": str(job.name),
+        "rows": max(0, job.source.rows),
+        "size": job.source.bytes,
+        "format": job.format,
+        "reason": job.reason,
+        "index_mode": job.index_mode,
+        "parts": max(1, len(job.parts)),
+    }
+
+
+def copied(job: Job, table: ProvenTable) -> dict[str, t.Any]:
+    """A table that was copied."""
+    return {
+        **planned(job),
+        "rows": table.rows,
+        "bytes": table.bytes,
+        "seconds": table.seconds,
+    }
+
+
+def failed(failures: Failures, changed: bool) -> MultimasterError:
+    """Something failed for which another round would not help."""
+    return MultimasterError(
+        "; ".join(one.text for one in failures.for_good[:5]),
+        "The other tables are kept. Remove the cause and run the task again.",
+        failures=[one.text for one in failures.for_good],
+        changed=changed,
+        **_causes((one.text, one.details) for one in failures.for_good),
+    )
+
+
+def gave_up(failures: Failures, rounds: int) -> MultimasterError:
+    """What can be tried again was tried often enough."""
+    words = {
+        LOCKED: "locked by others",
+        MOVED: "truncated or rewritten again and again",
+        LOST: "connections were lost",
+    }
+    parts = []
+    for why, names in failures.later.items():
+        named = listed(names)
+        parts.append(f"{named}: {words[why]}" if named else words[why])
+    return MultimasterError(
+        f"Not everything could be seeded in {rounds} rounds: {'; '.join(parts)}."
+        f" Last error: {failures.text or 'none'}",
+        "Finished tables are kept; run the task again.",
+        changed=True,
+        **_causes([(failures.text, failures.details)]),
+    )
+
+
+def _causes(failures: t.Iterable[tuple[str, t.Mapping[str, str]]]) -> dict[str, t.Any]:
+    """What is known of failures beyond their text: details of the server, tracebacks."""
+    causes = [{"failure": text, **details} for text, details in failures if details]
+    return {"causes": causes} if causes else {}

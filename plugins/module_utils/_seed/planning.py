@@ -1,0 +1,269 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads both servers and decides what a seed has to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._common.errors import MultimasterError, Refused
+from .._common.names import TableName
+from .._ledger import ledger, membership
+from .._postgres import pg
+from .._postgres.catalog import read_tables
+from .._postgres.tables import Table, select
+from . import plan as seed_plan
+from . import read as seed_read
+from . import target as seed_target
+from .options import Options
+from .plan import IndexFacts, Job, TableState
+
+
+@dataclasses.dataclass
+class Plan:
+    """What is to be done, from the state of both servers.
+
+    :param selected: tables of the source that take part.
+    :param entries: what the ledger said.
+    :param jobs: those to copy.
+    :param unfinished: copied by a killed run, with the indexes that are still to be built.
+    :param complete: the last run came to its end.
+    :param today: what entries must speak of.
+    """
+
+    selected: list[Table]
+    entries: dict[TableName, ledger.Entry]
+    jobs: list[Job]
+    unfinished: list[tuple[TableName, list[IndexFacts]]]
+    complete: bool
+    today: membership.Today
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether everything selected is seeded."""
+        return self.complete and not self.jobs and not self.unfinished
+
+    @property
+    def unproven(self) -> list[str]:
+        """Tables that were copied earlier without a proof that is believed today.
+
+        They are not copied again: changes have been recorded since, and the live rows can be
+        compared.
+        """
+        copied = {job.name for job in self.jobs}
+        return [
+            str(table.name)
+            for table in self.selected
+            if table.name not in copied
+            and table.name in self.entries
+            and not self.entries[table.name].proven
+        ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Planner:
+    """Makes plans, and changes nothing.
+
+    :param target: None while there is no such database.
+    :param target_name: for messages.
+    :param forgotten: what is to be replaced although the ledger vouched for it is not vouched for
+        any more.
+    :param dry: in check mode the earlier steps of a play (schema, triggers) were not done, so
+        what they would have made is not asked for.
+    """
+
+    source: pg.Session
+    target: pg.Session | None
+    target_name: str
+    options: Options
+    workers: int
+    forgotten: bool
+    dry: bool = False
+
+    def plan(self) -> Plan:
+        """Read both servers and decide.
+
+        :raises Refused: naming everything that stands in the way.
+        """
+        target, options = self.target, self.options
+        selected = select(read_tables(self.source, sizes=False), options.tables, options.exclude)
+        if target is not None:
+            check_different(self.source, target)
+        entries = ledger.entries(target) if target else {}
+        there = {table.name: table for table in read_tables(target, sizes=False)} if target else {}
+        replace = set()
+        if options.replace:
+            replace = {table.name for table in select(selected, options.replace, [])}
+        today = self._today(selected)
+        doubts = {
+            table.name: membership.doubt(entries.get(table.name), today) for table in selected
+        }
+        if not self.forgotten:
+            doubts.update(dict.fromkeys(replace, "is to be replaced"))
+        known = {name: entries[name] for name, why in doubts.items() if not why}
+        # What this very database was given in parts may go; not what a dump brought along.
+        half = {
+            name
+            for name, entry in entries.items()
+            if entry.state == ledger.COPYING and entry.target in (None, today.target)
+        }
+        todo = [table for table in selected if table.name not in known]
+        return Plan(
+            selected=selected,
+            entries=entries,
+            jobs=self._copies(todo, there, replace, half, doubts) if todo else [],
+            unfinished=self._unfinished(selected, known, there),
+            complete=target is not None and ledger.is_complete(target),
+            today=today,
+        )
+
+    def _copies(
+        self,
+        todo: t.Sequence[Table],
+        there: dict[TableName, Table],
+        replace: t.Collection[TableName],
+        half: t.Collection[TableName],
+        doubts: t.Mapping[TableName, str],
+    ) -> list[Job]:
+        """How each of these tables is copied; refuses all that cannot be."""
+        if self.target is not None:
+            tables = [there[table.name] for table in todo if table.name in there]
+            alone = bool(replace) and not self.options.replace_while_active
+            seed_target.check(self.target, self.target_name, tables, alone)
+        pairs = [(table, there.get(table.name)) for table in todo]
+        if self.dry:
+            # What is not there yet would be cloned from here.
+            there = {**{table.name: table for table in todo}, **there}
+        states = seed_read.read_states(self.source, self.target, pairs, half, doubts)
+        seed_plan.check(
+            todo,
+            there,
+            states,
+            self.target_name,
+            self.source.conninfo.name,
+            self.options.require_triggers and not self.dry,
+            replace,
+        )
+        return self._jobs(todo, there, states, replace)
+
+    def _today(self, selected: t.Sequence[Table]) -> membership.Today:
+        oids = {table.name: table.oid for table in selected}
+        if self.target is None:
+            return membership.Today(ledger.identity(self.source), oids, "", None)
+        epoch = membership.epoch_of(self.target, self.options.dbgroup)
+        return membership.today(self.source, self.target, oids, epoch)
+
+    def _jobs(
+        self,
+        todo: t.Sequence[Table],
+        there: t.Mapping[TableName, Table],
+        states: t.Mapping[TableName, TableState],
+        replace: t.Collection[TableName],
+    ) -> list[Job]:
+        source, server = self.source, self.target or self.source
+        sizes = seed_read.read_sizes(source, todo, self.options.lock_timeout)
+        mode = self._index_mode()
+        here_facts = seed_read.read_type_facts(source)
+        there_facts = seed_read.read_type_facts(server) if self.target else here_facts
+        indexes = seed_read.read_indexes(
+            server, [there[table.name] for table in todo], mode == seed_plan.RECREATE
+        )
+        jobs = []
+        for table in todo:
+            other = there[table.name]
+            copy_format = seed_plan.pick_format(
+                table,
+                other,
+                here_facts,
+                there_facts,
+                (source.server_version, server.server_version),
+            )
+            jobs.append(
+                seed_plan.make_job(
+                    dataclasses.replace(table, bytes=sizes[table.oid][0]),
+                    other,
+                    copy_format,
+                    states[table.name],
+                    indexes.get(other.oid, ()),
+                    mode,
+                    table.name in replace,
+                )
+            )
+        return seed_plan.split(
+            jobs,
+            {oid: pages for oid, (_bytes, pages) in sizes.items()},
+            self.workers,
+            self.options.split_above,
+            source.server_version,
+        )
+
+    def _index_mode(self) -> str:
+        mode = self.options.index_mode
+        if self.target is None:
+            return seed_plan.CATALOG if mode == "auto" else mode
+        if mode not in ("auto", seed_plan.CATALOG):
+            return mode
+        superuser = seed_read.is_superuser(self.target)
+        if mode == seed_plan.CATALOG and not superuser:
+            raise Refused(
+                f"index_mode catalog needs a superuser on {self.target_name}",
+                "Log in as one, or choose auto, recreate or keep.",
+            )
+        if mode == seed_plan.CATALOG:
+            return mode
+        in_use = ledger.was_complete(self.target) and seed_read.others_connected(self.target)
+        return seed_plan.auto_mode(superuser, in_use)
+
+    def _unfinished(
+        self,
+        selected: t.Sequence[Table],
+        known: t.Mapping[TableName, ledger.Entry],
+        there: t.Mapping[TableName, Table],
+    ) -> list[tuple[TableName, list[IndexFacts]]]:
+        copied = [
+            there[table.name]
+            for table in selected
+            if table.name in known and known[table.name].state == ledger.COPIED
+        ]
+        if not copied or self.target is None:
+            return []
+        indexes = seed_read.read_indexes(self.target, copied, False)
+        return [
+            (table.name, [index for index in indexes.get(table.oid, ()) if not index.valid])
+            for table in copied
+        ]
+
+
+def check_different(source: pg.Session, target: pg.Session) -> None:
+    """Refuse to copy a database into itself."""
+    query = (
+        "SELECT pg_catalog.pg_postmaster_start_time()::text || pg_catalog.current_database()"
+        " || (SELECT system_identifier FROM pg_catalog.pg_control_system())::text"
+    )
+    if source.value(query) == target.value(query):
+        raise Refused(
+            f"{source.conninfo} and {target.conninfo} are the same database",
+            "Give source and target login options of different databases.",
+        )
+
+
+def check_indexes(source: pg.Session, targets: t.Sequence[Table], plan: Plan, target: str) -> None:
+    """The target's tables must have exactly the source's indexes, all of them valid.
+
+    :param targets: its tables as they are now.
+    :param target: its name, for messages.
+    """
+    there = {table.name: table for table in targets}
+    here = {table.name: table for table in read_tables(source, sizes=False)}
+    for table in plan.selected:
+        if table.name not in here or table.name not in there:
+            continue
+        difference = seed_plan.difference_of_indexes(here[table.name], there[table.name])
+        if difference:
+            raise MultimasterError(
+                f"{table.name} on {target}: {difference}",
+                f"Make the indexes like those on {source.conninfo.name} and run again.",
+            )
