@@ -19,9 +19,13 @@ Check = t.Callable[[], None]
 
 
 def application_name(target: pg.Session) -> str:
-    """One that all sessions of seeds of this very database have, and no others."""
+    """One that all sessions of seeds of this very database have, and no others.
+
+    As servers keep it: 63 bytes, and nothing but printable ASCII.
+    """
     digest = zlib.crc32(ledger.identity(target).encode())
-    return f"{pg.APPLICATION_NAME} seed {target.conninfo.name[:30]} {digest:08x}"
+    name = "".join(one if " " <= one <= "~" else "?" for one in target.conninfo.name)
+    return f"{pg.APPLICATION_NAME} seed {name[:29]} {digest:08x}"
 
 
 def sign(session: pg.Session, name: str) -> None:

@@ -14,6 +14,7 @@ from .._common.names import TableName
 from .._ledger import ledger, membership
 from .._postgres import pg
 from .._postgres.catalog import read_tables
+from .._postgres.identity import RUNNING_SERVER
 from .._postgres.tables import Table, select
 from . import plan as seed_plan
 from . import read as seed_read
@@ -239,10 +240,7 @@ class Planner:
 
 def check_different(source: pg.Session, target: pg.Session) -> None:
     """Refuse to copy a database into itself."""
-    query = (
-        "SELECT pg_catalog.pg_postmaster_start_time()::text || pg_catalog.current_database()"
-        " || (SELECT system_identifier FROM pg_catalog.pg_control_system())::text"
-    )
+    query = f"SELECT pg_catalog.concat_ws('/', {RUNNING_SERVER}, pg_catalog.current_database())"
     if source.value(query) == target.value(query):
         raise Refused(
             f"{source.conninfo} and {target.conninfo} are the same database",

@@ -12,7 +12,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tabl
     Column,
     Table,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import plan
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import plan, tasks
 
 MB = 1 << 20
 INTEGER = Column("id", "integer", True, type_oid=23)
@@ -42,3 +42,22 @@ def job(text="t", size=0, state=None, **changes):
         state=plan.TableState(**(state or {})),
     )
     return dataclasses.replace(made, **changes)
+
+
+def success(jobs, task):
+    """What a worker answers when all goes well."""
+    if isinstance(task, (tasks.CopyTables, tasks.ProveParts)):
+        return tasks.Proven(
+            tuple(
+                tasks.ProvenTable(
+                    number, 5, 50, 0.1, not (jobs[number].defer or jobs[number].rebuild)
+                )
+                for number in tasks.jobs_of(task)
+            ),
+            1,
+        )
+    if isinstance(task, tasks.BeginParts):
+        return tasks.PartsBegun(12.5, 1)
+    if isinstance(task, tasks.CopyPart):
+        return tasks.PartCopied(tasks.Read(5, 50, (5, "7")))
+    return tasks.Done()

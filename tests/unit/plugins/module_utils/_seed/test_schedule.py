@@ -24,14 +24,10 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.tasks im
     BuildIndex,
     CopyPart,
     CopyTables,
-    Done,
     EmptyTable,
     Failed,
     FinishTable,
     PartCopied,
-    PartsBegun,
-    Proven,
-    ProvenTable,
     ProveParts,
     Read,
     Refresh,
@@ -43,6 +39,7 @@ from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils._se
     index,
     job,
     name,
+    success,
 )
 
 PARTS = ((0, 5), (5, 10), (10, None))
@@ -65,23 +62,6 @@ def indexed(text, *names):
 
 def schedule(*jobs, workers=2, unfinished=(), spare_processors=False, proof=True):
     return Schedule(jobs, unfinished, workers, spare_processors, proof)
-
-
-def success(jobs, task):
-    """What a worker answers when all goes well."""
-    if isinstance(task, (CopyTables, ProveParts)):
-        return Proven(
-            tuple(
-                ProvenTable(number, 5, 50, 0.1, not (jobs[number].defer or jobs[number].rebuild))
-                for number in jobs_of(task)
-            ),
-            1,
-        )
-    if isinstance(task, BeginParts):
-        return PartsBegun(12.5, 1)
-    if isinstance(task, CopyPart):
-        return PartCopied(Read(5, 50, (5, "7")))
-    return Done()
 
 
 class Play:
