@@ -274,6 +274,22 @@ materialized_views:
   returned: success
   type: list
   elements: str
+failures:
+  description: What could not be done for a reason that stays, one line each; the message has five.
+  returned: failure
+  type: list
+  elements: str
+causes:
+  description: What else is known of failures. There are no passwords in it, but values of rows.
+  returned: failure, when something is known
+  type: list
+  elements: dict
+  contains:
+    failure: {description: The line to which it belongs., type: str}
+    detail: {description: The server's DETAIL., type: str}
+    hint: {description: The server's HINT., type: str}
+    context: {description: The server's CONTEXT., type: str}
+    traceback: {description: Where an exception that nobody thought of was raised., type: str}
 """
 
 import dataclasses

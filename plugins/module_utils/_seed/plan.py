@@ -218,55 +218,65 @@ def check(
     :raises Refused: before anything was changed.
     """
     problems: dict[str, list[str]] = collections.defaultdict(list)
-    cures: list[str] = []
-
-    def note(problem: str, table: TableName, cure: str) -> None:
-        problems[problem].append(str(table))
-        if cure not in cures:
-            cures.append(cure)
-
+    cures: dict[str, None] = {}
     for source in sources:
-        name = source.name
-        target = targets.get(name)
-        if source.kind != "r":
-            note(
-                "not a plain table",
-                name,
-                "Take partitions instead of their parent, or leave it out with exclude.",
-            )
-            continue
-        if target is None:
-            note(f"missing on {target_name}", name, "Clone the schema first.")
-            continue
-        different = difference_of_columns(source, target)
-        if different:
-            note(different, name, f"Make the table on {target_name} like that on {source_name}.")
-            continue
-        state = states.get(name, TableState())
-        if state.has_rows and not state.half and name not in replace:
-            why = state.doubt or "was never seeded"
-            if state.target_queues:
-                # Whatever a user does to its rows is queued and comes to the other masters.
-                note(f"replicated, and holds rows on {target_name}, but {why}", name, REPLACE)
-            else:
-                note(
-                    f"holds rows on {target_name}, but {why}",
-                    name,
-                    f"{REPLACE} Or leave it out with exclude.",
-                )
-        if require_triggers and not (state.queues and state.target_queues):
-            where = source_name if not state.queues else target_name
-            note(
-                f"without an enabled trigger bucardo_delta on {where}",
-                name,
-                "Create the sync (held) first, or set require_triggers to false when nothing"
-                " writes to the source.",
-            )
+        state = states.get(source.name, TableState())
+        found = _misfit(source, targets.get(source.name), target_name, source_name)
+        found = found or [
+            *_rows_in_the_way(state, target_name, source.name in replace),
+            *(_untracked(state, target_name, source_name) if require_triggers else ()),
+        ]
+        for problem, cure in found:
+            problems[problem].append(str(source.name))
+            cures[cure] = None
     if problems:
         parts = [f"{listed(names)}: {problem}" for problem, names in problems.items()]
         raise Refused(
             f"Cannot seed {target_name}: " + "; ".join(parts), " ".join(cures), problems=problems
         )
+
+
+# A problem of a table and its cure.
+_Problem = t.Tuple[str, str]
+
+
+def _misfit(
+    source: Table, target: Table | None, target_name: str, source_name: str
+) -> list[_Problem]:
+    """Why there is no table for the source's rows."""
+    if source.kind != "r":
+        cure = "Take partitions instead of their parent, or leave it out with exclude."
+        return [("not a plain table", cure)]
+    if target is None:
+        return [(f"missing on {target_name}", "Clone the schema first.")]
+    different = difference_of_columns(source, target)
+    if different:
+        return [(different, f"Make the table on {target_name} like that on {source_name}.")]
+    return []
+
+
+def _rows_in_the_way(state: TableState, target_name: str, may_go: bool) -> list[_Problem]:
+    if not state.has_rows or state.half or may_go:
+        return []
+    why = state.doubt or "was never seeded"
+    if state.target_queues:
+        # Whatever a user does to its rows is queued and comes to the other masters.
+        return [(f"replicated, and holds rows on {target_name}, but {why}", REPLACE)]
+    cure = f"{REPLACE} Or leave it out with exclude."
+    return [(f"holds rows on {target_name}, but {why}", cure)]
+
+
+def _untracked(state: TableState, target_name: str, source_name: str) -> list[_Problem]:
+    if state.queues and state.target_queues:
+        return []
+    where = source_name if not state.queues else target_name
+    return [
+        (
+            f"without an enabled trigger bucardo_delta on {where}",
+            "Create the sync (held) first, or set require_triggers to false when nothing"
+            " writes to the source.",
+        )
+    ]
 
 
 def auto_mode(superuser: bool, in_use: bool) -> str:
