@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import signal
 import time
@@ -293,6 +294,140 @@ def test_a_server_that_went_away_is_waited_for(tmp_path):
     outcome = Seed(here={"pg_export_snapshot": once}).seeder.run()
     # That was no round.
     assert (outcome.rounds, len(outcome.tables)) == (1, 3)
+
+
+NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def ledger(states, finished, proof="mixed-64"):
+    """What the target's ledger says.
+
+    :param states: of tables, by name.
+    :param finished: the last run came to its end.
+    """
+    entry = {
+        "rows": ROWS,
+        "bytes": 1,
+        "hash": "1",
+        "format": "binary",
+        "index_mode": "keep",
+        "snapshot": "s",
+        "source": "1/2/app",
+        "seconds": 0.1,
+        "finished_at": NOW,
+        "proof": proof,
+        "target": "0/1/2/app",
+        "epoch": None,
+        "how": "copied",
+    }
+    return {
+        "multimaster.seed') IS NOT NULL": [{"there": True}],
+        "CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(s)": [
+            {
+                "schema_name": "public",
+                "table_name": text,
+                "table_oid": TABLES[text][0],
+                "source_oid": TABLES[text][0],
+                "state": state,
+                **entry,
+            }
+            for text, state in states.items()
+        ],
+        "FROM multimaster.seed_run ORDER BY id DESC": [
+            {
+                "phase": "finished",
+                "source": "1/2/app",
+                "started_at": NOW,
+                "updated_at": NOW,
+                "finished_at": NOW if finished else None,
+                "snapshot_at": NOW,
+                "tables_total": 3,
+                "tables_done": 3,
+                "bytes_total": 3,
+                "bytes_done": 3,
+                "current_tables": [],
+                "first_finished_at": NOW if finished else None,
+                "active": False,
+            }
+        ],
+        "attname = %s": [{"there": True}],
+        "FROM multimaster.seed_run WHERE finished_at IS NOT NULL": [{"was": finished}],
+        "backend_type = 'client backend'": [{"is": True}],
+    }
+
+
+def test_nothing_is_written_where_everything_is_seeded():
+    made = Seed(there=ledger(dict.fromkeys(TABLES, "seeded"), True))
+    outcome = made.seeder.run()
+    assert (outcome.changed, outcome.rounds, outcome.tables) == (False, 0, [])
+    assert (outcome.selected, outcome.unproven) == (3, [])
+    words = ("INSERT", "UPDATE", "CREATE", "DELETE", "LOCK", "TRUNCATE")
+    assert not [text for one in made.sessions for text in one.texts if text.startswith(words)]
+
+
+def test_a_proof_of_version_1_0_0_is_named_and_not_copied_again():
+    made = Seed(there=ledger(dict.fromkeys(TABLES, "seeded"), True, proof=None))
+    assert made.seeder.run().unproven == ["public.big", "public.other", "public.small"]
+
+
+def test_a_killed_run_is_gone_on_with():
+    """One table is finished, one lacks its index, and one has not been begun."""
+    lacking = {
+        "table_oid": 2,
+        "oid": 77,
+        "schema": "public",
+        "name": "i",
+        "method": "btree",
+        "valid": False,
+        "plain": True,
+        "definition": "",
+    }
+
+    def indexes(params):
+        return [lacking] if params["oids"] == [2] else []
+
+    there = ledger({"big": "seeded", "other": "copied"}, False)
+    outcome = Seed(there={**there, "AS table_oid": indexes}).seeder.run()
+    assert [one["table"] for one in outcome.tables] == ["public.small"]
+    assert outcome.indexes_built == 1
+
+
+def test_on_a_master_in_use_indexes_stay():
+    there = ledger({"big": "seeded", "other": "seeded"}, True)
+    [one] = Seed(there=there).seeder.preview().tables
+    assert (one["table"], one["index_mode"]) == ("public.small", "keep")
+
+
+def test_what_is_vouched_for_is_replaced_once():
+    there = ledger(dict.fromkeys(TABLES, "seeded"), True)
+    question = "CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(s)"
+    entries = there[question]
+
+    def left(_params):
+        gone = any("DELETE FROM multi" in text for one in made.sessions for text in one.texts)
+        return [one for one in entries if not (gone and one["table_name"] == "other")]
+
+    made = Seed(there={**there, question: left}, replace=["public.other"], replace_vouched=True)
+    outcome = made.seeder.run()
+    assert [one["table"] for one in outcome.tables] == ["public.other"]
+    forgotten = [ran for ran in made.sessions[1].ran if ran.text.startswith("DELETE FROM multi")]
+    assert [ran.params for ran in forgotten] == [([2],)]
+
+
+def test_only_a_superuser_can_keep_indexes_from_being_filled():
+    there = {"SELECT rolsuper": [{"is": False}]}
+    with pytest.raises(Refused, match="index_mode catalog needs a superuser on target"):
+        Seed(there=there, index_mode="catalog").seeder.run()
+
+
+def test_the_origin_is_not_seeded_in_check_mode():
+    there = {
+        "to_regclass('multimaster.membership')": [{"there": True}],
+        "FROM multimaster.membership": [{"dbgroup": "g", "epoch": "e", "is_origin": True}],
+    }
+    outcome = Seed(there=there).seeder.preview()
+    assert outcome.warnings == ["target is the origin of its group, and not seeded"]
+    assert not outcome.changed
 
 
 def test_a_database_is_not_copied_into_itself():
