@@ -87,8 +87,10 @@ _KEEPALIVES = {
 def connect(conninfo: ConnInfo, application_name: str) -> pg.Session:
     """A session fit for hashing rows, whose ends notice within half a minute when the other is
     gone."""
-    missing = {k: v for k, v in _KEEPALIVES.items() if k not in conninfo.params}
-    session = pg.Session(conninfo.with_params(**missing), application_name)
+    params = {k: v for k, v in _KEEPALIVES.items() if k not in conninfo.params}
+    # Not the user's own: by this name the next seed finds what a killed one left.
+    params["application_name"] = application_name
+    session = pg.Session(conninfo.with_params(**params), application_name)
     set_for_session(session, _WATCHFUL)
     rowhash.pin_session(session)
     return session
