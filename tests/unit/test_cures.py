@@ -20,7 +20,7 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Whose second argument is a cure; the position is another for some.
-CALLS = {"check": 3, "Hit": 3, "note": 2, "kind": 1, "Interrupted": 1, "Unshareable": 2}
+CALLS = {"check": 3, "Hit": 3, "kind": 1, "Interrupted": 1, "Problem": 1, "Unshareable": 2}
 ERRORS = re.compile(r"^(Refused|Blocked|Pooled|DeadlineExceeded|\w*Error|\w*Failed)$")
 
 DESTROYS = re.compile(

@@ -236,42 +236,53 @@ def check(
         )
 
 
-# A problem of a table and its cure.
-_Problem = t.Tuple[str, str]
+class Problem(t.NamedTuple):
+    """Why a table cannot be seeded, and what to do about it."""
+
+    what: str
+    cure: str
 
 
 def _misfit(
     source: Table, target: Table | None, target_name: str, source_name: str
-) -> list[_Problem]:
+) -> list[Problem]:
     """Why there is no table for the source's rows."""
     if source.kind != "r":
-        cure = "Take partitions instead of their parent, or leave it out with exclude."
-        return [("not a plain table", cure)]
+        return [
+            Problem(
+                "not a plain table",
+                "Take partitions instead of their parent, or leave it out with exclude.",
+            )
+        ]
     if target is None:
-        return [(f"missing on {target_name}", "Clone the schema first.")]
+        return [Problem(f"missing on {target_name}", "Clone the schema first.")]
     different = difference_of_columns(source, target)
     if different:
-        return [(different, f"Make the table on {target_name} like that on {source_name}.")]
+        return [Problem(different, f"Make the table on {target_name} like that on {source_name}.")]
     return []
 
 
-def _rows_in_the_way(state: TableState, target_name: str, may_go: bool) -> list[_Problem]:
+def _rows_in_the_way(state: TableState, target_name: str, may_go: bool) -> list[Problem]:
     if not state.has_rows or state.half or may_go:
         return []
     why = state.doubt or "was never seeded"
     if state.target_queues:
         # Whatever a user does to its rows is queued and comes to the other masters.
-        return [(f"replicated, and holds rows on {target_name}, but {why}", REPLACE)]
-    cure = f"{REPLACE} Or leave it out with exclude."
-    return [(f"holds rows on {target_name}, but {why}", cure)]
+        return [Problem(f"replicated, and holds rows on {target_name}, but {why}", REPLACE)]
+    return [
+        Problem(
+            f"holds rows on {target_name}, but {why}",
+            f"{REPLACE} Or leave it out with exclude.",
+        )
+    ]
 
 
-def _untracked(state: TableState, target_name: str, source_name: str) -> list[_Problem]:
+def _untracked(state: TableState, target_name: str, source_name: str) -> list[Problem]:
     if state.queues and state.target_queues:
         return []
     where = source_name if not state.queues else target_name
     return [
-        (
+        Problem(
             f"without an enabled trigger bucardo_delta on {where}",
             "Create the sync (held) first, or set require_triggers to false when nothing"
             " writes to the source.",

@@ -246,7 +246,7 @@ class Schedule:
         else:
             self._slots.discard(slot)
         if task is not None:
-            self._failed(task, Failed(LOST, "A worker process was killed"))
+            self._failed(task, Failed(LOST, text="A worker process was killed"))
         if not self._slots:
             for left in (*self._copies, *self._builds):
                 self.failures.note_later(LOST, self.names(left))
