@@ -39,7 +39,9 @@ def masters(site):
 @pytest.fixture(scope="module")
 def options(site, masters):
     source, target = site.masters_option(site.inventory(masters))
-    return {"source": source, "target": target, "require_triggers": False, "workers": 1}
+    options = {"source": source, "target": target, "require_triggers": False, "workers": 1}
+    # The seed must not give up a lock before the test has seen it wait.
+    return {**options, "lock_timeout": 60_000}
 
 
 @pytest.fixture(scope="module")
