@@ -33,7 +33,7 @@ def failed(site, masters):
     inventory = site.inventory(masters)
     source, target = site.masters_option(inventory)
     options = {"source": source, "target": target, "require_triggers": False}
-    return site.module("data_seed", inventory, "postgres", False, **options, workers=1, rounds=2)
+    return site.module("data_seed", inventory, "postgres", False, **options, workers=1, rounds=1)
 
 
 def test_the_culprit_is_named_at_once(failed):
