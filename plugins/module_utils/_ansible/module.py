@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -16,6 +17,7 @@ from .._common.change import Change, Plan, Scope
 from .._common.errors import MultimasterError
 from .._postgres import pg
 from .._postgres.conninfo import SECRET_KEYWORDS
+from . import runlog
 from .options import Spec
 
 Params = t.Dict[str, t.Any]
@@ -75,13 +77,24 @@ def run(argument_spec: Spec, plan: Plan | Body, **module_options: t.Any) -> t.No
     module = _Module(argument_spec=argument_spec, **options)  # type: ignore[no-untyped-call]
     if pg.IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("psycopg2"), exception=pg.IMPORT_ERROR)
+    began = time.monotonic()
+
+    def note(outcome: str, what: list[str]) -> None:
+        if not module.check_mode:
+            seconds = time.monotonic() - began
+            lines = _masked(what, module.no_log_values)
+            runlog.note(module._name, outcome, seconds, lines)
+
     try:
         with Scope(check=module.check_mode) as scope:
             change = _planned(plan, module, scope)
             if not module.check_mode:
                 change.apply()
     except MultimasterError as error:
+        note("failed", [error.one_line])
         module.fail_json(msg=error.one_line, **_masked(error.details, module.no_log_values))
+    if change.changed:
+        note("changed", change.commands)
     for line in change.warnings:
         module.warn(line)
     module.exit_json(**_masked(_result(change), module.no_log_values))

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import traceback
 import typing as t
 
@@ -45,6 +46,11 @@ SELECT pg_catalog.pg_backend_pid() AS pid,
               WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) %(pid)s
                 AND s.name OPERATOR(pg_catalog.=) ANY (%(names)s)) AS settings
 """
+
+# A literal in SQL: a value, perhaps a secret.
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+# Characters of a statement in a failed result.
+_ASKED = 500
 
 # SQLSTATE
 LOCK_NOT_AVAILABLE = "55P03"
@@ -150,7 +156,7 @@ class Session:
             try:
                 cursor.copy_expert(self.as_text(statement), stream, size)
             except psycopg2.Error as error:
-                raise self.failure(error) from error
+                raise self.failure(error, statement) from error
             return int(cursor.rowcount)
 
     def execute_script(self, text: str) -> None:
@@ -227,10 +233,15 @@ class Session:
         try:
             cursor.execute(query, params)
         except psycopg2.Error as error:
-            raise self.failure(error) from error
+            raise self.failure(error, query) from error
 
-    def failure(self, error: t.Any) -> StatementFailed | ConnectionFailed:
-        """The collection's exception for one of psycopg2's."""
+    def failure(
+        self, error: t.Any, query: Query | bytes = ""
+    ) -> StatementFailed | ConnectionFailed:
+        """The collection's exception for one of psycopg2's.
+
+        :param query: what the server was asked.
+        """
         if self.connection.closed or (
             error.pgcode is None and isinstance(error, psycopg2.OperationalError)
         ):
@@ -242,6 +253,18 @@ class Session:
             f"{self.conninfo}: {_first_line(error)}",
             sqlstate=error.pgcode or "",
             **_server_said(error),
+            **self._asked(query),
+        )
+
+    def _asked(self, query: Query | bytes) -> dict[str, str]:
+        """The statement by which a failure is found in the code, without any value of it."""
+        if isinstance(query, bytes):
+            # A script; the server's CONTEXT or position must do.
+            return {}
+        text = query if isinstance(query, str) else self.as_text(query)
+        line = " ".join(_LITERAL.sub("'...'", text).split())
+        return (
+            {"statement": line if len(line) <= _ASKED else f"{line[:_ASKED]} ..."} if line else {}
         )
 
 
