@@ -35,6 +35,33 @@ options:
     description: Whether the masters are asked what waits there and whether a seed runs.
     type: bool
     default: true
+  tables:
+    description:
+      - Shell-like patterns on C(schema.table), as in the inventory. A table of a master that
+        matches and takes no part is an alarm. Without patterns nobody misses one.
+    type: list
+    elements: str
+    default: []
+  exclude:
+    description: Tables that O(tables) does not mean, in the same notation.
+    type: list
+    elements: str
+    default: []
+  tables_of:
+    description: Name of the sync whose selection O(tables) is. Left out, of every sync.
+    type: str
+  alarm_age:
+    description: Seconds that the oldest change may wait.
+    type: float
+    default: 300.0
+  alarm_rows:
+    description: Changes of a sync that may wait on one master.
+    type: int
+    default: 1000000
+  alarm_bytes:
+    description: Bytes that Bucardo's tables of changes may take on one master.
+    type: int
+    default: 1000000000
   masters:
     description:
       - How to log in to the masters. For those left out, what
@@ -140,6 +167,26 @@ problems:
   type: list
   elements: str
   sample: ["here: what has been replicated is not purged ... Run the playbook bootstrap again."]
+alarms:
+  description:
+    - The same for machines. RV(alarms[].name) is the detector's, see docs/silent-failures.md;
+      RV(alarms[].age) is since how many seconds, 0 where that is not known.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name: {description: The detector., type: str}
+    severity: {description: C(critical) or C(warning)., type: str}
+    sync: {description: Which sync it is about., type: str}
+    master: {description: Which master; empty for none., type: str}
+    table: {description: Which table; empty for none., type: str}
+    age: {description: Since how many seconds., type: float}
+    what: {description: What is wrong., type: str}
+    cure: {description: What to do., type: str}
+    text: {description: Both as one line., type: str}
+  sample:
+    - {name: backlog_old, severity: critical, sync: multimaster, master: here, table: "",
+       age: 412.5, what: "here: 3 changes of multimaster wait ...", cure: "See ...", text: "..."}
 seeds:
   description:
     - The last seed of each master that ever was one's target, by
@@ -182,15 +229,26 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change
     Change,
     Scope,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._info import read
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.facts import Limits
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.info import info
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.read import Wanted
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 
 
 def plan(params: module.Params, scope: Scope) -> Change:
     """Nothing is changed: it is all in the values."""
     logins = Topology.from_options(params["masters"], least=0).logins
+    limits = Limits(params["alarm_age"], params["alarm_rows"], params["alarm_bytes"])
+    wanted = {
+        "": Wanted(limits=limits),
+        params["tables_of"] or "": Wanted(
+            tuple(params["tables"]), tuple(params["exclude"]), limits
+        ),
+    }
     control = connect(params, scope)
-    return Change(values=read.info(control, logins, params["sync"], params["pending"]))
+    return Change(
+        values=info(control, logins, params["sync"], wanted if params["pending"] else None)
+    )
 
 
 def main() -> t.NoReturn:
@@ -199,6 +257,12 @@ def main() -> t.NoReturn:
         **connection_spec(),
         "sync": {"type": "str"},
         "pending": {"type": "bool", "default": True},
+        "tables": {"type": "list", "elements": "str", "default": []},
+        "exclude": {"type": "list", "elements": "str", "default": []},
+        "tables_of": {"type": "str"},
+        "alarm_age": {"type": "float", "default": 300.0},
+        "alarm_rows": {"type": "int", "default": 1000000},
+        "alarm_bytes": {"type": "int", "default": 1000000000},
         "masters": {**masters_option(), "required": False},
     }
     module.run(spec, plan)

@@ -229,7 +229,10 @@ class Site(Servers):
     def inventory(
         self, masters: t.Sequence[Master], origin: str = "", **variables: t.Any
     ) -> dict[str, t.Any]:
-        """An inventory of these masters, the first one or the one named being the origin."""
+        """An inventory of these masters, the first one or the one named being the origin.
+
+        Without the watchdog, which would mend what tests provoke.
+        """
         hosts = {master.name: master.variables() for master in masters}
         hosts[origin or masters[0].name]["master_origin"] = True
         return {
@@ -238,6 +241,7 @@ class Site(Servers):
                     "ansible_connection": "community.docker.docker",
                     "ansible_python_interpreter": "/usr/bin/python3",
                     "multimaster_bucardo_password": BUCARDO_PASSWORD,
+                    "bucardo_watchdog": False,
                     **variables,
                 },
                 "children": {

@@ -21,6 +21,7 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Whose second argument is a cure; the position is another for some.
 CALLS = {"check": 3, "Hit": 3, "kind": 1, "Interrupted": 1, "Problem": 1, "Unshareable": 2}
+CALLS["Alarm"] = 2
 ERRORS = re.compile(r"^(Refused|Blocked|Pooled|DeadlineExceeded|\w*Error|\w*Failed)$")
 
 DESTROYS = re.compile(
@@ -106,6 +107,10 @@ ANSWERS: dict[str, str] = {
     "Hold the sync first (bucardo_sync with status held), as the playbook"
     " multimaster.bucardo.reseed does.": (
         "Changes queue while it is held; nothing is lost, and bootstrap releases it."
+    ),
+    "Set replication_truncate to delete and run the playbook bootstrap: its comparison names the"
+    " rows that differ.": (
+        "From then on a TRUNCATE deletes the rows that are there, on every master; no row goes now."
     ),
     REPLACE: REPLACED,
     f"{REPLACE} Or leave it out with exclude.": REPLACED + " " + EXCLUDED,
@@ -216,10 +221,12 @@ def values_of(tree: object, key: str) -> list[str]:
 def problems_of_status() -> set[str]:
     """Lines that status and its like make; those, too, tell people what to do."""
     found = set()
-    file = Texts(ROOT / "plugins" / "module_utils" / "_bucardo" / "status.py")
-    for node in ast.walk(file.tree):
-        if isinstance(node, ast.JoinedStr):
-            found |= set(file.of(node))
+    utils = ROOT / "plugins" / "module_utils"
+    for path in [utils / "_bucardo" / "status.py", *(utils / "_monitor").glob("detect*.py")]:
+        file = Texts(path)
+        for node in ast.walk(file.tree):
+            if isinstance(node, ast.JoinedStr):
+                found |= set(file.of(node))
     return found
 
 

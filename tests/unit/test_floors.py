@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import functools
 import pathlib
+import re
 import typing as t
 
 import pytest
@@ -34,8 +35,8 @@ FEATURES = dict.fromkeys(
 )
 # But preflight judges with the features' own rules what they are going to do.
 FEATURES["_preflight"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
-# And what is wrong is told of all that features keep an eye on.
-FEATURES["_info"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
+# And the monitor with what each feature knows of its own state.
+FEATURES["_monitor"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
 MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
 
 # Folders inside a feature, one level deep.
@@ -59,6 +60,10 @@ PURE = {
     "_seed": {"meter", "options", "outcome", "plan", "schedule", "statements", "tasks"},
     "_compare": {"plan", "statements"},
     "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},
+    "_monitor": {
+        *("detect_masters", "detect_processes", "detect_queues", "detectors", "facts", "mend"),
+        *("problem", "render", "shown"),
+    },
     "_preflight": {
         *("checks/*", "checklist", "context", "enrolled_findings", "facts", "ledgers"),
         *("registry", "report", "survey/queries"),
@@ -244,3 +249,23 @@ def test_only_the_edge_knows_check_mode():
         if isinstance(node, ast.arg) and node.arg.strip("_") in ("check_mode", "dry")
     }
     assert knowing - KNOW_CHECK_MODE == set()
+
+
+ARCHITECTURE = (PLUGINS.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def test_the_page_on_architecture_shows_every_folder_and_no_other():
+    shown = set(re.findall(r"^\| `(_\w+)` \|", ARCHITECTURE, re.M))
+    assert shown == set(MAY_IMPORT)
+
+
+def test_files_that_the_page_on_architecture_names_are_there():
+    named = set(re.findall(r"`(_\w+/[\w/]+\.py)`", ARCHITECTURE))
+    assert len(named) > 20
+    assert {name for name in named if not (UTILS / name).is_file()} == set()
+
+
+@pytest.mark.parametrize("path", sorted(UTILS.rglob("*.py")), ids=name_of)
+def test_the_first_line_of_a_file_says_what_it_is_for(path):
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    assert text.partition("\n")[0].endswith((".", "?", ")"))

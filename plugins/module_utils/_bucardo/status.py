@@ -16,8 +16,6 @@ from .._common.text import age, table
 TABLES_SHOWN = 10
 # Characters of an error; PostgreSQL's CONTEXT can be pages long. The whole is in bucardo_info.
 _ERROR_SHOWN = 300
-# Seconds. A living purge takes changes away within 90; one over many rows takes longer.
-PURGE_LATE = 900.0
 # Seconds. A process that ended at an error, and is replaced, has made nothing wait that long.
 PURGE_MISSING = 120.0
 
@@ -37,56 +35,6 @@ def lines(info: Info) -> list[str]:
         return [*found, "There is no sync"]
     for part in (_queues(info), _purges(info), _runs(info), _tables(info)):
         found += ["", *part] if part else []
-    return found
-
-
-def problems(info: Info) -> list[str]:
-    """What is wrong and does not mend itself, one line each with what to do."""
-    active = [name for name, sync in info["syncs"].items() if sync["status"] == "active"]
-    found = []
-    if active and not info["daemon"]["running"]:
-        found.append(
-            f"Bucardo's daemon does not run, so {', '.join(active)} replicates nothing and changes"
-            " queue. Run the playbook bootstrap again, which starts it."
-        )
-    elif active and not info["daemon"]["answers"]:
-        found.append(
-            "Bucardo's daemon does not answer, so nothing may be replicated. See its log, and"
-            " restart it."
-        )
-    found += _unique(
-        f"{queue['master']} cannot be read: {_one_line(queue['error'])}"
-        for queue in info["queues"]
-        if queue["error"]
-    )
-    if info["daemon"]["running"] and info["settings"].get("bucardo_vac") != "0":
-        found += _dead_purges(info, active)
-    found += [
-        f"{one['master']}: TRUNCATE of {one['table']} ({one['count']} times, last"
-        f" {_time(one['last'])}) was not replicated, since a foreign key refers to it, and"
-        " Bucardo has taken it for done. Set replication_truncate to delete and run the playbook"
-        " bootstrap: its comparison names the rows that differ."
-        for one in info["truncates_lost"]
-    ]
-    return found
-
-
-def _dead_purges(info: Info, active: t.Collection[str]) -> list[str]:
-    found = []
-    for purge in info["purges"]:
-        if purge["sync"] not in active:
-            continue
-        what = f"{purge['master']}: {purge['rows']} replicated changes of {purge['sync']}"
-        if _is_dead(purge):
-            found.append(
-                f"{what} are not purged, and more are coming: no purging process is connected to"
-                " it. Run the playbook bootstrap again, which restarts the daemon."
-            )
-        elif purge["alive"] and purge["oldest"] > PURGE_LATE:
-            found.append(
-                f"{what} are not purged, the oldest for {age(purge['oldest'])}: see the log of"
-                " Bucardo's process VAC."
-            )
     return found
 
 

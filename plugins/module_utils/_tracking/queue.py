@@ -11,13 +11,11 @@ import dataclasses
 import typing as t
 
 from .._bucardo.catalog import Catalog
-from .._common.errors import MultimasterError
 from .._common.names import TableName
 from .._postgres import sql
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import purge as tracking_purge
-from . import truncate_lost
 from .plan import object_name, target_name
 
 # Tables per statement: each takes five entries of the server's lock table.
@@ -167,17 +165,6 @@ def as_rows(master: str, pending: t.Iterable[Pending]) -> list[dict[str, t.Any]]
     ]
 
 
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """The queue of one master, or why it could not be read."""
-
-    master: str
-    pending: tuple[Pending, ...] = ()
-    error: str = ""
-    purge: tracking_purge.Purge | None = None
-    lost: tuple[truncate_lost.Lost, ...] = ()
-
-
 def _sources(
     control: Catalog, logins: t.Mapping[str, ConnInfo], dbgroup: str
 ) -> dict[str, t.Callable[[], ConnInfo]]:
@@ -209,21 +196,3 @@ def open_queues(
         Queue(name, stack.enter_context(Session(conninfo())), sync, dbgroup)
         for name, conninfo in _sources(control, logins, dbgroup).items()
     ]
-
-
-def read_queues(
-    control: Catalog, logins: t.Mapping[str, ConnInfo], sync: str, dbgroup: str
-) -> list[Reading]:
-    """The same, read at once; a master that fails is named with the reason."""
-    found = []
-    for name, conninfo in _sources(control, logins, dbgroup).items():
-        try:
-            with Session(conninfo()) as session:
-                queue = Queue(name, session, sync, dbgroup)
-                pending, purge = tuple(queue.pending()), queue.purge()
-                lost = truncate_lost.read(session, sync)
-        except MultimasterError as error:
-            found.append(Reading(name, error=error.one_line))
-        else:
-            found.append(Reading(name, pending, purge=purge, lost=lost))
-    return found

@@ -222,14 +222,6 @@ def purge(master="here", alive=True, rows=3, oldest=20.0):
     }
 
 
-def test_a_healthy_pair_has_no_problem():
-    assert status.problems(info(purges=[purge(), purge("there", oldest=100.0)])) == []
-
-
-def test_a_purge_that_is_about_to_be_replaced_is_no_problem():
-    assert status.problems(info(purges=[purge(alive=False)])) == []
-
-
 def test_what_is_purged_and_by_whom_is_shown():
     shown = status.lines(
         info(
@@ -243,40 +235,3 @@ def test_what_is_purged_and_by_whom_is_shown():
     assert "here   multimaster           3    20 s  alive" in shown
     assert any(re.fullmatch("there  multimaster +7 +.*  DEAD", line) for line in shown)
     assert any(re.fullmatch("x      multimaster +3 +20 s  awaited", line) for line in shown)
-
-
-@pytest.mark.parametrize(
-    ("more", "says"),
-    [
-        ({"daemon": {"running": False, "answers": False}}, "daemon does not run"),
-        ({"daemon": {"running": True, "answers": False}}, "daemon does not answer"),
-        ({"queues": [queue("there", error="no route")]}, "there cannot be read: no route"),
-        (
-            {"purges": [purge(alive=False, oldest=121.0)]},
-            "here: 3 replicated changes of multimaster are not",
-        ),
-        ({"purges": [purge(oldest=901.0)]}, "the oldest for 15 min"),
-    ],
-)
-def test_each_problem_is_one_line(more, says):
-    (line,) = status.problems(info(**more))
-    assert says in line
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"settings": {"bucardo_vac": "0"}},
-        {"syncs": {"multimaster": {"status": "held", "dbgroup": "all", "runs": []}}},
-        {"syncs": {}},
-    ],
-)
-def test_nobody_misses_a_purge_that_has_nothing_to_do(more):
-    assert status.problems(info(purges=[purge(alive=False, oldest=500.0)], **more)) == []
-
-
-def test_a_truncate_that_bucardo_took_for_done_is_a_problem():
-    lost = {"sync": "multimaster", "master": "here", "table": "public.c", "count": 2}
-    (line,) = status.problems(info(truncates_lost=[{**lost, "last": "2026-01-02 03:04:05.6+00"}]))
-    assert line.startswith("here: TRUNCATE of public.c (2 times, last 2026-01-02 03:04:05+00)")
-    assert "replication_truncate" in line

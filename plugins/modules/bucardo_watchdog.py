@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Installs the program that judges replication between two plays, and starts its loop."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: bucardo_watchdog
+short_description: Install the program that watches replication
+version_added: "1.1.0"
+author:
+  - multimaster.bucardo contributors (@multimaster)
+description:
+  - Writes one file to the host of Bucardo, made of the code that
+    M(multimaster.bucardo.bucardo_info) runs. It judges replication, mends what is safe, writes
+    metrics for Prometheus, and is a plugin for Nagios.
+  - The role C(bucardo) of this collection writes its settings and has systemd run it.
+attributes:
+  check_mode:
+    support: full
+    description: Tells whether the file would be written or the loop started, and does neither.
+  diff_mode:
+    support: full
+    description: Shows the file's hash.
+options:
+  path:
+    description: Where the program goes.
+    type: path
+    default: /usr/local/sbin/bucardo-watchdog
+  loop:
+    description:
+      - Have the program look again and again in the background, for hosts without systemd. A loop
+        that runs takes up a new program by itself.
+    type: bool
+    default: false
+notes:
+  - Run it as root. C(/usr/bin/python3) must find psycopg2, as with Debian's package
+    C(python3-psycopg2).
+seealso:
+  - module: multimaster.bucardo.bucardo_info
+"""
+
+EXAMPLES = r"""
+- name: Install the program
+  multimaster.bucardo.bucardo_watchdog:
+  become: true
+
+- name: Let it run without systemd
+  multimaster.bucardo.bucardo_watchdog:
+    loop: true
+  become: true
+"""
+
+RETURN = r"""
+path:
+  description: Where the program is.
+  returned: success
+  type: str
+  sample: /usr/local/sbin/bucardo-watchdog
+started:
+  description: Whether a loop was, or in a check would be, started.
+  returned: success
+  type: bool
+"""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import Spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    CommandFailed,
+    Refused,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor import pack, program
+
+MODE = 0o755
+
+
+def plan(params: module.Params, _scope: Scope) -> Change:
+    """Compare the file with what it shall be."""
+    path, content = params["path"], pack.packed()
+    written = not _is(path, content)
+    starts = bool(params["loop"]) and not program.loop_runs()
+    change = Change(
+        changed=written or starts,
+        before={"sha256": _hash(_read(path)), "loop": not starts} if written or starts else {},
+        after={"sha256": _hash(content), "loop": bool(params["loop"])} if written or starts else {},
+        values={"path": path, "started": starts},
+        commands=[f"write {path}"] * written + [f"{path} start"] * starts,
+    )
+
+    def work(_change: Change) -> None:
+        if written:
+            _write(path, content)
+        if starts:
+            done = subprocess.run(
+                [path, "start"],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                cwd="/",
+            )
+            if done.returncode:
+                raise CommandFailed(f"{path} start: {done.stderr.strip() or done.stdout.strip()}")
+
+    change.work = work
+    return change
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def _is(path: str, content: bytes) -> bool:
+    if _read(path) != content:
+        return False
+    found = os.stat(path)
+    return (found.st_uid, found.st_mode & 0o7777) == (0, MODE)
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if content else ""
+
+
+def _write(path: str, content: bytes) -> None:
+    """Whole or not at all: it may be running."""
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        os.chown(temporary, 0, 0)
+        os.chmod(temporary, MODE)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise Refused(f"Cannot write {path}: {error.strerror}", "Run this as root.") from error
+
+
+def main() -> None:
+    """Run the module."""
+    spec: Spec = {
+        "path": {"type": "path", "default": "/usr/local/sbin/bucardo-watchdog"},
+        "loop": {"type": "bool", "default": False},
+    }
+    module.run(spec, plan)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The watchdog mends in order, gives each step time, and stops when nothing helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor import detectors, mend
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.problem import Alarm
+
+
+def problem(name: str, sync: str = "shop", **more) -> Alarm:
+    return Alarm(name, "what", "cure.", sync=sync, **more)
+
+
+def run(looks):
+    """The steps of a row of looks: seconds to what was seen."""
+    state, found = mend.fresh(), []
+    for now, problems in looks:
+        state = mend.remember(state, problems, now)
+        for step, about in mend.next_steps(state, problems, now):
+            state = mend.taken(state, step, problems, now)
+            found.append((now, step, about.name))
+    return found
+
+
+def every_minute(name: str, minutes: int, **more):
+    return [(60.0 * minute, [problem(name, **more)]) for minute in range(minutes)]
+
+
+def test_each_ladder_is_of_a_detector():
+    assert set(mend.LADDERS) <= set(detectors.NAMES)
+    assert set(mend.PER_HOUR) == {step for ladder in mend.LADDERS.values() for step in ladder}
+
+
+def test_nothing_is_done_where_all_is_well():
+    assert run([(0.0, []), (60.0, [])]) == []
+
+
+@pytest.mark.parametrize("name", [name for name in detectors.NAMES if name not in mend.LADDERS])
+def test_what_nobody_can_mend_blindly_is_left(name):
+    assert run(every_minute(name, 3)) == []
+
+
+def test_a_sync_without_controller_is_reloaded_and_only_then_the_daemon_restarted():
+    found = run(every_minute("controller_missing", 180))
+    assert found == [
+        (0.0, "reload", "controller_missing"),
+        (120.0, "restart", "controller_missing"),
+    ]
+
+
+def test_a_dead_purge_is_restarted_once():
+    assert run(every_minute("purge_dead", 180)) == [(0.0, "restart", "purge_dead")]
+
+
+def test_a_problem_that_comes_back_does_not_make_a_loop():
+    # Each restart helps for quarter of an hour.
+    looks = [
+        (60.0 * minute, [problem("purge_dead")] if minute % 15 == 0 else []) for minute in range(60)
+    ]
+    assert [step for _now, step, _name in run(looks)] == ["restart", "restart"]
+    later = [(3700.0 + now, problems) for now, problems in looks]
+    assert len(run([*looks, *later])) == 4
+
+
+def test_nothing_is_tried_while_a_master_is_away():
+    away = [problem("sync_stalled"), problem("master_unreachable", master="there")]
+    back = [problem("sync_stalled")]
+    assert run([(0.0, away), (60.0, away), (120.0, back), (180.0, [])]) == [
+        (120.0, "reload", "sync_stalled")
+    ]
+
+
+def test_the_stronger_step_is_taken_alone():
+    both = [problem("backlog_old"), problem("daemon_stuck", sync="")]
+    assert run([(0.0, both)]) == [(0.0, "restart", "daemon_stuck")]
+
+
+def test_one_step_serves_all_who_need_it():
+    both = [problem("purge_dead", master="here"), problem("purge_dead", master="there")]
+    assert run([(60.0 * minute, both) for minute in range(30)]) == [(0.0, "restart", "purge_dead")]
+
+
+def test_a_worker_that_fails_is_not_kicked():
+    assert run([(0.0, [problem("backlog_old"), problem("worker_fails")])]) == []
+    assert run([(0.0, [problem("backlog_old")])]) == [(0.0, "kick", "backlog_old")]
+
+
+def test_since_when_something_is_wrong_is_kept():
+    state = mend.remember(mend.fresh(), [problem("held", age=40.0)], 1000.0)
+    state = mend.remember(state, [problem("held")], 1060.0)
+    assert state["problems"]["held/shop//"]["since"] == 960.0
+    assert mend.remember(state, [], 1060.0 + 601)["problems"] == {}
