@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._postgres.tables import Selection
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -44,3 +46,8 @@ class Options:
     lock_timeout: int = 5000
     rounds: int = 6
     proof: bool = True
+
+    @property
+    def selection(self) -> Selection:
+        """The tables that take part."""
+        return Selection(tuple(self.tables), tuple(self.exclude))

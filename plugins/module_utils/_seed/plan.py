@@ -11,6 +11,7 @@ import collections
 import dataclasses
 import typing as t
 
+from .._common.batches import fill
 from .._common.cures import REPLACE
 from .._common.errors import Refused
 from .._common.names import TableName
@@ -399,19 +400,9 @@ def batches(jobs: t.Sequence[Job], workers: int) -> list[list[Job]]:
     """
     big = sorted((job for job in jobs if not job.small), key=lambda j: (-j.source.bytes, j.name))
     small = sorted((job for job in jobs if job.small), key=lambda j: (-j.source.bytes, j.name))
-    result = [[job] for job in big]
     limit = max(1, min(BATCH_TABLES, -(-len(small) // (_ROUNDS * max(1, workers)))))
-    batch: list[Job] = []
-    size = 0
-    for job in small:
-        if batch and (len(batch) >= limit or size + job.source.bytes > BATCH_BYTES):
-            result.append(batch)
-            batch, size = [], 0
-        batch.append(job)
-        size += job.source.bytes
-    if batch:
-        result.append(batch)
-    return result
+    together = fill(small, lambda job: job.source.bytes, limit, BATCH_BYTES)
+    return [[job] for job in big] + together
 
 
 def default_workers(cores: int) -> int:

@@ -13,9 +13,9 @@ from .._common.errors import MultimasterError, Refused
 from .._common.names import TableName
 from .._ledger import ledger, membership
 from .._postgres import pg
-from .._postgres.catalog import read_tables
+from .._postgres.catalog import is_superuser, read_tables
 from .._postgres.identity import RUNNING_SERVER
-from .._postgres.tables import Table, select
+from .._postgres.tables import Selection, Table
 from . import plan as seed_plan
 from . import read as seed_read
 from . import target as seed_target
@@ -90,14 +90,14 @@ class Planner:
         :raises Refused: naming everything that stands in the way.
         """
         target, options = self.target, self.options
-        selected = select(read_tables(self.source, sizes=False), options.tables, options.exclude)
+        selected = options.selection.of(read_tables(self.source, sizes=False))
         if target is not None:
             check_different(self.source, target)
         entries = ledger.entries(target) if target else {}
         there = {table.name: table for table in read_tables(target, sizes=False)} if target else {}
         replace = set()
         if options.replace:
-            replace = {table.name for table in select(selected, options.replace, [])}
+            replace = {table.name for table in Selection(tuple(options.replace)).of(selected)}
         today = self._today(selected)
         doubts = {
             table.name: membership.doubt(entries.get(table.name), today) for table in selected
@@ -207,7 +207,7 @@ class Planner:
             return seed_plan.CATALOG if mode == "auto" else mode
         if mode not in ("auto", seed_plan.CATALOG):
             return mode
-        superuser = seed_read.is_superuser(self.target)
+        superuser = is_superuser(self.target)
         if mode == seed_plan.CATALOG and not superuser:
             raise Refused(
                 f"index_mode catalog needs a superuser on {self.target_name}",

@@ -288,13 +288,6 @@ def queued_rows(session: pg.Session) -> int:
     )
 
 
-def is_superuser(session: pg.Session) -> bool:
-    """Whether this session may change the catalogs."""
-    return bool(
-        session.value("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user")
-    )
-
-
 def knows_lz4(session: pg.Session) -> bool:
     """Whether long values can be compressed by lz4."""
     return bool(

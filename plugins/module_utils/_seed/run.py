@@ -25,7 +25,7 @@ from .._ledger import ledger, membership
 from .._postgres import pg, rowhash
 from .._postgres.catalog import read_tables
 from .._postgres.conninfo import ConnInfo
-from .._postgres.tables import select
+from .._postgres.tables import Selection
 from . import alone, outcome
 from . import plan as seed_plan
 from . import read as seed_read
@@ -233,8 +233,8 @@ class Seeder:
         Whoever is killed after this has held tables, and no release believes in them.
         """
         options = self._options
-        tables = select(read_tables(target, sizes=False), options.tables, options.exclude)
-        ledger.forget(target, [table.oid for table in select(tables, options.replace, [])])
+        tables = options.selection.of(read_tables(target, sizes=False))
+        ledger.forget(target, [table.oid for table in Selection(tuple(options.replace)).of(tables)])
         self._forgotten = True
 
     def _begin(self, source: pg.Session, target: pg.Session, plan: Plan) -> Round:

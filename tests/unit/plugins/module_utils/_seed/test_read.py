@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     StatementFailed,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import catalog
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import read
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.plan import (
     TableState,
@@ -161,8 +162,8 @@ def test_materialized_views():
 @pytest.mark.parametrize(
     ("reader", "answer", "found"),
     [
-        (read.is_superuser, True, True),
-        (read.is_superuser, None, False),
+        (catalog.is_superuser, True, True),
+        (catalog.is_superuser, None, False),
         (read.others_connected, False, False),
         (read.knows_lz4, None, False),
         (read.knows_lz4, True, True),
