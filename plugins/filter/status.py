@@ -39,8 +39,5 @@ def standstill(info: t.Mapping[str, t.Any], sync: str, origin: str, command: str
 
 
 class FilterModule:
-    """Ansible's entry point."""
-
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """Name to function."""
         return {"status_table": status_table, "standstill": standstill}

@@ -151,7 +151,6 @@ def _write(path: str, content: bytes) -> None:
 
 
 def main() -> None:
-    """Run the module."""
     spec: Spec = {
         "path": {"type": "path", "default": "/usr/local/sbin/bucardo-watchdog"},
         "loop": {"type": "bool", "default": False},

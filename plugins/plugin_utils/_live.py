@@ -1,16 +1,15 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Action plugins that show lines while their module works.
 
 The module runs in the background (Ansible's own async wrapper) and keeps a small file with its
-state, which is read every second or so; see C(_ansible/progress.py). It stops by itself when
+state, which is read every second or so; see `_ansible/progress.py`. It stops by itself when
 nobody reads any more: an interrupted play leaves nothing running.
 
 The task succeeds with the module's own, finished result in hand and in no other way; what the
-answers mean is in C(_looks.py).
+answers mean is in `_looks.py`.
 """
 
 from __future__ import annotations
@@ -55,9 +54,9 @@ class Interrupted(BaseException):
 
 
 class LiveAction(ActionBase):
-    """Runs the module of the same name and shows C(line(state)) every few seconds.
+    """Runs the module of the same name and shows `line(state)` every few seconds.
 
-    The module has the options C(progress_dir) and C(progress_interval).
+    The module has the options `progress_dir` and `progress_interval`.
     """
 
     _supports_async = True

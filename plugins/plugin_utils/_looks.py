@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What is asked about a job in the background, and what the answers mean (pure).
 
@@ -37,7 +36,7 @@ class Job:
     """A module in the background.
 
     :param directory: with its progress, and the lease that keeps it going.
-    :param module_directory: with the module's file, as C(.../ansible-tmp-...).
+    :param module_directory: with the module's file, as `.../ansible-tmp-...`.
     :param results_file: of Ansible's wrapper.
     :param id: Ansible's name of it.
     """
@@ -57,9 +56,9 @@ class Look:
 
 
 def prepare(module_directory: str, minutes: int) -> str:
-    """A shell command that makes a job's directory and prints its name, C(new NAME).
+    """A shell command that makes a job's directory and prints its name, `new NAME`.
 
-    Before it, C(left DIRECTORY) for each job of a play that was killed: its module's file holds
+    Before it, `left DIRECTORY` for each job of a play that was killed: its module's file holds
     passwords. These jobs' files are removed, as far as this user may.
 
     :param minutes: without a sign of life after which a job without a process was left.
@@ -152,7 +151,7 @@ def judge(collected: t.Mapping[str, t.Any], returned: t.Collection[str]) -> str:
     """What Ansible's answer to the question for the result stands for.
 
     :param returned: keys that every result of a success has.
-    :return: C(ENDED) only for the module's own and finished result.
+    :return: `ENDED` only for the module's own and finished result.
     """
     if "module_stdout" in collected or collected.get("_ansible_parsed") is False:
         # Ansible's words for an answer that is none.

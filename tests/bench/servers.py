@@ -27,9 +27,9 @@ INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends 
 class Figure:
     """One line of the table.
 
-    :param other: the plain procedure's or another tool's, in C(unit); None without one.
-    :param ratio: what the goal speaks of; None when it speaks of C(ours) itself.
-    :param limit: the largest good C(ratio), or C(ours) where there is no ratio; None: no goal.
+    :param other: the plain procedure's or another tool's, in `unit`; None without one.
+    :param ratio: what the goal speaks of; None when it speaks of `ours` itself.
+    :param limit: the largest good `ratio`, or `ours` where there is no ratio; None: no goal.
     """
 
     bench: str

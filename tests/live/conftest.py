@@ -19,7 +19,7 @@ from site_of_tests import Site
 
 @pytest.fixture(scope="module")
 def site(request: pytest.FixtureRequest):
-    """A site with one host, or those that the file names in C(HOSTS), perhaps with C(IMAGES)."""
+    """A site with one host, or those that the file names in `HOSTS`, perhaps with `IMAGES`."""
     name = pathlib.Path(request.node.name).stem.removeprefix("test_").replace("_", "-")
     hosts = getattr(request.module, "HOSTS", ("db",))
     with Site(name, hosts, images=getattr(request.module, "IMAGES", None)) as made:

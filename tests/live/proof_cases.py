@@ -4,9 +4,9 @@
 
 """What the proof must see: types with their values, and classes of mutations.
 
-There is a table for each type, with the columns C(id), C(a), C(b) and C(c), the last one null in
-some rows, and an empty child C(<name>_child) that inherits from it. In statements C($t) is the
-table, C($r), C($s) and C($q) are ids of three rows, C($k) is a number from 0 to 30.
+There is a table for each type, with the columns `id`, `a`, `b` and `c`, the last one null in
+some rows, and an empty child `<name>_child` that inherits from it. In statements `$t` is the
+table, `$r`, `$s` and `$q` are ids of three rows, `$k` is a number from 0 to 30.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Mutation:
 
 
 def exchange(columns: str, *pairs: str) -> str:
-    """Rows take these columns from others: C("$r,$s"): row $r from row $s."""
+    """Rows take these columns from others: `"$r,$s"`: row $r from row $s."""
     sets = ", ".join(f"{name} = o.{name}" for name in columns.split())
     return (
         f"UPDATE ONLY $t x SET {sets} FROM ONLY $t o WHERE (x.id, o.id) IN"
@@ -342,7 +342,7 @@ def plain(kind: str) -> str:
 
 
 def rows(name: str) -> str:
-    """A query for a table's rows: C(i), C(a), C(b), C(c)."""
+    """A query for a table's rows: `i`, `a`, `b`, `c`."""
     a, b, c = (value(name, row) for row in ("i", f"(i % {ROWS} + 1)", f"((i + 4) % {ROWS} + 1)"))
     return (
         f"SELECT i, {a} AS a, {b} AS b, CASE WHEN i % 3 > 0 THEN {c} END AS c"
@@ -378,7 +378,7 @@ def keyed_tables() -> str:
 
 
 def rebuilt_tables() -> str:
-    """The same rows as in C(keyed_tables), in tables that have become otherwise what they are.
+    """The same rows as in `keyed_tables`, in tables that have become otherwise what they are.
 
     Their columns have another order, and dropped ones between them; rows are in another order and
     were changed, some by an ALTER TABLE; what can be stored outside is, and not compressed.

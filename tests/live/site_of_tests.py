@@ -161,7 +161,7 @@ class Site(Servers):
     """See the module. A context manager; the containers go at its end.
 
     :param hosts: one container each; Bucardo runs on the last one.
-    :param images: those of hosts that are not made from C(image).
+    :param images: those of hosts that are not made from `image`.
     """
 
     def __init__(
@@ -299,7 +299,7 @@ class Site(Servers):
             process.stdout.close()
 
     def task(self, name: str, user: str = "bucardo", /, **options: t.Any) -> str:
-        """A playbook that runs one module, see C(module); its result goes to a file beside it."""
+        """A playbook that runs one module, see `module`; its result goes to a file beside it."""
         path = pathlib.Path(tempfile.mkdtemp(dir=self._files.name)) / "task.yml"
         result = path.with_name("result.json")
         task = {
@@ -330,7 +330,7 @@ class Site(Servers):
     ) -> dict[str, t.Any]:
         """Result of one module of the collection on the host of Bucardo.
 
-        :param user: the operating-system user; C(bucardo) reaches the control database.
+        :param user: the operating-system user; `bucardo` reaches the control database.
         :param check: whether it must end well.
         """
         path = self.task(name, user, **options)
@@ -341,7 +341,7 @@ class Site(Servers):
         return found
 
     def masters_option(self, inventory: dict[str, t.Any]) -> list[dict[str, t.Any]]:
-        """The masters of an inventory as the modules' option C(masters) wants them."""
+        """The masters of an inventory as the modules' option `masters` wants them."""
         hosts = inventory["all"]["children"]["masters"]["hosts"]
         return [
             {

@@ -4,7 +4,7 @@
 
 """The proof sees every change of a row, and nothing but changes; see proof_cases.py.
 
-C(PROOF_SEED) in the environment repeats the random choices of another run.
+`PROOF_SEED` in the environment repeats the random choices of another run.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def test_exchanged_values_are_found_and_their_keys_named(site, pair):
 
 
 def key(name: str, row: int) -> int:
-    """The key of a row of the table C(folded)."""
+    """The key of a row of the table `folded`."""
     return row << 32 | row ^ 77
 
 

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The edge between Ansible and the rest: the only place that knows AnsibleModule."""
 
@@ -69,7 +68,7 @@ def free_secrets(value: t.Any) -> set[str]:
 
 
 def run(argument_spec: Spec, plan: Plan | Body, **module_options: t.Any) -> t.NoReturn:
-    """Run a module: ``plan(params, scope)`` reads, and returns a Change that knows how it is done.
+    """Run a module: `plan(params, scope)` reads, and returns a Change that knows how it is done.
 
     Check mode is decided here and nowhere else: the plan is then what the module returns.
     """

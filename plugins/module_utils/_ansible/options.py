@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Argument specifications shared by the modules (see plugins/doc_fragments/)."""
 
@@ -45,17 +44,17 @@ def master_spec() -> Spec:
 
 
 def masters_option() -> dict[str, t.Any]:
-    """The option ``masters``: all masters of one topology."""
+    """The option `masters`: all masters of one topology."""
     return {"type": "list", "elements": "dict", "required": True, "options": master_spec()}
 
 
 def master_option() -> dict[str, t.Any]:
-    """An option that names one master, such as ``source`` and ``target``."""
+    """An option that names one master, such as `source` and `target`."""
     return {"type": "dict", "required": True, "options": master_spec()}
 
 
 def selection_spec() -> Spec:
-    """Which tables take part; see C(_tables.select) for what the patterns mean."""
+    """Which tables take part; see `Selection` for what the patterns mean."""
     return {
         "tables": {"type": "list", "elements": "str", "default": ["*.*"]},
         "exclude": {"type": "list", "elements": "str", "default": []},

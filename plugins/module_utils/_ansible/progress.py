@@ -1,12 +1,11 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """A long task's side of the live display: tells how far it is, learns whether it is still wanted.
 
-The other side is C(plugin_utils/_live.py). Between them is a directory that only the task's user
-may enter, with a file C(progress.json) that this side replaces, and a file C(lease) that the other
+The other side is `plugin_utils/_live.py`. Between them is a directory that only the task's user
+may enter, with a file `progress.json` that this side replaces, and a file `lease` that the other
 side touches while somebody looks on.
 """
 

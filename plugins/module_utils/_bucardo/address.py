@@ -1,12 +1,11 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """One address, one server: what Bucardo is told of a master, and where that really leads.
 
 Whatever copies, enrols or proves goes through the login that the user gave, Bucardo through a login
-of its own. Both are made from the same C(ConnInfo), and asked whether they meet the same database.
+of its own. Both are made from the same `ConnInfo`, and asked whether they meet the same database.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The client of the bucardo program: the only place that runs it."""
 
@@ -22,10 +21,10 @@ PROGRAM = "bucardo"
 
 
 class Bucardo:
-    """Runs C(bucardo) with an argument list, without a shell, in English, without secrets in argv.
+    """Runs `bucardo` with an argument list, without a shell, in English, without secrets in argv.
 
     :param conninfo: the control database; dbname and user must be given, for the program's own
-        defaults ("bucardo" for both) would win over libpq's. None with C(bucardorc).
+        defaults ("bucardo" for both) would win over libpq's. None with `bucardorc`.
     :param bucardorc: read this file instead; needed by the verbs around the daemon.
     """
 
@@ -56,9 +55,9 @@ class Bucardo:
 
         :param answer: text for its standard input, else that is empty.
         :param timeout: seconds, None for no limit.
-        :param check: raise when the transcript does not mean success; see C(verdict).
+        :param check: raise when the transcript does not mean success; see `verdict`.
         :raises CommandFailed: as above, or when the program cannot be run.
-        :raises DeadlineExceeded: after C(timeout); the program is ended.
+        :raises DeadlineExceeded: after `timeout`; the program is ended.
         """
         argv = self.argv(*words)
         rc, out, err = run_program(argv, libpq_environment(self.conninfo), answer, timeout)
@@ -96,7 +95,7 @@ def run_program(
 
     :param package: Debian's package that holds it, for the message when it is missing.
     :raises CommandFailed: when it cannot be started.
-    :raises DeadlineExceeded: after C(timeout) seconds; it is ended with all of its children.
+    :raises DeadlineExceeded: after `timeout` seconds; it is ended with all of its children.
     """
     # Files instead of pipes: a daemon that inherits a pipe would keep us waiting for its end.
     with (
@@ -141,7 +140,7 @@ def run_program(
 
 
 def perl_complaint(source: str) -> str:
-    """What C(perl -c) says against custom code, "" when it compiles."""
+    """What `perl -c` says against custom code, "" when it compiles."""
     # As Bucardo.pm wraps it.
     text = f"package Bucardo::CustomCode;\nsub {{\n{source}\n}};\n"
     argv = ["perl", "-w", "-c", "-"]

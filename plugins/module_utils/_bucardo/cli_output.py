@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What the bucardo program's output means (pure).
 
@@ -34,7 +33,7 @@ class Transcript:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Whether a run did what was asked; C(message) is its reason in one line when it did not."""
+    """Whether a run did what was asked; `message` is its reason in one line when it did not."""
 
     ok: bool
     message: str = ""
@@ -109,7 +108,7 @@ def reason(transcript: Transcript) -> str:
 
 
 def _line_and_next(text: str, start: int) -> str:
-    """The line at C(start), with the next one when it ends in a colon."""
+    """The line at `start`, with the next one when it ends in a colon."""
     lines = [line.strip() for line in text[start:].splitlines() if line.strip()]
     if lines[0].endswith(":") and len(lines) > 1:
         return f"{lines[0]} {lines[1]}"

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Bucardo's daemon: its files, its process, and the verbs around it."""
 
@@ -156,7 +155,7 @@ class Daemon:
         return Process(stale_pid=pid)
 
     def answers(self, timeout: float) -> bool:
-        """Whether it answers within C(timeout) seconds.
+        """Whether it answers within `timeout` seconds.
 
         Not asked by "bucardo ping", which takes any process's message for the answer: it says OK
         while the daemon is stopped.

@@ -24,7 +24,7 @@ from .writes import Control
 class Request:
     """What a task asks for.
 
-    :param options: those of C(columns.DATABASE), and the name.
+    :param options: those of `columns.DATABASE`, and the name.
     :param password: None to leave it, "" for none.
     :param validate: whether both hosts must reach it before anything is changed.
     :param login: how the master is reached that it must be; None where no such is known.

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """From what a task wants and what the control database holds to what is to be done (pure)."""
 
@@ -208,14 +207,14 @@ def plan_members(
 
 @dataclasses.dataclass(frozen=True)
 class RelgroupPlan:
-    """What makes a relgroup as it shall be; see C(statements.relgroup).
+    """What makes a relgroup as it shall be; see `statements.relgroup`.
 
     :param create: the relgroup is not there yet.
     :param new: relations to be made known and put in.
     :param learn: known relations whose key must be stored.
     :param join: ids of known relations to be put in.
     :param leave: ids of relations to be taken out.
-    :param before: (reltype, name) of the members; likewise C(after).
+    :param before: (reltype, name) of the members; likewise `after`.
     """
 
     create: bool
@@ -428,7 +427,7 @@ def check_clause(text: str) -> None:
 def attachments(
     sync: str | None, goat: Goat | None, priority: int
 ) -> tuple[dict[str, int] | None, dict[int, int] | None]:
-    """What C(statements.customcode) shall attach a code to; (None, None) to leave it alone."""
+    """What `statements.customcode` shall attach a code to; (None, None) to leave it alone."""
     if sync is None and goat is None:
         return None, None
     return ({sync: priority} if sync else {}), ({goat.id: priority} if goat else {})

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What the control database holds, as dataclasses (pure).
 
@@ -57,7 +56,7 @@ class Database:
 
 @dataclasses.dataclass(frozen=True)
 class Dbgroup:
-    """A group of databases; C(members) maps database to role."""
+    """A group of databases; `members` maps database to role."""
 
     name: str
     members: t.Mapping[str, str]
@@ -117,7 +116,7 @@ class DatabaseFacts:
 class Sync:
     """A row of bucardo.sync.
 
-    :param options: the columns that are options of bucardo_sync, see C(columns.SYNC); intervals
+    :param options: the columns that are options of bucardo_sync, see `columns.SYNC`; intervals
         are PostgreSQL's text form, None where the column is null.
     """
 
@@ -294,7 +293,7 @@ def format_dsn(params: t.Mapping[str, str]) -> str:
 def libpq_params(database: Database, password: str) -> dict[str, str]:
     """The libpq keywords with which Bucardo connects to a database.
 
-    :raises ValueError: when C(conn) cannot be read.
+    :raises ValueError: when `conn` cannot be read.
     """
     given = {
         "dbname": database.dbname,

@@ -40,7 +40,7 @@ class Request(t.NamedTuple):
     def of(
         cls, name: str, db: str, lists: t.Mapping[str, t.Sequence[str] | None], exclusive: bool
     ) -> Request:
-        """:param lists: names by C(tables) and C(sequences), None to leave those as they are."""
+        """:param lists: names by `tables` and `sequences`, None to leave those as they are."""
         wanted = {
             parse_relation(option, text): reltype
             for option, reltype in _KINDS
@@ -148,7 +148,7 @@ def _described(name: str, members: tuple[tuple[str, str], ...]) -> dict[str, obj
 
 
 def read_facts(conninfo: ConnInfo) -> DatabaseFacts:
-    """What C(plan_relgroup) needs to know about the relations of a database."""
+    """What `plan_relgroup` needs to know about the relations of a database."""
     with Session(conninfo) as session:
         return DatabaseFacts(
             tables={table.name: table for table in read_tables(session, sizes=False)},

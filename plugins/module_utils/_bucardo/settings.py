@@ -20,7 +20,7 @@ SECRET = "email_auth_pass"
 def plan(control: Control, given: t.Mapping[str, t.Any], secret: str | None) -> Change:
     """What it takes until settings have these values.
 
-    :param secret: the value of C(SECRET), which must not be among the others, where it would be
+    :param secret: the value of `SECRET`, which must not be among the others, where it would be
         shown.
     """
     wanted = dict(given)

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What a bootstrap that failed leaves behind, said in one line (pure).
 
@@ -100,7 +99,7 @@ def _waiting(info: Info, sync: str) -> str:
 
 
 def _moment(written: str) -> datetime.datetime:
-    """A time as PostgreSQL writes it: C(2026-01-02 03:04:06.1+00)."""
+    """A time as PostgreSQL writes it: `2026-01-02 03:04:06.1+00`."""
     found = _WRITTEN.fullmatch(written)
     if found is None:
         raise ValueError(f"not a time: {written!r}")

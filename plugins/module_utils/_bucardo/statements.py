@@ -23,7 +23,7 @@ class Statement:
     """One statement.
 
     :param params: what is called "password" is masked in results and kept out of the log.
-    :param secret: what C(SECRET) in the statement stands for. It is sent as data beforehand: in a
+    :param secret: what `SECRET` in the statement stands for. It is sent as data beforehand: in a
         statement others would see it in pg_stat_activity and in the log.
     """
 
@@ -172,7 +172,7 @@ def relgroup(
     Not by "bucardo add table": that, and any plain INSERT, lets the trigger validate_goat log
     in to the database once for each table (24 s for 1,000 tables next door), and the trigger
     herdcheck reads the whole of herdmap for each. Both check what the caller has checked for
-    all of them: C(new) comes with its key from the database's own catalog.
+    all of them: `new` comes with its key from the database's own catalog.
 
     :param new: relations that Bucardo does not know yet, or whose key it must learn.
     :param join: ids of known relations that come in.

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The state of replication as lines of text for people (pure)."""
 
@@ -24,7 +23,7 @@ Rows = t.List[t.Sequence[str]]
 
 
 def lines(info: Info) -> list[str]:
-    """What C(bucardo_info) returned, as lines.
+    """What `bucardo_info` returned, as lines.
 
     :raises KeyError: when it is not the result of that module, naming what is missing.
     """
@@ -45,7 +44,7 @@ def _is_dead(purge: t.Mapping[str, t.Any]) -> bool:
 def seed_row(master: str, run: t.Any) -> dict[str, t.Any]:
     """A seed of a master for results.
 
-    :param run: the ledger's last run (C(_ledger.Run)).
+    :param run: the ledger's last run (`states.Run`).
     """
     state = "running" if run.active else "finished" if run.finished_at else "interrupted"
     done, total = run.bytes_done, run.bytes_total

@@ -188,7 +188,7 @@ class _Clone:
     # --- telling ---------------------------------------------------------------------------
 
     def _fill(self, change: Change) -> None:
-        """Say what there is to do. What differs is told by ``_differs``."""
+        """Say what there is to do. What differs is told by `_differs`."""
         todo, roles = self._decision.todo, self._roles
         change.changed = roles.changes or bool(todo)
         change.warnings = list(self._role_warnings)

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What pg_dump prints about a schema as blocks, and two of them compared (pure)."""
 
@@ -103,7 +102,7 @@ def parse_script(script: str) -> list[Block]:
 
 
 def _take_state(body: list[str], state: dict[str, str]) -> None:
-    """Move the trailing SET default_... lines of a body to C(state).
+    """Move the trailing SET default_... lines of a body to `state`.
 
     pg_dump prints them when they change, so where they stand depends on the order of objects.
     """
@@ -193,7 +192,7 @@ def with_views(blocks: t.Collection[Block]) -> list[Block]:
 
 
 def without_stubs(blocks: t.Iterable[Block], others: t.Iterable[Block]) -> list[Block]:
-    """Blank the views whose definition follows later, according to the blocks in C(others)."""
+    """Blank the views whose definition follows later, according to the blocks in `others`."""
     later = {(b.schema, b.name) for b in others if _is_view_rule(b)}
     return [
         dataclasses.replace(block, body="")
@@ -268,7 +267,7 @@ class Comparison:
         return listed(names, limit)
 
     def lines(self, source: str, target: str, limit: int) -> list[str]:
-        """A unified diff, target to source, at most C(limit) lines, passwords masked."""
+        """A unified diff, target to source, at most `limit` lines, passwords masked."""
         pairs: list[tuple[t.Optional[Block], t.Optional[Block]]] = [
             *self.changed,
             *((block, None) for block in self.missing),
@@ -365,7 +364,7 @@ def summary(blocks: t.Iterable[Block]) -> dict[str, int]:
 def restore_script(script: str, server_major: int) -> str:
     """The dump as SQL for a server of this major version, without psql's own commands.
 
-    pg_dump puts C(\\restrict) around the script since 2025, to keep psql from running commands that
+    pg_dump puts `\\restrict` around the script since 2025, to keep psql from running commands that
     a hostile server smuggled in. A server cannot run those.
     """
     preamble, found, rest = script.partition("\n-- Name: ")

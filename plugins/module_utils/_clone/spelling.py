@@ -1,12 +1,11 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Objects that two servers print differently although they mean the same.
 
 PostgreSQL prints many objects from a parse tree, and what it prints may be read back into another
-tree: C(status IN ('a', 'b')) over a varchar column, names of NOT NULL constraints between 18 and
+tree: `status IN ('a', 'b')` over a varchar column, names of NOT NULL constraints between 18 and
 older servers, qualifiers of columns in views. So texts that differ prove nothing. What proves is
 an echo: the origin's dump restored into a scratch database of the target's server means there what
 the origin means, and is printed as that server prints it. Pairs of texts that an echo has shown to

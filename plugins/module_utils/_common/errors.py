@@ -1,11 +1,10 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The one exception family of the collection.
 
-Inner code raises these; C(_module.run) turns them into C(fail_json) in one place.
+Inner code raises these; `module.run` turns them into `fail_json` in one place.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class ConnectionFailed(MultimasterError):
 
 
 class StatementFailed(MultimasterError):
-    """PostgreSQL refused a statement; C(sqlstate) holds its five-character code.
+    """PostgreSQL refused a statement; `sqlstate` holds its five-character code.
 
     Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
     """

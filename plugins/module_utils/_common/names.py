@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Names of tables and of Bucardo's objects, and the rules that they must meet (pure)."""
 
@@ -32,10 +31,10 @@ class TableName:
 
     @classmethod
     def parse(cls, text: str) -> TableName:
-        """Read SQL notation: ``orders``, ``public.orders``, ``"My Schema"."Order Items"``.
+        """Read SQL notation: `orders`, `public.orders`, `"My Schema"."Order Items"`.
 
         Unlike SQL, unquoted parts keep their case: a list of names in an inventory means what it
-        says. Without a schema, C(public) is meant.
+        says. Without a schema, `public` is meant.
 
         :raises ValueError: when the text is not one or two identifiers.
         """

@@ -39,7 +39,7 @@ def nearest(name: str, names: t.Iterable[str], otherwise: str = "", cutoff: floa
 
 
 def size(count: float) -> str:
-    """Bytes: ``1.2 GB``."""
+    """Bytes: `1.2 GB`."""
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if abs(count) < 999.5 or unit == "TB":
             break
@@ -48,7 +48,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """How long something takes: ``42 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    """How long something takes: `42 s`, `3 min 05 s`, `2 h 07 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -58,7 +58,7 @@ def duration(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """How long ago something was: ``0.4 s``, ``42 s``, ``3 min``, ``2 h 07 min``, ``4 d 02 h``."""
+    """How long ago something was: `0.4 s`, `42 s`, `3 min`, `2 h 07 min`, `4 d 02 h`."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

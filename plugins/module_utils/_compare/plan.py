@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """How equality of tables is decided (pure); docs/decisions/compare.md says why it is sound."""
 
@@ -154,7 +153,7 @@ class KeyWatch:
 
     A key is let go as soon as every master has been seen with the same version of its row (or
     without the row). It differs for sure when the row stayed the same on every master through
-    C(RECHECKS) further looks while no queue held it.
+    `RECHECKS` further looks while no queue held it.
     """
 
     def __init__(self, masters: t.Sequence[str], key_columns: t.Sequence[str]) -> None:
@@ -267,7 +266,7 @@ PROOF_KEYS = "keys"
 class TableResult:
     """What is known about one table.
 
-    :param proof: C(PROOF_SUMS): count and sum were the same on all masters; C(PROOF_KEYS): every
+    :param proof: `PROOF_SUMS`: count and sum were the same on all masters; `PROOF_KEYS`: every
         key was seen equal on all masters, though not all at one moment; "" when not equal.
     :param rows: rows per master, as last counted.
     :param problem: why it is not equal, in a few words.

@@ -41,7 +41,7 @@ class Hashed:
 
 
 def together(queries: t.Sequence[sql.Composable]) -> sql.Composed:
-    """Many aggregates in one round trip, with their places in the list as ``i``."""
+    """Many aggregates in one round trip, with their places in the list as `i`."""
     return sql.SQL(" UNION ALL ").join(
         sql.SQL("SELECT {} AS i, q.* FROM ({}) q").format(sql.Literal(i), query)
         for i, query in enumerate(queries)

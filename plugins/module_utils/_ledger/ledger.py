@@ -1,13 +1,12 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What was seeded into a master, in tables of that master.
 
 A table's row commits with the table's data, so there is never a moment at which one is true and
 the other is not. A table that is copied in parts gets its row before the first of them, in a state
-that vouches for nothing. C(multimaster.seed_run) tells of whole runs: which is under way and how
+that vouches for nothing. `multimaster.seed_run` tells of whole runs: which is under way and how
 far it is, and whether the last one came to its end.
 """
 
@@ -125,7 +124,7 @@ def create(session: pg.Session) -> None:
 
 
 def identity(session: pg.Session) -> str:
-    """Which database of which cluster this is: C(system identifier/OID/name of the database).
+    """Which database of which cluster this is: `system identifier/OID/name of the database`.
 
     A database that was dropped and restored keeps its name, but not its OID.
     """
@@ -152,7 +151,7 @@ def place(session: pg.Session) -> str:
 
 
 def entries(session: pg.Session) -> dict[TableName, Entry]:
-    """The tables that the ledger knows; it vouches for those that are not C(COPYING).
+    """The tables that the ledger knows; it vouches for those that are not `COPYING`.
 
     Entries of tables that were dropped since, or dropped and made anew, are left out.
     """
@@ -280,7 +279,7 @@ _RECORDED = {
 def record(entries_: t.Sequence[Entry]) -> t.Any:
     """A statement that enters these tables.
 
-    Run it in the transaction that loads them; for C(COPYING), before the first one that does.
+    Run it in the transaction that loads them; for `COPYING`, before the first one that does.
     """
     values = sql.SQL(", ").join(
         sql.SQL("({})").format(

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Whether a sync may replicate: what the servers themselves say of its masters' rows.
 
@@ -124,7 +123,7 @@ class Members:
         ]
 
     def foresee(self, active: bool) -> None:
-        """Take every member for one that has an epoch and has noted it, as after C(settle).
+        """Take every member for one that has an epoch and has noted it, as after `settle`.
 
         Entries of 1.0.0, which knew no epochs, are taken over where the sync has been replicating
         since, or where they are younger than the membership. Others count for nothing.

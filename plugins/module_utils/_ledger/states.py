@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What a master's ledger says of a table or a run (pure)."""
 
@@ -40,13 +39,13 @@ class Entry:
     :param table_oid: of the table on the target; another table of that name is not seeded.
     :param bytes: as they came from the source, before conversion.
     :param hash: the sum of row hashes by which both sides were proven equal, None if not asked for.
-    :param proof: how that sum was made, C(PROOF) today.
-    :param source: identity of the source, see C(identity).
+    :param proof: how that sum was made, `PROOF` today.
+    :param source: identity of the source, see `identity`.
     :param source_oid: of the table on the source; None in entries of 1.0.0, like the next two,
-        and C(MISSED) where changes may have been missed since.
-    :param target: where the entry was written, see C(place): a dump takes the ledger with it.
-    :param epoch: of the membership in which it was seeded, see C(_membership); None without one.
-    :param how: C(BY_COPY), C(AS_ORIGIN), C(ELSEWHERE) or C(BY_COMPARISON).
+        and `MISSED` where changes may have been missed since.
+    :param target: where the entry was written, see `place`: a dump takes the ledger with it.
+    :param epoch: of the membership in which it was seeded, see `membership`; None without one.
+    :param how: `BY_COPY`, `AS_ORIGIN`, `ELSEWHERE` or `BY_COMPARISON`.
     :param finished_at: by the target's clock; None in an entry that is still to be written.
     """
 

@@ -37,7 +37,7 @@ class Limits:
 class Process:
     """A session of one of the daemon's processes.
 
-    :param kind: C(MAIN), C(CONTROLLER), C(WORKER) or C(PURGER).
+    :param kind: `MAIN`, `CONTROLLER`, `WORKER` or `PURGER`.
     :param pid: of the process on Bucardo's host.
     :param sync: a worker's.
     :param state: as in pg_stat_activity.
@@ -108,7 +108,7 @@ class Master:
 class Failure:
     """Runs of a sync that failed since the last one that did not.
 
-    :param since: when the first of them began, and C(age) how many seconds ago.
+    :param since: when the first of them began, and `age` how many seconds ago.
     :param text: what the last one said.
     :param rows: of a unique violation, by master, the rows that cannot be together.
     """

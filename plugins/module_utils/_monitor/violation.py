@@ -134,7 +134,7 @@ def _same(table: TableName, key: t.Sequence[str], unique: t.Sequence[str]) -> sq
 
 
 def _shown(key: t.Sequence[str]) -> sql.Composable:
-    """A row's key as people read it: C((id)=(7))."""
+    """A row's key as people read it: `(id)=(7)`."""
     names = sql.Literal(f"({', '.join(key)})=(")
     values = sql.SQL(" || ', ' || ").join(
         sql.SQL("COALESCE(r.{}::text, 'null')").format(sql.Identifier(name)) for name in key

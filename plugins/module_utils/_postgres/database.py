@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """A database as an object of its server, compared with another, and statements for it (pure)."""
 
@@ -21,7 +20,7 @@ _DEFAULT_TABLESPACE = "pg_default"
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Grant:
-    """One privilege on a database; C(grantee) is "" for PUBLIC."""
+    """One privilege on a database; `grantee` is "" for PUBLIC."""
 
     grantee: str
     privilege: str

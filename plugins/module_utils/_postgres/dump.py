@@ -16,7 +16,7 @@ _PASSWORD = re.compile(r"""(\b(?:\w*password|secret|\w*_key)\s+)'(?:[^']|'')*'""
 
 @dataclasses.dataclass(frozen=True)
 class TocEntry:
-    """One line of C(pg_restore --list).
+    """One line of `pg_restore --list`.
 
     :param class_oid: OID of the catalog that holds the object, e.g. 2620 for pg_trigger.
     :param oid: the object's OID on the server that was dumped.
@@ -35,7 +35,7 @@ class TocEntry:
 
 
 def parse_toc(text: str) -> list[TocEntry]:
-    """Read the output of C(pg_restore --list); its comments are left out."""
+    """Read the output of `pg_restore --list`; its comments are left out."""
     entries = []
     for line in text.split("\n"):
         match = _TOC_LINE.match(line)

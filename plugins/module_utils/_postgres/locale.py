@@ -11,5 +11,5 @@ PROVIDERS = {"b": "builtin", "c": "libc", "i": "icu", "d": "libc"}
 
 
 def normal_locale(name: str) -> str:
-    """``en_US.UTF-8`` and ``en_US.utf8`` are the same to the C library."""
+    """`en_US.UTF-8` and `en_US.utf8` are the same to the C library."""
     return name.lower().replace("-", "")

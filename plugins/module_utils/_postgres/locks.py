@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Short work on locked tables: many small transactions that make nobody wait for long.
 
@@ -148,7 +147,7 @@ class LockReport:
 
 
 def next_size(size: int, hold: float, target: float) -> int:
-    """How many tables to lock next, after a batch of C(size) was locked for C(hold) seconds.
+    """How many tables to lock next, after a batch of `size` was locked for `hold` seconds.
 
     Grows by at most a half, so that one quick batch does not lead to a long one.
     """
@@ -194,7 +193,7 @@ def run_locked(
 
     :param largest: tables to lock together at most, fewer for long work.
     :param role: do the work as this role, "" for the session's own.
-    :raises DeadlineExceeded: after ``policy.timeout``, naming the tables that are left and who
+    :raises DeadlineExceeded: after `policy.timeout`, naming the tables that are left and who
         holds them; what is done stays done.
     """
     waiting = list(jobs)

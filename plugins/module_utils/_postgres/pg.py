@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The libpq session: the only place that imports psycopg2."""
 
@@ -64,11 +63,11 @@ class Pooled(Refused):
 class Session:
     """One connection to one database; every error becomes one of this collection's.
 
-    In autocommit mode unless inside C(transaction()). Open it in the process or thread that uses
+    In autocommit mode unless inside `transaction()`. Open it in the process or thread that uses
     it: a fork after connecting breaks TLS.
 
     search_path is empty: whatever a database's users have put into their schemas, an unqualified
-    name is PostgreSQL's own. What needs the database's path says so, see C(sql.DATABASE_PATH).
+    name is PostgreSQL's own. What needs the database's path says so, see `sql.DATABASE_PATH`.
     """
 
     def __init__(self, conninfo: ConnInfo, application_name: str = APPLICATION_NAME) -> None:
@@ -148,7 +147,7 @@ class Session:
         An exception of the stream ends the COPY and is raised as it is; after that, a session that
         was copying out can only be closed.
 
-        :param stream: has C(write(bytes)) or C(read(size)).
+        :param stream: has `write(bytes)` or `read(size)`.
         :param size: how many bytes to ask the stream for at once.
         :returns: the number of rows.
         """
@@ -162,7 +161,7 @@ class Session:
     def execute_script(self, text: str) -> None:
         """Run many statements in one round trip.
 
-        Outside C(transaction()) they are one transaction.
+        Outside `transaction()` they are one transaction.
 
         :param text: in UTF-8, bytes that are not as surrogate escapes; no placeholders.
         """
@@ -214,7 +213,7 @@ class Session:
         """A role's password as the server would store it, so that no statement shows it.
 
         Never as MD5, whatever the server's password_encryption: who sees such a hash in a log can
-        log in with it. Methods C(md5) and C(scram-sha-256) of pg_hba.conf both take SCRAM.
+        log in with it. Methods `md5` and `scram-sha-256` of pg_hba.conf both take SCRAM.
         """
         return str(
             psycopg2.extensions.encrypt_password(

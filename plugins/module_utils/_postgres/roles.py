@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The roles of a server, compared with another's, and the statements that even them out (pure)."""
 
@@ -109,7 +108,7 @@ class Role:
 
 @dataclasses.dataclass(frozen=True, order=True)
 class RoleMembership:
-    """C(member) has C(group).
+    """`member` has `group`.
 
     :param inherit: None on servers before 16, which decide by the member's INHERIT.
     :param set_role: None on servers before 16.

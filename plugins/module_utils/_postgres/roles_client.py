@@ -56,7 +56,7 @@ SELECT r.rolname FROM pg_catalog.pg_roles r
 def read_roles(session: Session, dbname: str = "") -> Roles:
     """Read all roles of a server.
 
-    :param dbname: the database whose owners and grantees are C(needed).
+    :param dbname: the database whose owners and grantees are `needed`.
     """
     readable = session.value("SELECT has_table_privilege('pg_catalog.pg_authid', 'SELECT')")
     composed = sql.SQL(_READ).format(

@@ -1,13 +1,12 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """An exact hash of a row that is the same on every master that holds the same row.
 
-C(hash_record_extended) over a row as it is would be wrong both ways. It hashes enums and reg*
+`hash_record_extended` over a row as it is would be wrong both ways. It hashes enums and reg*
 types by OID, which differ between clusters, and it takes 1.0 and 1.00, 5.25 and -5.25, 0 and -0,
-C('1 day') and C('24 hours'), or two spellings of a citext for equal. So only types whose hash is
+`'1 day'` and `'24 hours'`, or two spellings of a citext for equal. So only types whose hash is
 exact are hashed natively, some by the bytes of their binary form, and every other value through
 its text, under pinned session settings. Besides, it is linear in the hashes of the columns, so it
 must not be summed as it is. docs/decisions/compare.md has the mathematics.
@@ -86,7 +85,7 @@ _COLUMNS_AT_ONCE = 8
 class Method:
     """How rows are hashed, agreed on by all servers of a comparison.
 
-    :param native: C(hash_record_extended) over the exact mix; otherwise 64 bits of a SHA-256 of
+    :param native: `hash_record_extended` over the exact mix; otherwise 64 bits of a SHA-256 of
         the row's text, three to nine times the CPU time.
     :param utf8: strings are converted to UTF-8 first, since the databases' encodings differ.
     :param key: what all hashes begin with, another one for every comparison: values that collide
@@ -163,11 +162,11 @@ def row_expression(
 
     Columns enter by the order of their names, so their physical order does not matter. Generated
     columns take part: what readers see shall be the same. Valid only in a session that went
-    through C(pin_session).
+    through `pin_session`.
 
     :param types: of the server that runs the expression.
     :param as_text: columns to hash as text although their type could be hashed natively; see
-        C(columns_as_text).
+        `columns_as_text`.
     :param only: hash just these columns, for example the key.
     """
     columns = sorted(
@@ -211,7 +210,7 @@ def _exact(value: sql.Composable, name: str, method: Method) -> sql.Composable:
 def _mixed(values: t.Sequence[sql.Composable], method: Method) -> sql.Composable:
     """The hash of these values, in which none of them can make up for another.
 
-    Columns go into C(hash_record_extended) some at a time, and what came of those before is the
+    Columns go into `hash_record_extended` some at a time, and what came of those before is the
     seed for the next; a constant, since columns that are null take no notice of the seed. At the
     end the hash is itself the seed of one more, which mixes all its 64 bits: handed over as the
     value it would be folded to 32. Without that, a sum over rows would be a sum over columns, in
@@ -241,11 +240,11 @@ def _text(value: sql.Composable, builtin: str) -> sql.Composable:
 def aggregate(
     table: Table, types: Types, method: Method, as_text: t.Collection[str] = ()
 ) -> sql.Composable:
-    """A query of one row: C(rows) (bigint) and C(hash) (text), independent of the rows' order.
+    """A query of one row: `rows` (bigint) and `hash` (text), independent of the rows' order.
 
     Two tables with equal results hold the same multiset of rows, but for collisions; a sum,
     unlike an exclusive or, does not lose rows that occur twice. Parameters as for
-    C(row_expression).
+    `row_expression`.
     """
     return sql.SQL(
         "SELECT pg_catalog.count(*) AS rows,"
@@ -308,7 +307,7 @@ def agree(sessions: t.Sequence[pg.Session]) -> Method:
     """The fastest method by which all these servers hash the same values alike.
 
     Asked of the servers themselves, by constants of every type in use: hash functions may differ
-    by version or byte order. All sessions must have gone through C(pin_session).
+    by version or byte order. All sessions must have gone through `pin_session`.
 
     :raises Refused: when even the text of values differs between two servers.
     """

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Whether a password belongs to a role's stored hash (pure).
 
@@ -21,7 +20,7 @@ _SCRAM = "SCRAM-SHA-256$"
 
 
 def fits(stored: str | None, user: str, password: str) -> bool:
-    """Whether C(stored) (pg_authid.rolpassword) was made from this password.
+    """Whether `stored` (pg_authid.rolpassword) was made from this password.
 
     Formats: https://www.postgresql.org/docs/current/catalog-pg-authid.html
     """

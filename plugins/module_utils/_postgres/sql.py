@@ -4,7 +4,7 @@
 
 """The building blocks of SQL text, for files that compose statements and ask no server (pure).
 
-Without psycopg2 the names are missing and C(pg.IMPORT_ERROR) says why; only annotations may name
+Without psycopg2 the names are missing and `pg.IMPORT_ERROR` says why; only annotations may name
 them outside of functions.
 """
 

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Tables as the catalogs of a master describe them, and which of them take part (pure)."""
 
@@ -41,7 +40,7 @@ class Column:
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """One index. C(columns) is empty for an index over expressions."""
+    """One index. `columns` is empty for an index over expressions."""
 
     name: str
     columns: tuple[str, ...]
@@ -83,7 +82,7 @@ class Table:
 class Selection:
     """Which tables take part, as users write it down.
 
-    Patterns are shell-like and match "schema.table" without quotes (``sales.*``, ``*.log_*``); an
+    Patterns are shell-like and match "schema.table" without quotes (`sales.*`, `*.log_*`); an
     exact name in SQL notation matches just that table. They are matched here, against the whole
     catalog of the origin, and never become SQL.
     """
@@ -93,7 +92,7 @@ class Selection:
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Selection:
-        """From a task's options ``tables`` and ``exclude``."""
+        """From a task's options `tables` and `exclude`."""
         return cls(tuple(options["tables"]), tuple(options["exclude"]))
 
     @classmethod
@@ -133,7 +132,7 @@ class Selection:
 def select(
     tables: t.Iterable[Table], include: t.Iterable[str], exclude: t.Iterable[str]
 ) -> list[Table]:
-    """See ``Selection.of``."""
+    """See `Selection.of`."""
     return Selection(tuple(include), tuple(exclude)).of(tables)
 
 

@@ -64,7 +64,7 @@ class Master:
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Master:
-        """From a task's option, see ``master_spec`` of _ansible/options.py."""
+        """From a task's option, see `master_spec` of _ansible/options.py."""
         return cls(
             name=options["name"],
             login=ConnInfo.from_options(options),
@@ -88,7 +88,7 @@ class Topology:
     def from_options(
         cls, masters: t.Iterable[t.Mapping[str, t.Any]] | None, least: int = 2
     ) -> Topology:
-        """From a task's option ``masters``.
+        """From a task's option `masters`.
 
         :param least: how many the task needs.
         :raises Refused: when there are fewer, two have one name, or several are the origin.

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What the targets' ledgers are worth, once all masters were read (pure)."""
 
@@ -19,7 +18,7 @@ Doubts = t.Dict[TableName, str]
 
 
 def judge(facts: Facts) -> Facts:
-    """The facts with C(ledger), C(doubts) and C(filled) of the targets' databases as they count.
+    """The facts with `ledger`, `doubts` and `filled` of the targets' databases as they count.
 
     Where the origin of the inventory is not the sync's, the masters are judged by the latter, and
     it counts as seeded where the new one is.

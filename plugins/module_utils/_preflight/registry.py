@@ -1,11 +1,10 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What a check is, and what it finds (pure).
 
-A check is one decorated function in a file of checks/; C(checklist.CHECKS) holds all of them.
+A check is one decorated function in a file of checks/; `checklist.CHECKS` holds all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ BLOCKER, WARNING, INFO = "blocker", "warning", "info"
 
 
 class Hit(t.NamedTuple):
-    """One thing that a check found; the check's own cure stands where C(cure) is empty.
+    """One thing that a check found; the check's own cure stands where `cure` is empty.
 
     :param object: name of the table, role, database ... in question.
     :param master: name of the master, "" when it concerns none or all.

@@ -69,7 +69,7 @@ def end_orphans(session: pg.Session, name: str, seconds: float, check: Check) ->
 
     A server before version 14 does not notice a dead client while it builds an index.
 
-    :param name: C(application_name) of its sessions.
+    :param name: `application_name` of its sessions.
     """
     query = (
         " FROM pg_catalog.pg_stat_activity WHERE application_name = %s"

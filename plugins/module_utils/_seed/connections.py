@@ -26,8 +26,8 @@ class Settings:
 
     :param target_name: for messages.
     :param snapshot: the source's exported snapshot.
-    :param source_types: and C(target_types), see C(rowhash).
-    :param options: the user's; C(lz4) only where the target can.
+    :param source_types: and `target_types`, see `rowhash`.
+    :param options: the user's; `lz4` only where the target can.
     """
 
     source: ConnInfo

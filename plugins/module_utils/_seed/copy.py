@@ -70,7 +70,7 @@ class Feeder(threading.Thread):
     """Reads tables from the source, in one transaction on the exported snapshot.
 
     Puts chunks into the queue, None at the end of each table, and its exception when it fails.
-    The other side is a binary stream of one table after the other, see C(read).
+    The other side is a binary stream of one table after the other, see `read`.
 
     :param jobs: numbers of the tables.
     :param part: the only part to read of the only table, None for all of it.
@@ -102,7 +102,7 @@ class Feeder(threading.Thread):
     # The thread
 
     def run(self) -> None:
-        """Read everything; see C(start)."""
+        """Read everything; see `start`."""
         try:
             self._feed()
         except BaseException as error:
@@ -139,7 +139,7 @@ class Feeder(threading.Thread):
 
     def _copy(self, session: pg.Session, job: Job) -> Read:
         sink = _Sink(self._put, self._settings, self._slot)
-        # C(RawIOBase.write) once per chunk instead of once per row.
+        # `RawIOBase.write` once per chunk instead of once per row.
         stream = io.BufferedWriter(sink, CHUNK)
         rows = session.copy(statements.copy_out(job, self._part), stream)
         stream.flush()
@@ -189,7 +189,7 @@ class Feeder(threading.Thread):
 def sums(
     session: pg.Session, aggregates: t.Sequence[tuple[int, t.Any]], part: Part | None = None
 ) -> dict[int, tuple[int, str]]:
-    """Count and sum of row hashes by job; see C(statements.sums)."""
+    """Count and sum of row hashes by job; see `statements.sums`."""
     return {
         row["job"]: (row["rows"], row["hash"])
         for statement in statements.sums(aggregates, part)

@@ -18,8 +18,8 @@ class Options:
 
     :param workers: processes that copy at once, 0 = as many as fit the machine.
     :param rate_limit: bytes per second from the source, over all workers; 0 = no limit.
-    :param split_above: bytes of a table, see C(plan.split).
-    :param index_mode: "auto" or one of C(plan)'s modes.
+    :param split_above: bytes of a table, see `plan.split`.
+    :param index_mode: "auto" or one of `plan`'s modes.
     :param lz4: compress long values by it, where the target can.
     :param lock_timeout: milliseconds to wait for a lock on a table of the source.
     :param rounds: how often to try what could not be copied.

@@ -50,7 +50,7 @@ class _Process(t.NamedTuple):
 
 
 class Pool:
-    """Processes that each run C(main(channel, slot)), one for each slot.
+    """Processes that each run `main(channel, slot)`, one for each slot.
 
     Each starts when its slot is given something; the next one after it died takes its slot.
 
@@ -72,7 +72,7 @@ class Pool:
         return {slot: process.pid for slot, process in self._processes.items()}
 
     def give(self, slot: int, task: Message) -> None:
-        """Hand a task to a slot's process. That it died meanwhile shows in C(events)."""
+        """Hand a task to a slot's process. That it died meanwhile shows in `events`."""
         if slot not in self._processes:
             self._spawn(slot)
         with contextlib.suppress(OSError):
@@ -136,7 +136,7 @@ def _kill(pid: int) -> None:
 
 
 def tasks_of(channel: Channel, out: t.Callable[[Message], None]) -> None:
-    """Run C(out) for every task, in the order they come.
+    """Run `out` for every task, in the order they come.
 
     A thread waits for the parent's end all the time: the process must not go on without it, not
     even while it waits for a server.

@@ -101,7 +101,7 @@ class Seeder:
         self._forgotten = not options.replace_vouched
 
     def preview(self) -> Outcome:
-        """What C(run) would do. Reads only."""
+        """What `run` would do. Reads only."""
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(self._connect(self._source_info))
             target = pg.connect_if_exists(self._target_info, self._maintenance_db, self._connect)

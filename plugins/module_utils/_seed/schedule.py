@@ -47,7 +47,7 @@ _REPLACED = 2
 class Failure:
     """Something that another try would not mend.
 
-    :param details: see C(tasks.Failed).
+    :param details: see `tasks.Failed`.
     """
 
     text: str
@@ -219,7 +219,7 @@ class Schedule:
     def took(self, slot: int, event: Event) -> None:
         """The worker in a slot has told something of its task."""
         if isinstance(event, SourceRead):
-            # Of several tables each may have to be read again alone; see C(_failed).
+            # Of several tables each may have to be read again alone; see `_failed`.
             if len(event.jobs) == 1:
                 self._note_read(event.jobs)
             return

@@ -88,7 +88,7 @@ def sums(
 ) -> list[sql.Composable]:
     """Statements for count and sum of row hashes of several tables, or of a part of one.
 
-    :param aggregates: the job's number, and what C(rowhash.aggregate) made for its table.
+    :param aggregates: the job's number, and what `rowhash.aggregate` made for its table.
     """
     lines = [
         sql.SQL("SELECT {} AS job, s.rows, s.hash FROM ({}{}) AS s").format(
@@ -145,7 +145,7 @@ def vacuum(name: TableName) -> sql.Composable:
 
 
 def before(job: Job) -> list[sql.Composable]:
-    """Get a table out of the load's way; undone by C(after) before the commit."""
+    """Get a table out of the load's way; undone by `after` before the commit."""
     table = sql.relation(job.name)
     lines: list[sql.Composable] = [
         sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(table, sql.Identifier(name))
@@ -156,7 +156,7 @@ def before(job: Job) -> list[sql.Composable]:
 
 
 def after(job: Job) -> list[sql.Composable]:
-    """Put back what C(before) took away."""
+    """Put back what `before` took away."""
     words = {"A": "ALWAYS", "R": "REPLICA"}
     lines: list[sql.Composable] = [
         sql.SQL("ALTER TABLE {} ENABLE " + words[kind] + " TRIGGER {}").format(

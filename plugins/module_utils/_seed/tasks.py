@@ -169,7 +169,7 @@ class Done:
 class PartsBegun:
     """A table is ready for its parts.
 
-    :param started: see C(ProveParts).
+    :param started: see `ProveParts`.
     :param discarded: changes that the target had queued of it.
     """
 
@@ -210,7 +210,7 @@ class Proven:
 class Failed:
     """A task failed, and left nothing behind.
 
-    :param why: C(LOCKED), C(MOVED), C(LOST) or C(FAILED).
+    :param why: `LOCKED`, `MOVED`, `LOST` or `FAILED`.
     :param text: for the user, in one line.
     :param details: what else is known: the server's detail, hint and context, or a traceback.
     """
@@ -270,10 +270,10 @@ def _from_message(message: Message) -> t.Any:
 
 
 def task_of(message: Message) -> Task:
-    """The task that C(to_message) was given."""
+    """The task that `to_message` was given."""
     return t.cast(Task, _from_message(message))
 
 
 def event_of(message: Message) -> Event:
-    """The event that C(to_message) was given."""
+    """The event that `to_message` was given."""
     return t.cast(Event, _from_message(message))

@@ -169,7 +169,7 @@ class Worker:
             raise
 
     def _take(self, target: pg.Session, numbers: t.Sequence[int]) -> int:
-        """Keep writers out and discard what they queued; see C(seed_target.take)."""
+        """Keep writers out and discard what they queued; see `seed_target.take`."""
         jobs = self._jobs(numbers)
         _run_all(target, [line for job in jobs for line in statements.before(job)])
         timeout = self._settings.options.lock_timeout

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """A sequence of a master, and the share of its numbers that is the master's (pure)."""
 
@@ -20,7 +19,7 @@ class Progression:
     """Numbers at one distance from each other: all that a sequence can be made to hand out.
 
     :param step: the distance, its INCREMENT BY.
-    :param residue: every number is equal to it modulo ``step``.
+    :param residue: every number is equal to it modulo `step`.
     """
 
     step: int

@@ -47,7 +47,7 @@ class MovePolicy:
 def carry_out(
     sessions: Sessions, plans: t.Sequence[SequencePlan], policy: MovePolicy
 ) -> dict[tuple[TableName, str], int]:
-    """Carry out plans, see ``_Mover.run``; the first value by sequence and master."""
+    """Carry out plans, see `_Mover.run`; the first value by sequence and master."""
     mover = _Mover(sessions, policy)
     mover.run(plans)
     for master, session in sessions.items():

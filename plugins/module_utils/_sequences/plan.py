@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Which numbers each master may hand out (pure); docs/decisions/sequences.md says why."""
 
@@ -120,7 +119,7 @@ def interleave(
 ) -> SequencePlan:
     """Share the numbers of a sequence out among the masters, in their order.
 
-    Each gets every C(slots)-th of the values that the sequence had before, so a step that
+    Each gets every `slots`-th of the values that the sequence had before, so a step that
     applications rely on (blocks of 50, say) keeps its meaning. A master whose part is as planned
     is left alone; where all of it is, the plan is empty.
 

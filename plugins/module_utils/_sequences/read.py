@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Reads the sequences of masters."""
 
@@ -92,7 +91,7 @@ SELECT l.sequence::oid::bigint AS oid, pg_catalog.to_jsonb(l) AS entry FROM mult
 def read(session: pg.Session) -> Survey:
     """All sequences of a database, except those of the system, Bucardo and this collection.
 
-    Without the highest values that columns hold, see C(with_stored). Four round trips, and one per
+    Without the highest values that columns hold, see `with_stored`. Four round trips, and one per
     200 sequences that have handed out nothing since they were placed.
     """
     found = session.rows(_READ)

@@ -47,7 +47,7 @@ END $$
 
 
 def values(names: t.Iterable[TableName]) -> sql.Composed:
-    """A query for the values of sequences, with their places in the list as ``i``."""
+    """A query for the values of sequences, with their places in the list as `i`."""
     return sql.SQL(" UNION ALL ").join(
         sql.SQL("SELECT {} AS i, last_value, is_called FROM {}").format(
             sql.Literal(i), sql.relation(name)
@@ -57,7 +57,7 @@ def values(names: t.Iterable[TableName]) -> sql.Composed:
 
 
 def highest(columns: t.Iterable[tuple[TableName, str]]) -> list[sql.Composable]:
-    """Queries for the highest value of each column, with its place in the list as ``i``."""
+    """Queries for the highest value of each column, with its place in the list as `i`."""
     return [
         sql.SQL("SELECT {} AS i, pg_catalog.max({})::bigint AS highest FROM ONLY {}").format(
             sql.Literal(i), sql.Identifier(column), sql.relation(table)

@@ -4,8 +4,8 @@
 
 """How the masters' numbers are kept apart: one class for each strategy of the module (pure).
 
-A new strategy is a class here, in ``STRATEGIES``, and a word in the documentation of the module and
-the role. It says which numbers a sequence shall hand out (``Progression``), and what the ledger
+A new strategy is a class here, in `STRATEGIES`, and a word in the documentation of the module and
+the role. It says which numbers a sequence shall hand out (`Progression`), and what the ledger
 keeps of it; moving sequences, safely and on all masters at once, is the same for all.
 """
 
@@ -80,7 +80,7 @@ class LeaveAlone(Strategy):
         return [*chosen.excluded, *chosen.shared]
 
     def plans(self, found: Situation, chosen: Chosen) -> Planned:
-        """See ``Strategy``."""
+        """See `Strategy`."""
         return plan.collect(
             sorted(self.followed(chosen)),
             lambda name: plan.follow(name, found.sides(name), found.origin),
@@ -95,7 +95,7 @@ class Interleave(LeaveAlone):
         return chosen.excluded
 
     def plans(self, found: Situation, chosen: Chosen) -> Planned:
-        """See ``Strategy``."""
+        """See `Strategy`."""
         plans, _none = super().plans(found, chosen)
         shared, warnings = plan.collect(
             chosen.shared,
@@ -121,7 +121,7 @@ class Restore(Strategy):
         return False
 
     def plans(self, found: Situation, _chosen: Chosen) -> Planned:
-        """See ``Strategy``."""
+        """See `Strategy`."""
         return plan.collect(
             found.names, lambda name: plan.restore(name, found.sides(name), found.sync)
         )
@@ -137,7 +137,7 @@ class Watch(Strategy):
         return any(survey.ledger for survey in found.surveys.values())
 
     def plans(self, _found: Situation, _chosen: Chosen) -> Planned:
-        """See ``Strategy``."""
+        """See `Strategy`."""
         return [], []
 
     def problems(self, found: Situation, chosen: Chosen) -> list[str]:

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Which sequences have left their shares (pure)."""
 
@@ -50,7 +49,7 @@ def watch(
 
 
 def problems(surveys: t.Mapping[str, Survey], sync: str = "") -> list[str]:
-    """What C(watch) finds on these masters, one line each with the cure."""
+    """What `watch` finds on these masters, one line each with the cure."""
     names = {
         name
         for survey in surveys.values()
@@ -71,7 +70,7 @@ def not_shared(
 ) -> list[str]:
     """Sequences that have no share where they should, one line each with the cure.
 
-    Without those that C(problems) tells of.
+    Without those that `problems` tells of.
     """
     found = []
     for name in names:

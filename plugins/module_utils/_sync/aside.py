@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Sets tables of a sync aside while it replicates the others.
 
@@ -72,7 +71,7 @@ def moving(
 def plan(control: Control, name: str, tables: t.Iterable[str], aside: bool) -> Change:
     """What it takes until tables are set aside, or are back.
 
-    :raises Refused: as C(moving), or when there is no such sync.
+    :raises Refused: as `moving`, or when there is no such sync.
     """
     names = [TableName.parse(table) for table in tables]
     sync = control.sync(name)

@@ -29,7 +29,7 @@ def enrolled(
     role: str,
     as_text: AsText,
 ) -> list[str]:
-    """What makes a master's tables tracked; see C(statements.under_lock)."""
+    """What makes a master's tables tracked; see `statements.under_lock`."""
     made: list[sql.Composable] = []
     if need.functions:
         made += statements.functions(need.functions, role)

@@ -27,9 +27,9 @@ class Desired:
     """A sync as the user wants it.
 
     :param held: status inactive: changes queue, nothing is brought over.
-    :param options: those of C(columns.SYNC) that were given, as they are compared.
+    :param options: those of `columns.SYNC` that were given, as they are compared.
     :param seeded_elsewhere: the user vouches for rows that no ledger knows of.
-    :param truncate: what becomes of a TRUNCATE, one of C(_tracking/truncate.POLICIES); "" for what
+    :param truncate: what becomes of a TRUNCATE, one of `_tracking/truncate.POLICIES`; "" for what
         does already.
     """
 

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 """Makes a sync's change tracking on the masters without holding up their writers.
 
 Bucardo creates the triggers of all tables in one transaction per database. Its validate_sync
 skips whatever exists by name, so here everything is made beforehand: what locks no table of the
-user in bulk, the triggers in short transactions (see C(locks)), and only then the sync's row,
+user in bulk, the triggers in short transactions (see `locks`), and only then the sync's row,
 whose validation finds nothing left to do. docs/decisions/enrolment.md has the measurements.
 """
 

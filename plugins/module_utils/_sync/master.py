@@ -93,7 +93,7 @@ class Master:
         The statement of a run that was killed goes on until its end on the server, and holds
         this lock until then. It is let go when the session ends.
 
-        :raises Refused: when the other does not end within C(_ALONE_TIMEOUT).
+        :raises Refused: when the other does not end within `_ALONE_TIMEOUT`.
         """
         self.session.execute("SET lock_timeout = %s", (f"{_ALONE_TIMEOUT}s",))
         try:

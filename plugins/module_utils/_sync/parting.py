@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tables that leave a sync on several masters; see C(departure) for the order."""
+"""Tables that leave a sync on several masters; see `departure` for the order."""
 
 from __future__ import annotations
 

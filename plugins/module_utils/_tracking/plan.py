@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What Bucardo's change tracking needs on a master, and what of it is missing (pure).
 
@@ -123,7 +122,7 @@ class MasterState:
     :param functions: names, schema bucardo.
     :param current: those of our own functions that have today's text.
     :param targets: OIDs of the tables registered for the group of databases.
-    :param registered: tables (as C(TableState.quoted)) registered for the sync.
+    :param registered: tables (as `TableState.quoted`) registered for the sync.
     :param open_functions: signatures of functions that run with the rights of Bucardo's role and
         their caller's search_path; not those of the triggers that queue.
     :param unsearched: schemas of keys' operators in which Bucardo's role does not look.
@@ -144,7 +143,7 @@ class MasterState:
 class TableNeed:
     """What a table lacks on one master.
 
-    :param objects: keys of C(TABLE_OBJECTS); making them locks no table of the user.
+    :param objects: keys of `TABLE_OBJECTS`; making them locks no table of the user.
     :param triggers: names, those that are there and wrong among them; making them takes SHARE ROW
         EXCLUSIVE on the table, and what follows is done in the same transaction.
     :param target: whether it must be registered for the group of databases.
@@ -216,7 +215,7 @@ def wanted_triggers(sync: str, autokick: bool) -> tuple[str, ...]:
 
 
 def object_name(key: str, table: TableName) -> str:
-    """Name of one of C(TABLE_OBJECTS) for a table."""
+    """Name of one of `TABLE_OBJECTS` for a table."""
     return key.replace("()", "") + delta_suffix(table)
 
 
@@ -231,9 +230,9 @@ def delta_spec(table: TableName) -> enrolled.TriggerSpec:
 def specs(
     table: TableName, sync: str, autokick: bool, truncate: str = tracking_truncate.DEFAULT
 ) -> tuple[enrolled.TriggerSpec, ...]:
-    """Each of C(wanted_triggers()) as it must be.
+    """Each of `wanted_triggers()` as it must be.
 
-    :param truncate: one of C(tracking_truncate.POLICIES).
+    :param truncate: one of `tracking_truncate.POLICIES`.
     """
     made = {
         DELTA_TRIGGER: delta_spec(table),
@@ -295,7 +294,7 @@ def needs(
 ) -> Needs:
     """Compare what a master has with what a sync needs there.
 
-    :param truncate: one of C(tracking_truncate.POLICIES).
+    :param truncate: one of `tracking_truncate.POLICIES`.
     """
     missing = [name for name in GLOBAL_TABLES if state.relations.get(name) != "r"]
     missing += [name for name in GLOBAL_INDEXES if state.relations.get(name) != "i"]

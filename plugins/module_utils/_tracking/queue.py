@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 """The queue: changes that a sync has noted on a master and not yet brought to the others."""
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class Queue:
         self.only = only
 
     def clock(self) -> str:
-        """The master's time, as text for C(pending(until))."""
+        """The master's time, as text for `pending(until)`."""
         return str(self.session.value("SELECT pg_catalog.clock_timestamp()::text"))
 
     def tables(self) -> list[TableName]:

@@ -5,9 +5,9 @@
 
 """The least that a copy takes: the servers read and write on their own, no byte goes between them.
 
-C(bound.py unload) writes each table of the target into a file there. C(bound.py load) has the
+`bound.py unload` writes each table of the target into a file there. `bound.py load` has the
 source send each table to /dev/null and the target load those files and build the indexes, by two
-processes, the largest table first. C(bound.py prove) has both also hash every row.
+processes, the largest table first. `bound.py prove` has both also hash every row.
 """
 
 from __future__ import annotations

@@ -1,3 +1,7 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """A control database that is not there: an error for a run, and empty for a check that may come
 before it is made. No word of the server's decides, which may speak any language."""
 

@@ -43,7 +43,7 @@ from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils.fak
 
 
 class SpokenFor:
-    """A pool without processes: C(answer(task)) says what one sends, None that it dies."""
+    """A pool without processes: `answer(task)` says what one sends, None that it dies."""
 
     def __init__(self, workers, answer):
         self.slots = range(workers)

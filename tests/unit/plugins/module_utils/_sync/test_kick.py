@@ -1,3 +1,7 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
 """Waiting for a queue: whom to believe, when to give up, and what is said then."""
 
 from __future__ import annotations
