@@ -289,6 +289,7 @@ causes:
     detail: {description: The server's DETAIL., type: str}
     hint: {description: The server's HINT., type: str}
     context: {description: The server's CONTEXT., type: str}
+    statement: {description: What was run., type: str}
     traceback: {description: Where an exception that nobody thought of was raised., type: str}
 """
 
