@@ -16,7 +16,7 @@ from .._common.errors import MultimasterError, Refused
 from .._postgres.conninfo import ConnInfo
 from .._postgres.identity import RUNNING_SERVER
 from .._postgres.pg import Session
-from .objects import Database, libpq_params
+from .objects import DatabaseRecord, libpq_params
 from .registration import other_users, suggested_name, taken
 
 if t.TYPE_CHECKING:
@@ -38,7 +38,7 @@ def place(session: Session) -> str:
     return str(session.value(PLACE))
 
 
-def prove_same(control: Control, database: Database, password: str, login: ConnInfo) -> None:
+def prove_same(control: Control, database: DatabaseRecord, password: str, login: ConnInfo) -> None:
     """Make sure that Bucardo meets the database that the login meets.
 
     In the transaction that registers it: what is refused is rolled back.
@@ -65,7 +65,7 @@ def _require(same: bool, login: ConnInfo, theirs: ConnInfo, where: str) -> None:
         )
 
 
-def check_not_taken(control: Catalog, current: Database, login: ConnInfo, sync: str) -> None:
+def check_not_taken(control: Catalog, current: DatabaseRecord, login: ConnInfo, sync: str) -> None:
     """Whether a known name may be given this address.
 
     :param current: what Bucardo knows by that name.

@@ -15,14 +15,14 @@ from .._postgres.pg import Session
 from . import columns
 from .daemon_messages import Daemon
 from .objects import (
+    BucardoSetting,
     Customcode,
-    Database,
+    DatabaseRecord,
     Dbgroup,
     Goat,
     Override,
-    Run,
-    Setting,
     Sync,
+    SyncRun,
     libpq_params,
     split_list,
 )
@@ -142,23 +142,23 @@ class Catalog:
             or ""
         )
 
-    def settings(self) -> dict[str, Setting]:
+    def settings(self) -> dict[str, BucardoSetting]:
         """Name to setting, without those of single syncs and relations."""
         rows = self._rows(
             "SELECT name, setting AS value, COALESCE(defval, '') AS \"default\","
             " COALESCE(about, '') AS about FROM bucardo.bucardo_config"
             " WHERE item IS NULL ORDER BY name"
         )
-        return {row["name"]: Setting(**row) for row in rows}
+        return {row["name"]: BucardoSetting(**row) for row in rows}
 
-    def databases(self) -> dict[str, Database]:
+    def databases(self) -> dict[str, DatabaseRecord]:
         """Name to database."""
         return {
-            row["name"]: Database(**{**row, **columns.loaded(columns.DATABASE, row)})
+            row["name"]: DatabaseRecord(**{**row, **columns.loaded(columns.DATABASE, row)})
             for row in self._rows(_DATABASES)
         }
 
-    def database(self, name: str) -> Database | None:
+    def database(self, name: str) -> DatabaseRecord | None:
         """One database, None when there is none of that name."""
         return self.databases().get(name)
 
@@ -222,9 +222,9 @@ class Catalog:
         """One sync, None when there is none of that name."""
         return self.syncs().get(name)
 
-    def runs(self, sync: str) -> list[Run]:
+    def runs(self, sync: str) -> list[SyncRun]:
         """The sync's running, last good, last bad and last empty runs, newest first."""
-        return [Run(**row) for row in self._rows(_RUNS, {"sync": sync})]
+        return [SyncRun(**row) for row in self._rows(_RUNS, {"sync": sync})]
 
     def customcodes(self) -> dict[str, Customcode]:
         """Name to custom code, with the syncs and relations that it is attached to."""

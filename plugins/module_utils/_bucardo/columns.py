@@ -24,7 +24,7 @@ def _same(value: t.Any) -> t.Any:
 
 
 @dataclasses.dataclass(frozen=True)
-class Column:
+class CatalogColumn:
     """One option.
 
     :param type: of the option.
@@ -49,7 +49,7 @@ class Column:
     loaded: t.Callable[[t.Any], t.Any] = _same
 
 
-Columns = t.Mapping[str, Column]
+Columns = t.Mapping[str, CatalogColumn]
 
 
 def _strategy(text: str) -> str:
@@ -61,42 +61,42 @@ def _dsn(params: t.Mapping[t.Any, t.Any]) -> str:
     return format_dsn({str(key): str(value) for key, value in params.items()})
 
 
-def _interval(default: str | None) -> Column:
-    return Column("str", default, nullable=default is None, interval=True)
+def _interval(default: str | None) -> CatalogColumn:
+    return CatalogColumn("str", default, nullable=default is None, interval=True)
 
 
 SYNC: Columns = {
-    "conflict_strategy": Column("str", "bucardo_latest", canonical=_strategy),
-    "autokick": Column("bool", True),
+    "conflict_strategy": CatalogColumn("str", "bucardo_latest", canonical=_strategy),
+    "autokick": CatalogColumn("bool", True),
     "checktime": _interval(None),
-    "stayalive": Column("bool", True),
-    "kidsalive": Column("bool", True),
-    "deletemethod": Column("str", "delete", ("delete", "truncate", "truncate_cascade")),
-    "rebuild_index": Column("int", 0),
-    "priority": Column("int", 0),
-    "analyze_after_copy": Column("bool", True),
-    "vacuum_after_copy": Column("bool", False),
-    "strict_checking": Column("bool", True),
+    "stayalive": CatalogColumn("bool", True),
+    "kidsalive": CatalogColumn("bool", True),
+    "deletemethod": CatalogColumn("str", "delete", ("delete", "truncate", "truncate_cascade")),
+    "rebuild_index": CatalogColumn("int", 0),
+    "priority": CatalogColumn("int", 0),
+    "analyze_after_copy": CatalogColumn("bool", True),
+    "vacuum_after_copy": CatalogColumn("bool", False),
+    "strict_checking": CatalogColumn("bool", True),
     "overdue": _interval("00:00:00"),
     "expired": _interval("00:00:00"),
-    "track_rates": Column("bool", False),
-    "onetimecopy": Column("int", 0, (0, 1, 2)),
+    "track_rates": CatalogColumn("bool", False),
+    "onetimecopy": CatalogColumn("int", 0, (0, 1, 2)),
     "lifetime": _interval(None),
-    "maxkicks": Column("int", 0),
-    "isolation_level": Column("str", None, ("repeatable read", "serializable")),
+    "maxkicks": CatalogColumn("int", 0),
+    "isolation_level": CatalogColumn("str", None, ("repeatable read", "serializable")),
 }
 
 DATABASE: Columns = {
-    "host": Column("str", column="dbhost"),
-    "port": Column("int", column="dbport", canonical=str),
-    "dbname": Column(
+    "host": CatalogColumn("str", column="dbhost"),
+    "port": CatalogColumn("int", column="dbport", canonical=str),
+    "dbname": CatalogColumn(
         "str", column="dbname", nullable=True, stored=encode_dbname, loaded=decode_dbname
     ),
-    "user": Column("str", "bucardo", column="dbuser", nullable=True),
-    "conn": Column("dict", column="dbconn", canonical=_dsn),
-    "service": Column("str", column="dbservice"),
-    "status": Column("str", "active", ("active", "inactive")),
-    "server_side_prepares": Column("bool", True),
+    "user": CatalogColumn("str", "bucardo", column="dbuser", nullable=True),
+    "conn": CatalogColumn("dict", column="dbconn", canonical=_dsn),
+    "service": CatalogColumn("str", column="dbservice"),
+    "status": CatalogColumn("str", "active", ("active", "inactive")),
+    "server_side_prepares": CatalogColumn("bool", True),
 }
 
 
@@ -115,7 +115,7 @@ def selected(columns: Columns) -> str:
     return ", ".join(_selected(option, one) for option, one in columns.items())
 
 
-def _selected(option: str, one: Column) -> str:
+def _selected(option: str, one: CatalogColumn) -> str:
     column = one.column or option
     if one.interval:
         return f'{column}::text AS "{option}"'
@@ -166,7 +166,7 @@ def stored(columns: Columns, values: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Values by the catalog's names, as it has them."""
     found = {}
     for option, value in values.items():
-        one = columns.get(option, Column("str"))
+        one = columns.get(option, CatalogColumn("str"))
         value = one.stored(value)
         found[one.column or option] = None if one.nullable and value == "" else value
     return found

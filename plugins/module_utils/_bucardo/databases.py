@@ -16,7 +16,7 @@ from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import address, statements
 from .object_plan import check_password, plan_database
-from .objects import Database, libpq_params
+from .objects import DatabaseRecord, libpq_params
 from .writes import Control
 
 
@@ -80,7 +80,7 @@ class _Work:
     """Writes a database, unless the control database's server meets another one there, or none."""
 
     control: Control
-    wanted: Database
+    wanted: DatabaseRecord
     writes: statements.Writes
     test: bool
     login: ConnInfo | None
@@ -111,7 +111,7 @@ def _new_password(control: Control, name: str, given: str | None) -> str | None:
     return None if given == control.stored_password(name) else given
 
 
-def _connect_from_here(database: Database, password: str) -> None:
+def _connect_from_here(database: DatabaseRecord, password: str) -> None:
     try:
         Session(ConnInfo(database.name, libpq_params(database, password))).close()
     except ConnectionFailed as error:

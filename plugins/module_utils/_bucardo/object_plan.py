@@ -16,14 +16,14 @@ from .._common.text import nearest
 from . import columns
 from .keys import registered_key, registrable_keys
 from .objects import (
+    BucardoSetting,
     Customcode,
-    Database,
-    DatabaseFacts,
+    DatabaseRecord,
     Dbgroup,
     Goat,
     NewGoat,
     Override,
-    Setting,
+    RelationFacts,
     Sync,
     encode_dbname,
 )
@@ -77,7 +77,7 @@ def parse_relation(option: str, text: str) -> TableName:
 
 
 def plan_settings(
-    current: t.Mapping[str, Setting], wanted: t.Mapping[str, t.Any], known: bool = True
+    current: t.Mapping[str, BucardoSetting], wanted: t.Mapping[str, t.Any], known: bool = True
 ) -> dict[str, str]:
     """The settings that differ, as Bucardo will store them. Null means the default.
 
@@ -100,7 +100,7 @@ def plan_settings(
     return changes
 
 
-def _setting_text(name: str, given: t.Any, setting: Setting | None) -> str:
+def _setting_text(name: str, given: t.Any, setting: BucardoSetting | None) -> str:
     if given is None:
         return setting.default if setting else ""
     if isinstance(given, bool):
@@ -123,12 +123,12 @@ def _setting_text(name: str, given: t.Any, setting: Setting | None) -> str:
 # --- databases ----------------------------------------------------------------------------------
 
 
-def plan_database(current: Database | None, wanted: t.Mapping[str, t.Any]) -> Database:
+def plan_database(current: DatabaseRecord | None, wanted: t.Mapping[str, t.Any]) -> DatabaseRecord:
     """The database as it shall be; what the task leaves null stays as it is.
 
     :param wanted: the options of bucardo_db.
     """
-    base = current or Database(name=wanted["name"], **columns.defaults(columns.DATABASE))
+    base = current or DatabaseRecord(name=wanted["name"], **columns.defaults(columns.DATABASE))
     check_name("database", base.name)
     if base.dbtype != "postgres" or base.dsn:
         raise Refused(
@@ -144,7 +144,7 @@ def plan_database(current: Database | None, wanted: t.Mapping[str, t.Any]) -> Da
     return database
 
 
-def _check_database(database: Database) -> None:
+def _check_database(database: DatabaseRecord) -> None:
     where = f"database {database.name}"
     if not database.dbname and not database.service:
         raise Refused(f"{where} needs dbname, or a service that holds one")
@@ -237,7 +237,7 @@ def plan_relgroup(
     goats: t.Sequence[Goat],
     db: str,
     wanted: t.Mapping[TableName, str],
-    facts: DatabaseFacts | None,
+    facts: RelationFacts | None,
     exclusive: t.Collection[str] = (),
 ) -> RelgroupPlan:
     """How to get the wanted members (name to reltype) into a relgroup.
@@ -310,7 +310,7 @@ _KINDS = {
 def _new_goat(
     relation: TableName,
     reltype: str,
-    facts: DatabaseFacts | None,
+    facts: RelationFacts | None,
     refused: list[str],
     known: tuple[str, ...] = (),
 ) -> NewGoat | None:

@@ -23,7 +23,7 @@ _UNIMPLEMENTED = ("bucardo_source", "bucardo_target", "bucardo_skip", "bucardo_r
 
 
 @dataclasses.dataclass(frozen=True)
-class Database:
+class DatabaseRecord:
     """A row of bucardo.db. The password is never part of it.
 
     :param host: "" where libpq decides, as for port and service.
@@ -101,7 +101,7 @@ class NewGoat:
 
 
 @dataclasses.dataclass(frozen=True)
-class DatabaseFacts:
+class RelationFacts:
     """What the catalog of a relgroup's database holds.
 
     :param types: pg_type.typname by OID.
@@ -145,7 +145,7 @@ def shown_status(status: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
+class BucardoSetting:
     """A row of bucardo.bucardo_config."""
 
     name: str
@@ -155,7 +155,7 @@ class Setting:
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class SyncRun:
     """A row of bucardo.syncrun: one run of a sync.
 
     :param outcome: "good", "bad", "empty" or "running" ("other" for a superseded run).
@@ -290,7 +290,7 @@ def format_dsn(params: t.Mapping[str, str]) -> str:
     return ";".join(f"{key}={_dsn_value(str(params[key]))}" for key in sorted(params))
 
 
-def libpq_params(database: Database, password: str) -> dict[str, str]:
+def libpq_params(database: DatabaseRecord, password: str) -> dict[str, str]:
     """The libpq keywords with which Bucardo connects to a database.
 
     :raises ValueError: when `conn` cannot be read.

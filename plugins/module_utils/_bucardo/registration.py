@@ -11,7 +11,7 @@ import typing as t
 from .._common.errors import Refused
 from .._postgres.conninfo import ConnInfo
 from .object_plan import plan_database
-from .objects import Database, Dbgroup, Sync
+from .objects import DatabaseRecord, Dbgroup, Sync
 
 Options = t.Mapping[str, t.Any]
 
@@ -47,7 +47,7 @@ def problem_with_registration(
     return ""
 
 
-def taken(current: Database, syncs: t.Sequence[str], login: ConnInfo) -> str:
+def taken(current: DatabaseRecord, syncs: t.Sequence[str], login: ConnInfo) -> str:
     """What is said of a name that belongs to another database."""
     return (
         f"The name {current.name} belongs to {address(current)} of the sync {', '.join(syncs)},"
@@ -55,7 +55,7 @@ def taken(current: Database, syncs: t.Sequence[str], login: ConnInfo) -> str:
     )
 
 
-def address(database: Database) -> str:
+def address(database: DatabaseRecord) -> str:
     """A registered database for people."""
     port = f":{database.port}" if database.port else ""
     return f"{database.service or database.host}{port}/{database.dbname}"

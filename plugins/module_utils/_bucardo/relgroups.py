@@ -17,7 +17,7 @@ from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import statements
 from .object_plan import RelgroupPlan, check_name, parse_relation, plan_relgroup
-from .objects import DatabaseFacts
+from .objects import RelationFacts
 from .writes import Control
 
 _KINDS = (("tables", "table"), ("sequences", "sequence"))
@@ -147,10 +147,10 @@ def _described(name: str, members: tuple[tuple[str, str], ...]) -> dict[str, obj
     }
 
 
-def read_facts(conninfo: ConnInfo) -> DatabaseFacts:
+def read_facts(conninfo: ConnInfo) -> RelationFacts:
     """What `plan_relgroup` needs to know about the relations of a database."""
     with Session(conninfo) as session:
-        return DatabaseFacts(
+        return RelationFacts(
             tables={table.name: table for table in read_tables(session, sizes=False)},
             sequences=_read_sequences(session),
             types=_read_type_names(session),

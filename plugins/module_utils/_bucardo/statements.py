@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from . import columns
-from .objects import Customcode, Database, Dbgroup, NewGoat, Override
+from .objects import Customcode, DatabaseRecord, Dbgroup, NewGoat, Override
 
 SECRET = "(SELECT value FROM pg_temp.multimaster_secret)"
 
@@ -76,7 +76,7 @@ def _setting(name: str, value: str) -> Statement:
 # --- databases ----------------------------------------------------------------------------------
 
 
-def database(row: Database, password: str | None, new: bool) -> Writes:
+def database(row: DatabaseRecord, password: str | None, new: bool) -> Writes:
     """Insert or update a row of bucardo.db.
 
     Not by "bucardo add db" and "update db": they cut values at a comma, show passwords in the

@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
-    from .._bucardo.objects import Run
+    from .._bucardo.objects import SyncRun
     from .._common.names import TableName
     from .._tracking.purge import Purge
     from .._tracking.queue import Pending
@@ -139,7 +139,7 @@ class SyncFacts:
     failure: Failure | None = None
     under_way: float = 0.0
     seeding: bool = False
-    runs: tuple[Run, ...] = ()
+    runs: tuple[SyncRun, ...] = ()
     unequal: tuple[EqualTimes, ...] = ()
     limits: Limits = Limits()
 

@@ -14,7 +14,7 @@ import dataclasses
 import typing as t
 
 from .._bucardo.keys import UniqueKey
-from .._bucardo.objects import Database as BucardoDatabase
+from .._bucardo.objects import DatabaseRecord as BucardoDatabase
 from .._bucardo.objects import Dbgroup, Goat, Sync
 from .._common.names import TableName
 from .._ledger.foreign import Foreign

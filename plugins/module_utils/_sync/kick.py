@@ -33,7 +33,7 @@ Report = t.Callable[[Found, Found, int, float], None]
 
 
 @dataclasses.dataclass
-class Outcome:
+class Drained:
     """What was waited for. Times in seconds."""
 
     before: Found
@@ -83,7 +83,7 @@ def until_drained(
     timeout: float,
     drained: bool = True,
     report: Report = lambda *_state: None,
-) -> Outcome:
+) -> Drained:
     """Kick a sync until nothing of what waits now is left, however much is written meanwhile.
 
     Decidable under load, since only transactions that began before this call count, by the clock
@@ -100,7 +100,7 @@ def until_drained(
     started = control.clock()
     marks = {queue.master: queue.clock() for queue in queues}
     left = {queue.master: queue.pending(marks[queue.master]) for queue in queues}
-    outcome = Outcome(before=left)
+    outcome = Drained(before=left)
     daemon = control.daemon
     done, killed, refused = f"syncdone_{name}", f"synckill_{name}", f"syncerror_{name}"
     failures, kicked_at = 0, 0.0
@@ -205,7 +205,7 @@ def plan(
         scope.lacks(error)
     sync = control.sync(name)
     queues = open_queues(scope, control, logins, name, sync.dbgroup if sync else "")
-    change = _told(Outcome(read(queues)))
+    change = _told(Drained(read(queues)))
 
     def work(change: Change) -> None:
         outcome = until_drained(control, queues, name, timeout, drained, report)
@@ -221,7 +221,7 @@ def plan(
     return change
 
 
-def _told(outcome: Outcome) -> Change:
+def _told(outcome: Drained) -> Change:
     return Change(
         changed=any(outcome.before.values()) or bool(outcome.runs),
         before={"waiting": _total(outcome.before)},

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import columns
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.catalog import Catalog
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    Database,
+    DatabaseRecord,
     Dbgroup,
     Sync,
 )
@@ -36,7 +36,7 @@ def db(name="here", **values):
 
 def test_databases():
     found = catalog({"FROM bucardo.db": [db(dbname="'My Shop'", host="db1")]}).databases()
-    assert found == {"here": Database("here", host="db1", dbname="My Shop", user="bucardo")}
+    assert found == {"here": DatabaseRecord("here", host="db1", dbname="My Shop", user="bucardo")}
 
 
 def test_the_login_to_a_database_has_its_password():

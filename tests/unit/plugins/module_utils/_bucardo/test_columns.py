@@ -22,7 +22,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo impor
     statements,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    Database,
+    DatabaseRecord,
     Sync,
 )
 
@@ -100,9 +100,9 @@ def test_a_given_option_is_compared_and_written(name, option):
 
 
 def test_every_column_of_a_database_is_a_field():
-    fields = {field.name for field in dataclasses.fields(Database)}
+    fields = {field.name for field in dataclasses.fields(DatabaseRecord)}
     assert set(columns.DATABASE) <= fields
-    (write,) = statements.database(Database("here", dbname="shop"), None, new=True)
+    (write,) = statements.database(DatabaseRecord("here", dbname="shop"), None, new=True)
     assert all(f"%({one.column or name})s" in write.query for name, one in columns.DATABASE.items())
 
 

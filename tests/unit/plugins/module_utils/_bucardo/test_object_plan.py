@@ -23,13 +23,13 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objec
     users_of_overrides,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
+    BucardoSetting,
     Customcode,
-    Database,
-    DatabaseFacts,
+    DatabaseRecord,
     Dbgroup,
     Goat,
     NewGoat,
-    Setting,
+    RelationFacts,
     Sync,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
@@ -41,7 +41,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tabl
 )
 
 SETTINGS = {
-    name: Setting(name, value, value)
+    name: BucardoSetting(name, value, value)
     for name, value in {
         "kid_sleep": "0.5",
         "log_level": "normal",
@@ -109,16 +109,16 @@ def options(**given):
 class TestDatabase:
     def test_a_new_one_gets_defaults(self):
         found = plan_database(None, options(host="db1", port=5433, dbname="My Shop"))
-        assert found == Database("A", "db1", "5433", "My Shop", "bucardo")
+        assert found == DatabaseRecord("A", "db1", "5433", "My Shop", "bucardo")
 
     def test_null_leaves_what_is_there(self):
-        current = Database("A", "db1", "5433", "shop", "u", conn="a=b", has_password=True)
+        current = DatabaseRecord("A", "db1", "5433", "shop", "u", conn="a=b", has_password=True)
         assert plan_database(current, options()) == current
         assert plan_database(current, options(host="db2")).host == "db2"
         assert plan_database(current, options(conn={"c": "d", "a": 1})).conn == "a=1;c=d"
 
     def test_stalled_counts_as_active(self):
-        current = Database("A", dbname="shop", user="u", status="stalled")
+        current = DatabaseRecord("A", dbname="shop", user="u", status="stalled")
         assert plan_database(current, options(status="active")) == current
         assert plan_database(current, options(status="inactive")).status == "inactive"
 
@@ -165,7 +165,7 @@ def table(text, key="id", kind="r", unique=True, nullable=False):
     return Table(name(text), 1, kind, "p", columns, indexes)
 
 
-FACTS = DatabaseFacts(
+FACTS = RelationFacts(
     tables={
         t.name: t
         for t in (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    Database,
+    DatabaseRecord,
     decode_dbname,
     encode_dbname,
     format_dsn,
@@ -79,7 +79,9 @@ def test_names_of_databases_that_it_cannot(name):
 
 
 def test_libpq_params_hold_only_what_is_given_and_conn_wins():
-    database = Database("A", host="db1", dbname="shop", user="u", conn="port=1;sslmode=require")
+    database = DatabaseRecord(
+        "A", host="db1", dbname="shop", user="u", conn="port=1;sslmode=require"
+    )
     assert libpq_params(database, "pw") == {
         "host": "db1",
         "dbname": "shop",

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import registration
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    Database,
+    DatabaseRecord,
     Dbgroup,
     Sync,
 )
@@ -78,8 +78,8 @@ def test_the_other_users_of_a_name():
 
 
 def test_places_for_people():
-    assert registration.address(Database("x", host="db1", port="1", dbname="d")) == "db1:1/d"
-    assert registration.address(Database("x", service="s", dbname="d")) == "s/d"
+    assert registration.address(DatabaseRecord("x", host="db1", port="1", dbname="d")) == "db1:1/d"
+    assert registration.address(DatabaseRecord("x", service="s", dbname="d")) == "s/d"
     assert (
         registration.suggested_name("here", ConnInfo("", {"dbname": "my-shop ö"}))
         == "here_my_shop__"

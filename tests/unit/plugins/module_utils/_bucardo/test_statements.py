@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import statements
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     Customcode,
-    Database,
+    DatabaseRecord,
     Dbgroup,
     NewGoat,
     Override,
@@ -38,7 +38,7 @@ def test_settings_are_written_by_name_and_the_secret_one_is_masked():
 
 def test_a_new_database():
     (write,) = statements.database(
-        Database("here", host="db1", port="5433", dbname="My Shop", user="bucardo"),
+        DatabaseRecord("here", host="db1", port="5433", dbname="My Shop", user="bucardo"),
         None,
         new=True,
     )
@@ -70,7 +70,7 @@ def test_a_new_database():
     ],
 )
 def test_a_password_is_never_part_of_the_statement(password, set_to, secret):
-    (write,) = statements.database(Database("here", dbname="shop"), password, new=False)
+    (write,) = statements.database(DatabaseRecord("here", dbname="shop"), password, new=False)
     assert write.query.startswith("UPDATE bucardo.db SET dbhost = %(dbhost)s,")
     assert write.query.endswith(" WHERE name = %(name)s")
     assert ("dbpass" in write.query) == (set_to is not None)

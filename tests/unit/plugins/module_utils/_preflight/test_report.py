@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.keys import UniqueKey
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
-    Database as BucardoDatabase,
+    DatabaseRecord as BucardoDatabase,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     Dbgroup,
