@@ -20,7 +20,11 @@ import pytest
 from proof_cases import MUTATIONS, PAIR_MUTATIONS, PAIRS, ROWS, TYPES, plain
 from site_of_tests import OTHER_IMAGE
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg, rowhash
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import (
+    pg,
+    proof,
+    rowhash,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.catalog import (
     read_tables,
 )
@@ -306,5 +310,5 @@ def test_a_copy_with_a_proof_of_version_1_0_is_compared_and_not_copied_again(sit
     ledger = target.sql(
         "SELECT table_name, hash IS NULL, proof FROM multimaster.seed ORDER BY table_name"
     )
-    assert ledger == [["new", "f", rowhash.PROOF], ["old", "t", ""]]
+    assert ledger == [["new", "f", proof.PROOF], ["old", "t", ""]]
     assert target.value("SELECT count(*) FROM old WHERE flag = (id % 2 = 0)") == "98"

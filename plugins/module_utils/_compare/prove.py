@@ -21,8 +21,8 @@ from .._common.cures import REPLACE
 from .._common.errors import Refused
 from .._common.names import SyncKey, TableName
 from .._common.text import listed
-from .._ledger import ledger, membership
-from .._postgres import pg, rowhash, sql
+from .._ledger import doubts, ledger, membership, states
+from .._postgres import pg, proof, sql
 from .._postgres.catalog import read_tables
 from .._postgres.tables import Selection, Table
 from .._postgres.topology import Master, Topology
@@ -34,7 +34,7 @@ from .run import CompareOptions, compare
 _CHUNK = 500
 # In the column of the ledger that says how rows came: they were there.
 _FORMAT = "compared"
-_COMPARABLE = (membership.MISSED, membership.MADE_ANEW)
+_COMPARABLE = (doubts.MISSED, doubts.MADE_ANEW)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _read(
     )
     known = ledger.entries(there)
     doubtful = [
-        table for table in selected if membership.doubt(known.get(table.name), today) in _COMPARABLE
+        table for table in selected if doubts.doubt(known.get(table.name), today) in _COMPARABLE
     ]
     full = _with_rows(there, [on_target[table.name] for table in doubtful])
     suspects = {table.name: table for table in doubtful if table.name in full}
@@ -107,7 +107,7 @@ class _Proof:
     desired: DesiredProof
     here: pg.Session
     there: pg.Session
-    today: membership.Today
+    today: doubts.Today
     suspects: dict[TableName, Table]
     on_target: dict[TableName, Table]
 
@@ -149,24 +149,24 @@ class _Proof:
 
     def _entry(
         self, name: TableName, result: compare_plan.TableResult, seconds: float
-    ) -> ledger.Entry:
+    ) -> states.Entry:
         rows = result.rows.get(self.target.name, 0)
         return _entry(self.suspects[name], self.on_target[name], rows, self.today, seconds)
 
 
 def _entry(
-    source: Table, target: Table, rows: int, today: membership.Today, seconds: float
-) -> ledger.Entry:
+    source: Table, target: Table, rows: int, today: doubts.Today, seconds: float
+) -> states.Entry:
     complete = all(index.valid for index in target.indexes)
-    return ledger.Entry(
+    return states.Entry(
         name=target.name,
         table_oid=target.oid,
-        state=ledger.SEEDED if complete else ledger.COPIED,
+        state=states.SEEDED if complete else states.COPIED,
         rows=rows,
         bytes=target.bytes,
         # Each row was compared, at its own moment: no sum stands for all of them.
         hash="",
-        proof=rowhash.PROOF,
+        proof=proof.PROOF,
         format=_FORMAT,
         index_mode="keep",
         snapshot="",
@@ -175,7 +175,7 @@ def _entry(
         source_oid=source.oid,
         target=today.target,
         epoch=today.epoch,
-        how=ledger.BY_COMPARISON,
+        how=states.BY_COMPARISON,
     )
 
 

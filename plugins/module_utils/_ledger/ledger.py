@@ -18,16 +18,11 @@ import typing as t
 from .._common.names import TableName
 from .._postgres import pg, sql
 from . import own_objects
-from .states import AS_ORIGIN as AS_ORIGIN
-from .states import BY_COMPARISON as BY_COMPARISON
-from .states import BY_COPY as BY_COPY
-from .states import COPIED as COPIED
-from .states import COPYING as COPYING
-from .states import ELSEWHERE as ELSEWHERE
-from .states import MISSED as MISSED
-from .states import SEEDED as SEEDED
-from .states import Entry as Entry
-from .states import Run as Run
+from .states import (
+    COPYING,
+    Entry,
+    Run,
+)
 
 # Key of the advisory lock that a running seed holds on its target: "mmseed" as a number.
 _LOCK = int.from_bytes(b"mmseed", "big")

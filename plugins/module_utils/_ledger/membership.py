@@ -20,12 +20,7 @@ from .._common.errors import Refused
 from .._common.names import TableName
 from .._postgres import pg
 from . import ledger, own_objects
-from .doubts import MADE_ANEW as MADE_ANEW
-from .doubts import MISSED as MISSED
-from .doubts import Today as Today
-from .doubts import doubt as doubt
-from .doubts import doubts as doubts
-from .doubts import old_identity as old_identity
+from .doubts import Today
 
 # Random and not counted: a control database that was made anew must not repeat an epoch.
 _CREATE_ON_CONTROL = """

@@ -19,7 +19,8 @@ from .._common.errors import Refused
 from .._common.names import TableName
 from .._common.text import listed
 from .._postgres import pg
-from . import ledger
+from . import doubts as ledger_doubts
+from . import ledger, states
 from . import membership as ledger_membership
 
 _TRUNCATES = """
@@ -49,7 +50,7 @@ class Standing:
     identity: str
     place: str
     oids: t.Mapping[TableName, int]
-    entries: t.Mapping[TableName, ledger.Entry]
+    entries: t.Mapping[TableName, states.Entry]
     truncates: t.Mapping[TableName, datetime.datetime]
     joined: datetime.datetime
 
@@ -77,7 +78,7 @@ class Members:
         self.origin = origin
         self.names = names
         # Members that have still to note their membership, with the entries that it takes over.
-        self._unnoted: dict[str, list[ledger.Entry]] = {}
+        self._unnoted: dict[str, list[states.Entry]] = {}
         epochs = ledger_membership.epochs(control, dbgroup)
         joined = {
             row["db"]: row["cdate"]
@@ -106,10 +107,10 @@ class Members:
         """All but the origin."""
         return [one for one in self.standings.values() if one.name != self.origin]
 
-    def today(self, master: Standing) -> ledger_membership.Today:
+    def today(self, master: Standing) -> ledger_doubts.Today:
         """What its ledger must speak of."""
         origin = self.standings[self.origin]
-        return ledger_membership.Today(origin.identity, origin.oids, master.place, master.epoch)
+        return ledger_doubts.Today(origin.identity, origin.oids, master.place, master.epoch)
 
     # -- epochs -------------------------------------------------------------------------------
 
@@ -158,22 +159,22 @@ class Members:
                 ledger_membership.note(one.session, self.dbgroup, one.noted)
             del self._unnoted[name]
 
-    def _adopt(self, one: Standing) -> list[ledger.Entry]:
+    def _adopt(self, one: Standing) -> list[states.Entry]:
         adopted = self._adopted(one, self._unnoted[one.name])
         one.entries = {**one.entries, **{entry.name: entry for entry in adopted}}
         return adopted
 
-    def _to_adopt(self, one: Standing, active: bool) -> list[ledger.Entry]:
+    def _to_adopt(self, one: Standing, active: bool) -> list[states.Entry]:
         without = dataclasses.replace(self.today(one), epoch=None)
         return [
             entry
             for entry in one.entries.values()
             if entry.target is None
-            and not ledger_membership.doubt(entry, without)
+            and not ledger_doubts.doubt(entry, without)
             and (active or (entry.finished_at is not None and entry.finished_at > one.joined))
         ]
 
-    def _adopted(self, one: Standing, old: t.Iterable[ledger.Entry]) -> list[ledger.Entry]:
+    def _adopted(self, one: Standing, old: t.Iterable[states.Entry]) -> list[states.Entry]:
         today = self.today(one)
         return [
             dataclasses.replace(
@@ -193,7 +194,7 @@ class Members:
         """By master, the tables for which nobody vouches, with the reason."""
         found = {}
         for one in self.copies:
-            doubts = ledger_membership.doubts(one.entries, self.names, self.today(one))
+            doubts = ledger_doubts.doubts(one.entries, self.names, self.today(one))
             if doubts:
                 found[one.name] = doubts
         return found
@@ -233,7 +234,7 @@ class Members:
             name
             for name, since in one.truncates.items()
             if name in one.entries
-            and one.entries[name].how in (ledger.BY_COPY, ledger.BY_COMPARISON)
+            and one.entries[name].how in (states.BY_COPY, states.BY_COMPARISON)
             and since < t.cast(datetime.datetime, one.entries[name].finished_at)
         ]
         if early:
@@ -256,10 +257,10 @@ class Members:
             one = self.standings[name]
             today = self.today(one)
             entries = [
-                ledger.Entry(
+                states.Entry(
                     name=table,
                     table_oid=one.oids[table],
-                    state=ledger.SEEDED,
+                    state=states.SEEDED,
                     rows=0,
                     bytes=0,
                     hash=None,
@@ -338,5 +339,5 @@ class Guard:
     def vouch(self) -> None:
         """Enter what the user vouches for, now that changes are queued."""
         if self.members is not None and self.elsewhere:
-            self.members.vouch(ledger.ELSEWHERE)
+            self.members.vouch(states.ELSEWHERE)
             self.members.check()

@@ -31,7 +31,7 @@ if t.TYPE_CHECKING:
     from .._bucardo.catalog import Catalog
     from .._bucardo.objects import Sync
     from .._common.names import TableName
-    from .._ledger.ledger import Run
+    from .._ledger.states import Run
     from .._postgres.conninfo import ConnInfo
 
 # Seconds that a daemon is given to start a controller before one counts as missing.

@@ -21,7 +21,6 @@ import typing as t
 
 from .._common.errors import Refused
 from . import pg, sql
-from .proof import PROOF as PROOF
 from .tables import Column, Table
 
 # Everything that changes how a value is written as text, or which rows a query sees.

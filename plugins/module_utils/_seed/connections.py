@@ -12,7 +12,7 @@ import os
 import socket
 import typing as t
 
-from .._ledger import membership
+from .._ledger import doubts
 from .._postgres import pg, rowhash
 from .._postgres.conninfo import ConnInfo
 from .counters import Counters
@@ -33,7 +33,7 @@ class Settings:
     source: ConnInfo
     target: ConnInfo
     target_name: str
-    today: membership.Today
+    today: doubts.Today
     snapshot: str
     jobs: t.Sequence[Job]
     source_types: rowhash.Types

@@ -11,7 +11,8 @@ import typing as t
 
 from .._common.errors import MultimasterError, Refused
 from .._common.names import TableName
-from .._ledger import ledger, membership
+from .._ledger import doubts as ledger_doubts
+from .._ledger import ledger, membership, states
 from .._postgres import pg
 from .._postgres.catalog import is_superuser, read_tables
 from .._postgres.identity import RUNNING_SERVER
@@ -36,11 +37,11 @@ class Plan:
     """
 
     selected: list[Table]
-    entries: dict[TableName, ledger.Entry]
+    entries: dict[TableName, states.Entry]
     jobs: list[Job]
     unfinished: list[tuple[TableName, list[IndexFacts]]]
     complete: bool
-    today: membership.Today
+    today: ledger_doubts.Today
 
     @property
     def nothing_to_do(self) -> bool:
@@ -100,7 +101,7 @@ class Planner:
             replace = {table.name for table in Selection(tuple(options.replace)).of(selected)}
         today = self._today(selected)
         doubts = {
-            table.name: membership.doubt(entries.get(table.name), today) for table in selected
+            table.name: ledger_doubts.doubt(entries.get(table.name), today) for table in selected
         }
         if not self.forgotten:
             doubts.update(dict.fromkeys(replace, "is to be replaced"))
@@ -109,7 +110,7 @@ class Planner:
         half = {
             name
             for name, entry in entries.items()
-            if entry.state == ledger.COPYING and entry.target in (None, today.target)
+            if entry.state == states.COPYING and entry.target in (None, today.target)
         }
         todo = [table for table in selected if table.name not in known]
         return Plan(
@@ -150,10 +151,10 @@ class Planner:
         )
         return self._jobs(todo, there, states, replace)
 
-    def _today(self, selected: t.Sequence[Table]) -> membership.Today:
+    def _today(self, selected: t.Sequence[Table]) -> ledger_doubts.Today:
         oids = {table.name: table.oid for table in selected}
         if self.target is None:
-            return membership.Today(ledger.identity(self.source), oids, "", None)
+            return ledger_doubts.Today(ledger.identity(self.source), oids, "", None)
         epoch = membership.epoch_of(self.target, self.options.dbgroup)
         return membership.today(self.source, self.target, oids, epoch)
 
@@ -221,13 +222,13 @@ class Planner:
     def _unfinished(
         self,
         selected: t.Sequence[Table],
-        known: t.Mapping[TableName, ledger.Entry],
+        known: t.Mapping[TableName, states.Entry],
         there: t.Mapping[TableName, Table],
     ) -> list[tuple[TableName, list[IndexFacts]]]:
         copied = [
             there[table.name]
             for table in selected
-            if table.name in known and known[table.name].state == ledger.COPIED
+            if table.name in known and known[table.name].state == states.COPIED
         ]
         if not copied or self.target is None:
             return []

@@ -12,8 +12,9 @@ import typing as t
 
 from .._common.errors import ConnectionFailed, MultimasterError, StatementFailed
 from .._common.text import listed
-from .._ledger import ledger
-from .._postgres import pg, rowhash, sql
+from .._ledger import ledger, states
+from .._postgres import pg, sql
+from .._postgres.proof import PROOF
 from . import statements
 from . import target as seed_target
 from .connections import Connections, Settings
@@ -212,7 +213,7 @@ class Worker:
         self._prepare(target, [job])
         with target.transaction():
             discarded = self._take(target, [task.job])
-            target.execute(ledger.record([self._entry(job, ledger.COPYING)]))
+            target.execute(ledger.record([self._entry(job, states.COPYING)]))
         return PartsBegun(time.monotonic(), discarded)
 
     def _copy_part(self, task: CopyPart) -> Event:
@@ -265,11 +266,11 @@ class Worker:
         read = source()
         self._compare(rows, read, found)
         seconds = round((time.monotonic() - started) / len(jobs), 3)
-        proof = rowhash.PROOF if self._settings.options.proof else None
+        proof = PROOF if self._settings.options.proof else None
         entries = {
             number: self._entry(
                 job,
-                ledger.COPIED if job.defer or job.rebuild else ledger.SEEDED,
+                states.COPIED if job.defer or job.rebuild else states.SEEDED,
                 rows=rows[number],
                 bytes=read[number].bytes,
                 hash=found[number][1] if number in found else None,
@@ -279,13 +280,13 @@ class Worker:
             for number, job in jobs.items()
         }
         lines = [ledger.record(list(entries.values()))]
-        complete = [entry.name for entry in entries.values() if entry.state == ledger.SEEDED]
+        complete = [entry.name for entry in entries.values() if entry.state == states.SEEDED]
         if complete:
             lines.append(statements.analyze(complete))
         _run_all(target, lines)
         return Proven(
             tuple(
-                ProvenTable(number, entry.rows, entry.bytes, seconds, entry.state == ledger.SEEDED)
+                ProvenTable(number, entry.rows, entry.bytes, seconds, entry.state == states.SEEDED)
                 for number, entry in entries.items()
             ),
             discarded,
@@ -312,9 +313,9 @@ class Worker:
                 "Look for constraints, types or functions that differ between the servers.",
             )
 
-    def _entry(self, job: Job, state: str, **values: t.Any) -> ledger.Entry:
+    def _entry(self, job: Job, state: str, **values: t.Any) -> states.Entry:
         known = {"rows": 0, "bytes": 0, "hash": None, "seconds": 0.0, **values}
-        return ledger.Entry(
+        return states.Entry(
             name=job.name,
             table_oid=job.target.oid,
             state=state,

@@ -17,8 +17,8 @@ from . import statements
 # Tables of a master, and characters of a statement.
 TABLES, CHARACTERS = 3, 200
 
-AsText = t.Callable[[sql.Composable], str]
-Tables = t.Mapping[TableName, t.Sequence[sql.Composable]]
+AsText = t.Callable[["sql.Composable"], str]
+Tables = t.Mapping[TableName, t.Sequence["sql.Composable"]]
 
 
 def enrolled(

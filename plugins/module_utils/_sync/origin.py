@@ -21,7 +21,7 @@ from .._bucardo.writes import Control
 from .._common.change import Change, Scope
 from .._common.errors import Refused
 from .._common.text import listed
-from .._ledger import ledger, membership, release
+from .._ledger import ledger, membership, release, states
 from .._postgres import pg
 from .._postgres.conninfo import ConnInfo
 from .keeper import RELOAD_TIMEOUT
@@ -153,4 +153,4 @@ def _readdress(members: release.Members, moved: release.Members) -> None:
                 members.dbgroup,
                 membership.Membership(standing.epoch or "", False),
             )
-    moved.vouch(ledger.AS_ORIGIN, {members.origin})
+    moved.vouch(states.AS_ORIGIN, {members.origin})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._common.names import SyncKey
+from .._ledger import doubts as ledger_doubts
 from .._ledger import ledger, membership
 from .._postgres import pg
 from .._postgres.tables import Table
@@ -40,5 +41,5 @@ def _is_seeded(source: pg.Session, target: Master, tables: t.Sequence[Table], ke
     with session:
         oids = {table.name: table.oid for table in tables}
         today = membership.today(source, session, oids, membership.epoch_of(session, key.dbgroup))
-        doubts = membership.doubts(ledger.entries(session), oids, today)
+        doubts = ledger_doubts.doubts(ledger.entries(session), oids, today)
         return bool(oids) and not doubts and not vouching.missed(session, oids, key.sync)

@@ -12,7 +12,7 @@ import re
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import status
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import ledger
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import states
 
 
 def run(outcome, started="2026-01-02 03:04:05.678+00", ended="2026-01-02 03:04:06.1+00", **more):
@@ -86,7 +86,7 @@ def seed(active=False, finished=False, **more):
         "current_tables": ["public.orders"],
         **more,
     }
-    return status.seed_row("there", ledger.Run(**fields))
+    return status.seed_row("there", states.Run(**fields))
 
 
 def test_all_is_well():

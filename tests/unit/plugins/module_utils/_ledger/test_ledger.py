@@ -9,15 +9,12 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.ledger import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.doubts import Today, doubt
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.states import (
     SEEDED,
     Entry,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.membership import (
-    Today,
-    doubt,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.rowhash import PROOF
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.proof import PROOF
 
 ORDERS = TableName("public", "orders")
 

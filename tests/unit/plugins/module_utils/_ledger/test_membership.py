@@ -11,17 +11,17 @@ import dataclasses
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.ledger import (
-    COPIED,
-    COPYING,
-    SEEDED,
-    Entry,
-)
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.membership import (
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.doubts import (
     Today,
     doubt,
     doubts,
     old_identity,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.states import (
+    COPIED,
+    COPYING,
+    SEEDED,
+    Entry,
 )
 
 ORDERS, ITEMS = TableName("public", "orders"), TableName("public", "Order Items")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import membership
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import doubts
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import rowhash
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.connections import Settings
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.counters import Counters
@@ -112,7 +112,7 @@ def settings(sides, jobs, **options):
         source=sides["source"].conninfo,
         target=sides["target"].conninfo,
         target_name="target",
-        today=membership.Today("1/2/app", {}, "00000001/1/3/app", None),
+        today=doubts.Today("1/2/app", {}, "00000001/1/3/app", None),
         snapshot="00000003-1B-1",
         jobs=jobs,
         source_types=types,
