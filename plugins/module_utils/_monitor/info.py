@@ -36,8 +36,9 @@ def info(
     if wanted is None:
         return values
     # The watchdog's memory, where it runs on this host.
-    reading = read(control, logins, only, wanted, Memory.load())
-    problems = detectors.problems(reading.facts)
+    memory = Memory.load()
+    reading = read(control, logins, only, wanted, memory)
+    problems = memory.dated(detectors.problems(reading.facts))
     values.update(
         pending=shown.pending(reading.facts),
         queues=shown.queues(reading.facts),

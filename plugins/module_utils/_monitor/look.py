@@ -94,7 +94,7 @@ def look(settings: Settings, mending: bool) -> Look:
         with Session(conninfo) as session:
             control = Catalog(session)
             reading = read(control, {}, wanted=settings.wanted, memory=memory)
-            problems = detectors.problems(reading.facts)
+            problems = memory.dated(detectors.problems(reading.facts), began)
             found = _report(reading.facts, problems, began)
             memory.note(reading.facts, began)
             if mending:

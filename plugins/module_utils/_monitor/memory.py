@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
 import typing as t
 
 from .._common.names import TableName
+from .._common.text import age
 from . import mend
 from .facts import Facts, Sample, pairs
+from .problem import Alarm
 
 FILE = "/var/lib/bucardo-watchdog/state.json"
 # Looks that are kept, and seconds that lie between two at least.
@@ -75,6 +78,18 @@ class Memory:
             for key, keys in self.lost.items()
             if key.partition("/")[0] == sync
         }
+
+    def dated(self, alarms: t.Iterable[Alarm], now: float | None = None) -> list[Alarm]:
+        """The same, with since when, where only this memory knows that."""
+        moment = time.time() if now is None else now
+        found = []
+        for alarm in alarms:
+            since = self.state["problems"].get(alarm.key, {}).get("since", moment)
+            if not alarm.age and moment - since >= 1:
+                seen = f"{alarm.what} (seen for {age(moment - since)})"
+                alarm = dataclasses.replace(alarm, what=seen, age=moment - since)
+            found.append(alarm)
+        return found
 
     def is_due(self, now: float) -> bool:
         """Whether looking takes no more than a tenth of the time: a large queue takes long."""

@@ -15,10 +15,12 @@ import pytest
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor import (
     memory,
+    mend,
     pack,
     violation,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.look import Settings
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.problem import Alarm
 from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils._monitor.cases import (
     HEALTHY,
 )
@@ -74,6 +76,22 @@ def test_a_memory_that_cannot_be_read_is_none(tmp_path, content):
     path = tmp_path / "state.json"
     path.write_text(content)
     assert memory.Memory.load(str(path)).state["problems"] == {}
+
+
+def test_since_when_something_is_so_is_told_where_only_the_watchdog_knows():
+    seen = Alarm("not_enrolled", "x is not replicated", "Do.", sync="shop")
+    old = Alarm("backlog_old", "waits for 5 min", "Do.", sync="shop", age=300.0)
+    one = memory.Memory()
+    one.state = mend.remember(one.state, [seen, old], 1000.0)
+    found = one.dated([seen, old], now=1120.0)
+    assert [alarm.line for alarm in found] == [
+        "x is not replicated (seen for 2 min). Do.",
+        "waits for 5 min. Do.",
+    ]
+    assert [alarm.age for alarm in found] == [120.0, 300.0]
+    # The next look takes up what the first one began.
+    assert mend.remember(one.state, found, 1120.0)["problems"][seen.key]["since"] == 1000.0
+    assert memory.Memory().dated([seen]) == [seen]
 
 
 def test_looks_that_take_long_are_rare():
