@@ -67,7 +67,13 @@ roles:
   description: By master, what the role is like after the task.
   returned: success
   type: dict
-  sample: {here: {superuser: true, login: true, password: as given, timeouts: none}}
+  sample:
+    here:
+      superuser: true
+      login: true
+      password: as given
+      timeouts: none
+      output: as on all masters
 kept:
   description: By master, why the role could not be dropped.
   returned: success

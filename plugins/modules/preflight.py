@@ -12,7 +12,7 @@ module: preflight
 short_description: Report everything that stands in the way of a second writable master
 description:
   - Connects to all masters, reads their catalogs, and reports every blocker and warning at once.
-    Nothing is changed anywhere.
+    Nothing is changed anywhere; what can only be known by trying is rolled back.
   - An error on one server is a finding like others; the survey goes on with the next server.
   - All checks, with what they mean and what to do, are listed in C(docs/preflight.md).
 version_added: "1.0.0"
@@ -94,6 +94,19 @@ options:
         O(multimaster.bucardo.sequence_interleave#module:slots). V(0) means the number of masters.
     type: int
     default: 0
+    version_added: "1.1.0"
+  tablespaces:
+    description:
+      - Whether tables will be put into the origin's tablespaces, see
+        O(multimaster.bucardo.schema_clone#module:tablespaces).
+    type: bool
+    default: true
+    version_added: "1.1.0"
+  autokick:
+    description:
+      - Whether changes will wake the sync at once, see M(multimaster.bucardo.bucardo_sync).
+    type: bool
+    default: true
     version_added: "1.1.0"
   bucardo_user:
     description: Role as which Bucardo logs in to every master.
@@ -350,6 +363,8 @@ def argument_spec() -> Spec:
         },
         "exclude_sequences": {"type": "list", "elements": "str", "default": []},
         "sequence_slots": {"type": "int", "default": 0},
+        "tablespaces": {"type": "bool", "default": True},
+        "autokick": {"type": "bool", "default": True},
         "bucardo_user": {"type": "str", "default": "bucardo"},
         "bucardo_password": {"type": "str", "no_log": True},
         "bucardo_ssl_cert": {"type": "path"},

@@ -62,15 +62,30 @@ NOTHING = "Changes no row and nothing that is enrolled."
 
 # Text to what happens when it is done on the wrong master.
 ANSWERS: dict[str, str] = {
-    "Add a primary key, or exclude the table.": EXCLUDED,
-    "Add a primary key, or set the columns NOT NULL, or exclude the table.": EXCLUDED,
+    "Add a primary key, or exclude the table (multimaster_exclude).": EXCLUDED,
+    "Add a primary key, or set the columns NOT NULL, or exclude the table"
+    " (multimaster_exclude).": EXCLUDED,
+    "ALTER ROLE ... IN DATABASE ... RESET ...: the bootstrap sets what is needed for the"
+    " role.": NOTHING,
+    "ALTER ROLE {} IN DATABASE {} RESET {}.": NOTHING,
+    "ALTER TABLE ... REPLICA IDENTITY USING INDEX (or FULL) on this master, take DELETE out of what"
+    " the publication publishes, or exclude the table (multimaster_exclude).": EXCLUDED,
     "ALTER TABLE ... SET LOGGED, or remove it from tables.": EXCLUDED,
-    "Build the key without INCLUDE and add the covering index beside it, or exclude the"
-    " table.": EXCLUDED,
     "Correct the spelling, capitals included, or remove the entry.": EXCLUDED,
     "Correct the tables or take them out of the relgroup.": EXCLUDED,
     "Exclude the table.": EXCLUDED,
-    "Exclude the table, or give it a primary key of another type.": EXCLUDED,
+    "Exclude the table (multimaster_exclude), or give it a primary key of integer, uuid, text,"
+    " bytea, an enumeration, a time, a network address or numeric with a number of"
+    " digits.": EXCLUDED,
+    "Give the rows of the two different keys, or exclude both tables"
+    " (multimaster_exclude).": EXCLUDED + " A changed key is a change like others.",
+    "Nothing while the table is small; else give it a key of another type, or exclude"
+    " it.": EXCLUDED,
+    "Nothing, if no application does; else exclude the table (multimaster_exclude).": EXCLUDED,
+    "RESET it on the origin for what the finding names; newer servers do without it.": NOTHING,
+    "Write these keys without a backslash, or exclude the table (multimaster_exclude).": (
+        EXCLUDED + " A changed key is a change like others."
+    ),
     "Exclude the table, or replace the column by an ordinary one that a trigger fills.": EXCLUDED,
     "Leave it out.": EXCLUDED,
     "Make sure that only one master writes rows that can exclude each other.": NOTHING,

@@ -49,8 +49,8 @@ INNER = {"_preflight": {"checks", "survey"}}
 PURE = {
     "_common": {"batches", "change", "cures", "errors", "names", "text"},
     "_postgres": {
-        *("conninfo", "database", "dump", "identity", "inventory", "locale", "proof", "roles"),
-        *("scram", "sql", "tables", "timeouts", "topology"),
+        *("conninfo", "database", "dump", "identity", "inventory", "locale", "output", "proof"),
+        *("roles", "scram", "sql", "tables", "timeouts", "topology"),
     },
     "_bucardo": {
         *("cli_output", "columns", "keys", "object_plan", "objects", "registration"),
@@ -69,7 +69,7 @@ PURE = {
     },
     "_preflight": {
         *("checks/*", "checklist", "context", "enrolled_findings", "facts", "ledgers"),
-        *("registry", "report", "survey/queries"),
+        *("key_types", "needs", "registry", "report", "survey/queries"),
     },
 }
 NOT_PURE = {"multiprocessing", "os", "queue", "select", "signal", "socket", "subprocess"}

@@ -3,37 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: no stability promise for other users.
 
-"""Two rules for "the key" of a table: which this collection registers, which Bucardo would (pure).
+"""By which columns rows of a table are told apart (pure).
 
-Bucardo chooses in C(validate_goat), a trigger of its catalog. The collection writes the catalog
-with that trigger off and registers the key that it chose itself, so that C(registered_key) is the
-one by which rows are told apart. C(key_bucardo_would_choose) is what C(bucardo add table) or an
-UPDATE of the catalog by hand would put in its place.
+Bucardo would choose by itself, in the trigger validate_goat of its catalog: it counts the columns
+of INCLUDE, takes unique indexes with nullable columns, and the newest of several. The collection
+writes the catalog with that trigger off, so that what is said here is what is registered.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 if t.TYPE_CHECKING:
     from .._postgres.tables import Table
-
-
-@dataclasses.dataclass(frozen=True)
-class UniqueKey:
-    """A unique index that Bucardo considers: no predicate, no expression.
-
-    :param columns: with those of INCLUDE, as Bucardo counts them.
-    :param included: how many of the last columns are from INCLUDE.
-    """
-
-    index: str
-    oid: int
-    columns: tuple[str, ...]
-    primary: bool = False
-    valid: bool = True
-    included: int = 0
 
 
 def registered_key(table: Table) -> tuple[str, ...]:
@@ -63,14 +45,3 @@ def registrable_keys(table: Table) -> tuple[tuple[str, ...], ...]:
     ]
     usable.sort(key=lambda index: (not index.primary, len(index.columns), index.name))
     return tuple(index.columns for index in usable)
-
-
-def key_bucardo_would_choose(keys: t.Sequence[UniqueKey]) -> UniqueKey | None:
-    """The index that C(validate_goat) takes for a row's identity.
-
-    The primary key; else the one with the fewest columns, the newest of several. It counts the
-    columns of INCLUDE and minds neither nullable columns nor invalid indexes.
-    """
-    if not keys:
-        return None
-    return min(keys, key=lambda key: (not key.primary, len(key.columns), -key.oid))

@@ -12,13 +12,20 @@ import typing as t
 
 from .._common.errors import Refused, StatementFailed
 from .._postgres import sql
+from .._postgres.output import OUTPUT_SETTINGS, is_output
 from .._postgres.pg import Session
 from .._postgres.scram import fits
 from .._postgres.timeouts import TIMEOUTS
 
 _MASKED = "********"
 # C(State.shown) of a role that Bucardo can work with.
-READY = {"superuser": True, "login": True, "password": "as given", "timeouts": "none"}
+READY = {
+    "superuser": True,
+    "login": True,
+    "password": "as given",
+    "timeouts": "none",
+    "output": "as on all masters",
+}
 _DEPENDENT_OBJECTS_STILL_EXIST = "2BP01"
 
 _ROLE = """
@@ -39,6 +46,7 @@ class State:
     :param password_fits: None when no password was asked for.
     :param has_password: whether it has any.
     :param timed: timeouts that the server knows and the role does not switch off.
+    :param unpinned: settings by which values are printed and read, and the role leaves them open.
     """
 
     exists: bool
@@ -47,6 +55,7 @@ class State:
     password_fits: bool | None
     timed: tuple[str, ...]
     has_password: bool = False
+    unpinned: tuple[str, ...] = ()
 
     def require_password_fits(self, role: str, server: str) -> None:
         """:raises Refused: when the role has another password, which others may use."""
@@ -68,6 +77,7 @@ class State:
             "login": self.login,
             "password": "another" if self.password_fits is False else "as given",
             "timeouts": "some" if self.timed else "none",
+            "output": "as the server's" if self.unpinned else "as on all masters",
         }
 
 
@@ -75,6 +85,7 @@ def read(session: Session, role: str, password: str | None) -> State:
     """What is there of the role."""
     row = session.rows(_ROLE, {"role": role, "timeouts": list(TIMEOUTS)})[0]
     off = {setting for setting in row["settings"] if setting.endswith("=0")}
+    stored = {name.lower(): value for name, _is, value in map(_parts, row["settings"])}
     return State(
         exists=row["superuser"] is not None,
         superuser=bool(row["superuser"]),
@@ -83,8 +94,15 @@ def read(session: Session, role: str, password: str | None) -> State:
         timed=tuple(
             name for name in TIMEOUTS if name in row["timeouts"] and f"{name}=0" not in off
         ),
+        unpinned=tuple(
+            name for name in OUTPUT_SETTINGS if not is_output(name, stored.get(name.lower(), ""))
+        ),
         has_password=bool(row["password"]),
     )
+
+
+def _parts(setting: str) -> tuple[str, str, str]:
+    return setting.partition("=")
 
 
 class Statement(t.NamedTuple):
@@ -95,7 +113,10 @@ class Statement(t.NamedTuple):
 
 
 def missing(session: Session, role: str, state: State, password: str | None) -> list[Statement]:
-    """What makes the role a superuser that can log in with this password and is never timed out."""
+    """What makes the role a superuser that can log in with this password and is never timed out.
+
+    What its sessions print is read by those on other masters: they print and read alike.
+    """
     name = sql.Identifier(role)
     found: list[Statement] = []
     if not (state.exists and state.superuser and state.login):
@@ -114,6 +135,11 @@ def missing(session: Session, role: str, state: State, password: str | None) -> 
         )
     for timeout in state.timed:
         text = sql.SQL("ALTER ROLE {} SET {} = 0").format(name, sql.Identifier(timeout))
+        found.append(Statement(text, text))
+    for setting in state.unpinned:
+        text = sql.SQL("ALTER ROLE {} SET {} = {}").format(
+            name, sql.Identifier(setting), sql.Literal(OUTPUT_SETTINGS[setting])
+        )
         found.append(Statement(text, text))
     return found
 

@@ -32,7 +32,12 @@ SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind A
    AND n.nspname !~ '^pg_' AND n.nspname <> ALL (%(left_out)s)
 """
 _COLUMNS = """
-SELECT a.attrelid::bigint AS oid, a.attname AS name, a.attnotnull AS not_null,
+SELECT a.attrelid::bigint AS oid, a.attname AS name,
+       -- A constraint that is NOT VALID (PostgreSQL 18) leaves nulls where they are.
+       a.attnotnull AND NOT EXISTS (
+         SELECT FROM pg_catalog.pg_constraint v
+          WHERE v.conrelid = a.attrelid AND v.contype = 'n' AND NOT v.convalidated
+            AND v.conkey[1] = a.attnum) AS not_null,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.atttypid::bigint AS type_oid,
        a.attidentity AS identity, a.attgenerated AS generated,
        COALESCE((SELECT l.collname FROM pg_catalog.pg_collation l

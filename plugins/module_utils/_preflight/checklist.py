@@ -15,6 +15,7 @@ from .checks import (
     control,
     keys,
     names,
+    needs,
     other_replication,
     reach,
     request,
@@ -45,5 +46,6 @@ FILES = (
     activity,
     target_rows,
     target_servers,
+    needs,
 )
 CHECKS: t.Sequence[Check] = tuple(found for file in FILES for found in checks_in(file))

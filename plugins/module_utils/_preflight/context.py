@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .._bucardo.keys import key_bucardo_would_choose
+from .._bucardo.keys import registered_key
 from .._common.errors import Refused
 from .._common.names import TableName
-from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA, Column, Table, select
-from .facts import Database, Facts, Master, Server, Setting, UniqueKey
+from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA, Table, select
+from .facts import Database, Facts, Master, Server, Setting
+from .key_types import KeyType
 
 
 class Context:
@@ -95,18 +96,15 @@ class Context:
         """The origin's name, "" without a single origin."""
         return self.origin.name if self.origin else ""
 
-    def keys(self, table: Table) -> tuple[UniqueKey, ...]:
-        """The unique indexes of one of the origin's tables that Bucardo considers."""
+    def key_types(self, table: Table) -> dict[str, KeyType]:
+        """The columns by which rows of one of the origin's tables are told apart."""
         database = self.origin.database if self.origin else None
-        return database.keys.get(table.name, ()) if database else ()
-
-    def key_columns(self) -> t.Iterator[tuple[Table, Column]]:
-        """Every column by which Bucardo identifies the rows of a selected table."""
-        for table in self.selected:
-            key = key_bucardo_would_choose(self.keys(table))
-            for column in table.columns:
-                if key and column.name in key.columns:
-                    yield table, column
+        known = database.key_types.get(table.name, {}) if database else {}
+        types = {column.name: column.type for column in table.columns}
+        return {
+            name: known.get(name) or KeyType.of(types.get(name, ""))
+            for name in registered_key(table)
+        }
 
     def effective(self, master: Master, server: Server, name: str) -> Setting | None:
         """The setting that a session of Bucardo's role would start with, None when not known."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._bucardo.keys import UniqueKey
 from .._bucardo.objects import DatabaseRecord as BucardoDatabase
 from .._bucardo.objects import Dbgroup, Goat, Sync
 from .._common.names import TableName
@@ -22,6 +21,8 @@ from .._ledger.states import Entry
 from .._postgres.tables import Table
 from .._sequences.facts import Survey
 from .._tracking.enrolled import Found
+from .key_types import KeyType
+from .needs import Needs, Offers
 
 # The daemon's main, cleaning, controlling and copying processes with some room for a restart.
 BUCARDO_CONNECTIONS = 6
@@ -52,6 +53,8 @@ class Wanted:
     sequences: str = "interleave"
     exclude_sequences: tuple[str, ...] = ()
     sequence_slots: int = 0
+    tablespaces: bool = True
+    autokick: bool = True
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Wanted:
@@ -146,6 +149,7 @@ class Server:
     bucardo_role: Role | None = None
     password_differs: bool = False
     settings: tuple[Setting, ...] = ()
+    offers: Offers = dataclasses.field(default_factory=Offers)
 
     @property
     def major(self) -> int:
@@ -231,6 +235,15 @@ class CheckCall:
 
 
 @dataclasses.dataclass(frozen=True)
+class BadExpression:
+    """An index that cannot be built with an empty search_path, and what PostgreSQL says."""
+
+    table: TableName
+    index: str
+    message: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Database:
     """What a master's database holds.
 
@@ -251,6 +264,12 @@ class Database:
     :param filled: tables for which the ledger does not vouch and that hold rows.
     :param locked: sizes were not read since something holds exclusive locks.
     :param foreign: what in our schemas belongs to somebody whom we do not trust.
+    :param needs: of the origin: what it needs of a server.
+    :param key_types: of columns in unique indexes.
+    :param backslashes: whether keys of several columns hold one; None when not looked through.
+    :param same_keys: parent and child by inheritance that have a key in common.
+    :param refused_changes: tables whose rows PostgreSQL does not let anybody delete.
+    :param refused_ddl: why nothing can be made in it, "" when it can.
     """
 
     name: str
@@ -258,7 +277,6 @@ class Database:
     encoding: str = "UTF8"
     locale: tuple[str, str, str, str] = ("C.UTF-8", "C.UTF-8", "c", "")
     tables: tuple[Table, ...] = ()
-    keys: t.Mapping[TableName, tuple[UniqueKey, ...]] = dataclasses.field(default_factory=dict)
     extensions: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     triggers: tuple[Trigger, ...] = ()
     event_triggers: tuple[str, ...] = ()
@@ -286,6 +304,17 @@ class Database:
     foreign: tuple[Foreign, ...] = ()
     extension_rows: tuple[ExtensionRows, ...] = ()
     check_calls: tuple[CheckCall, ...] = ()
+    needs: Needs = dataclasses.field(default_factory=Needs)
+    key_types: t.Mapping[TableName, t.Mapping[str, KeyType]] = dataclasses.field(
+        default_factory=dict
+    )
+    bad_expressions: tuple[BadExpression, ...] = ()
+    backslashes: t.Mapping[TableName, bool | None] = dataclasses.field(default_factory=dict)
+    same_keys: t.Mapping[tuple[TableName, TableName], bool | None] = dataclasses.field(
+        default_factory=dict
+    )
+    refused_changes: t.Mapping[TableName, str] = dataclasses.field(default_factory=dict)
+    refused_ddl: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

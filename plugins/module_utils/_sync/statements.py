@@ -67,7 +67,9 @@ def _type(column: plan.KeyColumn) -> sql.Composable:
 def _function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.Composable:
     """The row trigger's function: notes the key of every row that changed, old and new."""
     table = need.table.name
-    body = delta_function.body(table, [(column.name, column.equals) for column in columns])
+    body = delta_function.body(
+        table, [(column.name, column.equals) for column in columns], need.table.found.texts
+    )
     # Dollar quotes: a literal inside a composed statement would need a connection to be written.
     return sql.SQL(
         "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "

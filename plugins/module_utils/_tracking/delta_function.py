@@ -19,10 +19,12 @@ from .._common.names import TableName, delta_suffix
 # Schema and name of the operator by which two values of a key's column are the same.
 Equality = t.Tuple[str, str]
 EQUALS: Equality = ("pg_catalog", "=")
+# As text of SQL, whatever standard_conforming_strings says.
+_BACKSLASH = "pg_catalog.chr(92)"
 
 _BODY = """
 BEGIN
-  IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
+{guard}  IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
     INSERT INTO {delta} VALUES ({old});
   END IF;
   IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
@@ -35,9 +37,20 @@ BEGIN
   RETURN NULL;
 END;
 """
+# Of a key of several columns Bucardo writes the values into its statements and doubles the first
+# backslash: it would look for another row, find none, and take the change for replicated.
+_GUARD = """  IF {held} THEN
+    RAISE EXCEPTION USING ERRCODE = '22000',
+      MESSAGE = pg_catalog.concat('a backslash in the key of ', TG_TABLE_SCHEMA, '.', TG_TABLE_NAME,
+                                  ' cannot be replicated'),
+      DETAIL = 'Bucardo would look for another row, and the masters would differ for good.',
+      HINT = 'Write the key without a backslash, or let the table not take part in replication.';
+  END IF;
+"""
 # What was made before, by this collection and by Bucardo itself: it queues the same, but looks
 # its operators up in the writer's search_path.
 _EARLIER = (
+    _BODY.replace("{guard}", ""),
     """
 BEGIN
   IF TG_OP <> 'INSERT' THEN
@@ -71,17 +84,25 @@ END;
 )
 
 
-def body(table: TableName, key: t.Sequence[tuple[str, Equality]]) -> str:
+def body(
+    table: TableName, key: t.Sequence[tuple[str, Equality]], texts: t.Collection[str] = ()
+) -> str:
     """The function's text.
 
     :param key: the columns in the order of the delta table, each with its operator.
+    :param texts: those of them that hold text, in which a backslash may be.
     """
-    return _filled(_BODY, table, key)
+    return _filled(_BODY, table, key, texts)
 
 
-def queues(text: str, table: TableName, key: t.Sequence[tuple[str, Equality]]) -> bool:
+def queues(
+    text: str,
+    table: TableName,
+    key: t.Sequence[tuple[str, Equality]],
+    texts: t.Collection[str] = (),
+) -> bool:
     """Whether a function of this text queues what it should, whatever else may be wrong with it."""
-    known = [body(table, key), *(_filled(earlier, table, key) for earlier in _EARLIER)]
+    known = [body(table, key, texts), *(_filled(earlier, table, key) for earlier in _EARLIER)]
     return _squeezed(text) in {_squeezed(one) for one in known}
 
 
@@ -93,9 +114,34 @@ def quoted(text: str) -> str:
     return f"${tag}${text}${tag}$"
 
 
-def _filled(template: str, table: TableName, key: t.Sequence[tuple[str, Equality]]) -> str:
+def _guard(key: t.Sequence[tuple[str, Equality]], texts: t.Collection[str]) -> str:
+    """Refuses what Bucardo would lose, "" where nothing can be lost."""
+    names = [_identifier(name) for name, _equality in key if name in texts]
+    if len(key) < 2 or not names:
+        return ""
+
+    def held(row: str) -> str:
+        values = [
+            f"pg_catalog.strpos({row}.{name}::pg_catalog.text, {_BACKSLASH})" for name in names
+        ]
+        return " OR ".join(f"{value} OPERATOR(pg_catalog.>) 0" for value in values)
+
+    # Of rows that are there already only what would be a change of them.
+    return "".join(
+        _GUARD.format(held=f"TG_OP OPERATOR(pg_catalog.{operator}) '{word}' AND ({held(row)})")
+        for operator, word, row in (("<>", "DELETE", "NEW"), ("<>", "INSERT", "OLD"))
+    )
+
+
+def _filled(
+    template: str,
+    table: TableName,
+    key: t.Sequence[tuple[str, Equality]],
+    texts: t.Collection[str] = (),
+) -> str:
     names = [_identifier(name) for name, _equality in key]
     return template.format(
+        guard=_guard(key, texts),
         delta=f"{_identifier('bucardo')}.{_identifier(f'delta_{delta_suffix(table)}')}",
         old=", ".join(f"OLD.{name}" for name in names),
         new=", ".join(f"NEW.{name}" for name in names),

@@ -107,6 +107,13 @@ class Found:
     older: t.Mapping[str, tuple[tuple[str, Shape], ...]] = dataclasses.field(default_factory=dict)
     is_known: bool = True
 
+    @property
+    def texts(self) -> frozenset[str]:
+        """Columns of the keys that hold text: whatever has a collation."""
+        return frozenset(
+            name for name, (_type, _mod, collation) in self.columns.items() if collation
+        )
+
 
 # What must be done about a fault.
 TRIGGER, FUNCTION, RETYPE, REMAKE = "trigger", "function", "retype", "remake"
@@ -192,19 +199,20 @@ def _delta_faults(name: TableName, found: Found, key: t.Sequence[str]) -> t.Iter
 def _function_faults(name: TableName, found: Found, columns: t.Sequence[str]) -> t.Iterator[Fault]:
     label = f"bucardo.delta_{delta_suffix(name)}()"
     operators = [(column, found.equals.get(column, delta_function.EQUALS)) for column in columns]
+    texts = found.texts
     function = found.function
     if function is None:
         yield Fault(f"there is no function {label}", True, FUNCTION)
     elif function.language != "plpgsql" or not delta_function.queues(
-        function.text, name, operators
+        function.text, name, operators, texts
     ):
         yield Fault(f"the function {label} does something else", True, FUNCTION)
     elif (
-        function.text != delta_function.body(name, operators)
+        function.text != delta_function.body(name, operators, texts)
         or not function.definer
         or function.settings
     ):
-        yield Fault(f"the function {label} looks up names as its caller does", False, FUNCTION)
+        yield Fault(f"the function {label} is of an earlier version", False, FUNCTION)
 
 
 def carried_from(

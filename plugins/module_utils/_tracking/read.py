@@ -56,7 +56,11 @@ SELECT m.s AS schema, m.t AS name,
                    AND i.indpred IS NULL AND i.indexprs IS NULL
                    AND p.position <= i.indnkeyatts
                  GROUP BY i.indexrelid, i.indisprimary, i.indnkeyatts, x.relname
-                HAVING i.indisprimary OR pg_catalog.bool_and(a.attnotnull)) k) AS keys,
+                -- A NOT NULL that is NOT VALID leaves nulls where they are.
+                HAVING i.indisprimary OR pg_catalog.bool_and(a.attnotnull AND NOT EXISTS (
+                         SELECT FROM pg_catalog.pg_constraint v
+                          WHERE v.conrelid = a.attrelid AND v.contype = 'n'
+                            AND NOT v.convalidated AND v.conkey[1] = a.attnum))) k) AS keys,
        (SELECT pg_catalog.json_object_agg(e.attname,
                                           pg_catalog.json_build_array(e.nspname, e.oprname))
           FROM (SELECT DISTINCT ON (a.attname) a.attname, q.nspname, q.oprname

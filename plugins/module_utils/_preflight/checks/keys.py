@@ -3,139 +3,139 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Private to this collection: no stability promise for other users.
 
-"""Checks: what identifies a row (pure)."""
+"""Checks: what identifies a row (pure).
+
+Only the key that the collection registers is judged, see C(_bucardo/keys).
+"""
 
 from __future__ import annotations
 
 import typing as t
 
-from ..._bucardo.keys import key_bucardo_would_choose
-from ..context import Context, base_type
+from ..._bucardo.keys import registered_key
+from ..._postgres.tables import Index, Table
+from ..context import Context
 from ..registry import BLOCKER, WARNING, Hit, check
 
-# Bucardo carries keys as text: these lose something on the way or have no useful equality.
-_FRAGILE_KEY_TYPES = {
-    "real": "is not exact",
-    "double precision": "is not exact",
-    "json": "has no equality",
-    "jsonb": "has several spellings of the same value",
-    "xml": "has no equality",
-    "money": "depends on lc_monetary",
-    "interval": "depends on IntervalStyle",
-}
-_TEXT_TYPES = ("text", "character varying", "character", "name", "citext", '"char"')
+
+def _without_key(ctx: Context) -> t.Iterator[tuple[Table, list[Index]]]:
+    """Tables without a usable key, each with the indexes that are nearly one."""
+    for table in ctx.selected:
+        if table.kind == "r" and not registered_key(table):
+            near = [i for i in table.indexes if i.unique and i.columns and not i.partial]
+            yield table, near
 
 
 @check(
     "no-key",
     BLOCKER,
     "A table has neither a primary key nor a unique index over plain columns.",
-    "Add a primary key, or exclude the table.",
+    "Add a primary key, or exclude the table (multimaster_exclude).",
 )
 def _no_key(ctx: Context) -> t.Iterator[Hit]:
-    for table in ctx.selected:
-        if table.kind == "r" and key_bucardo_would_choose(ctx.keys(table)) is None:
+    for table, near in _without_key(ctx):
+        if not near:
             yield Hit(str(table.name), ctx.origin_name, "has no primary key and no unique index")
 
 
 @check(
     "nullable-key",
     BLOCKER,
-    "Bucardo would identify rows by a unique index with a nullable column: rows with a null there"
-    " are never found again.",
-    "Add a primary key, or set the columns NOT NULL, or exclude the table.",
+    "The only unique indexes have a nullable column: rows with a null there cannot be told apart.",
+    "Add a primary key, or set the columns NOT NULL, or exclude the table (multimaster_exclude).",
 )
 def _nullable_key(ctx: Context) -> t.Iterator[Hit]:
-    for table in ctx.selected:
-        key = key_bucardo_would_choose(ctx.keys(table))
-        if key is None or key.primary:
-            continue
-        nullable = [c.name for c in table.columns if not c.not_null and c.name in key.columns]
-        if nullable:
+    for table, near in _without_key(ctx):
+        index = next((one for one in near if one.valid), None)
+        if index:
+            free = {column.name for column in table.columns if not column.not_null}
+            nullable = ", ".join(column for column in index.columns if column in free)
             yield Hit(
                 str(table.name),
                 ctx.origin_name,
-                f"its key would be the index {key.index}, but {', '.join(nullable)} may be null",
+                f"its key would be the index {index.name}, but {nullable} may be null",
             )
 
 
 @check(
     "invalid-key",
     BLOCKER,
-    "Bucardo would identify rows by an index that is not valid, and so not unique for sure.",
+    "The only index that could identify rows is not valid, and so not unique for sure.",
     "REINDEX the index.",
 )
 def _invalid_key(ctx: Context) -> t.Iterator[Hit]:
-    for table in ctx.selected:
-        key = key_bucardo_would_choose(ctx.keys(table))
-        if key and not key.valid:
-            yield Hit(str(table.name), ctx.origin_name, f"the index {key.index} is not valid")
-
-
-@check(
-    "included-key",
-    BLOCKER,
-    "Bucardo takes the columns that a key's index INCLUDEs for a part of the key; concurrent"
-    " changes to them end in duplicate keys.",
-    "Build the key without INCLUDE and add the covering index beside it, or exclude the table.",
-)
-def _included_key(ctx: Context) -> t.Iterator[Hit]:
-    for table in ctx.selected:
-        key = key_bucardo_would_choose(ctx.keys(table))
-        if key and key.included:
-            yield Hit(
-                str(table.name),
-                ctx.origin_name,
-                f"the index {key.index} includes {', '.join(key.columns[-key.included :])}",
-            )
+    for table, near in _without_key(ctx):
+        if near and not any(index.valid for index in near):
+            yield Hit(str(table.name), ctx.origin_name, f"the index {near[0].name} is not valid")
 
 
 @check(
     "key-type",
-    WARNING,
-    "Bucardo carries keys as text, and this type does not survive that for every value.",
-    "Prefer a key of integer, uuid, text or a time.",
+    BLOCKER,
+    "Bucardo carries keys as text through Perl, and values of this type do not come through, or"
+    " are equal without being the same text: changes of such rows would be lost for good.",
+    "Exclude the table (multimaster_exclude), or give it a primary key of integer, uuid, text,"
+    " bytea, an enumeration, a time, a network address or numeric with a number of digits.",
 )
 def _key_type(ctx: Context) -> t.Iterator[Hit]:
-    for table, column in ctx.key_columns():
-        why = _FRAGILE_KEY_TYPES.get(base_type(column.type))
-        if why:
-            message = f"key column {column.name}: {column.type} {why}"
-            yield Hit(str(table.name), ctx.origin_name, message)
-
-
-@check(
-    "key-citext",
-    BLOCKER,
-    "A citext key that changes only in upper and lower case is the same key for the trigger, but"
-    " another one for Bucardo: a row was seen to be lost that way.",
-    "Exclude the table, or give it a primary key of another type.",
-)
-def _key_citext(ctx: Context) -> t.Iterator[Hit]:
-    for table, column in ctx.key_columns():
-        if base_type(column.type) == "citext":
-            yield Hit(str(table.name), ctx.origin_name, f"key column {column.name}: citext")
+    for table in ctx.selected:
+        types = {column.name: column.type for column in table.columns}
+        for column, found in ctx.key_types(table).items():
+            if found.problem:
+                message = f"key column {column}: {types.get(column, found.base)}, {found.problem}"
+                yield Hit(str(table.name), ctx.origin_name, message)
 
 
 @check(
     "key-backslash",
-    WARNING,
+    BLOCKER,
     "Bucardo writes the values of keys with several columns into its statements and doubles the"
-    " first backslash: a row with a backslash in such a key is never found again, and the sync"
-    " stops with a duplicate key.",
-    "Keep backslashes out of the key, for example by a CHECK constraint.",
+    " first backslash: a row with a backslash in such a key is never found again.",
+    "Write these keys without a backslash, or exclude the table (multimaster_exclude).",
 )
 def _key_backslash(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
-        key = key_bucardo_would_choose(ctx.keys(table))
-        if not key or len(key.columns) < 2:
-            continue
-        texts = [
-            column.name
-            for column in table.columns
-            if column.name in key.columns and base_type(column.type) in _TEXT_TYPES
-        ]
-        if texts:
+        if _backslashes(ctx).get(table.name):
             yield Hit(
-                str(table.name), ctx.origin_name, f"key of several columns with {', '.join(texts)}"
+                str(table.name), ctx.origin_name, "there are rows with a backslash in their key"
             )
+
+
+@check(
+    "key-backslash-refused",
+    WARNING,
+    "The key has several columns, some of them of text. Once the table is replicated, writing a"
+    " backslash there is refused with an error, since the row would be lost by Bucardo.",
+    "Nothing, if no application does; else exclude the table (multimaster_exclude).",
+)
+def _key_backslash_refused(ctx: Context) -> t.Iterator[Hit]:
+    for table in ctx.selected:
+        held = _backslashes(ctx).get(table.name, True)
+        texts = [name for name, found in ctx.key_types(table).items() if found.is_text]
+        if not held and texts:
+            seen = " (too large to be looked through)" if held is None else ""
+            yield Hit(
+                str(table.name), ctx.origin_name, f"text in its key: {', '.join(texts)}{seen}"
+            )
+
+
+def _backslashes(ctx: Context) -> t.Mapping[t.Any, bool | None]:
+    return ctx.origin.database.backslashes if ctx.origin and ctx.origin.database else {}
+
+
+@check(
+    "key-bytea",
+    WARNING,
+    "Bucardo compares a key of type bytea by its base64 text, so that no index is used: each run"
+    " reads the whole table on every master.",
+    "Nothing while the table is small; else give it a key of another type, or exclude it.",
+)
+def _key_bytea(ctx: Context) -> t.Iterator[Hit]:
+    for table in ctx.selected:
+        names = [
+            name
+            for name, found in ctx.key_types(table).items()
+            if found.base == "bytea" and not found.problem
+        ]
+        if names:
+            yield Hit(str(table.name), ctx.origin_name, f"key of type bytea: {', '.join(names)}")

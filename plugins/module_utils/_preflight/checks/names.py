@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._bucardo.keys import key_bucardo_would_choose
+from ..._bucardo.keys import registered_key
 from ..._common.names import IDENTIFIER_MAX, delta_suffix
 from ..context import Context
 from ..registry import BLOCKER, Hit, check
@@ -41,8 +41,7 @@ def _table_name(ctx: Context) -> t.Iterator[Hit]:
 )
 def _key_column_name(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
-        key = key_bucardo_would_choose(ctx.keys(table))
-        for column in key.columns if key else ():
+        for column in registered_key(table):
             if column == "txntime" or any(char in column for char in '"|'):
                 yield Hit(
                     str(table.name), ctx.origin_name, f"the key column {column!r} cannot be tracked"

@@ -41,6 +41,22 @@ def _published(ctx: Context) -> t.Iterator[Hit]:
 
 
 @check(
+    "published-without-identity",
+    BLOCKER,
+    "PostgreSQL refuses to delete rows of a table, as where a publication wants what the replica"
+    " identity does not give: the daemon deletes each row that it writes, and would stop for all"
+    " tables.",
+    "ALTER TABLE ... REPLICA IDENTITY USING INDEX (or FULL) on this master, take DELETE out of what"
+    " the publication publishes, or exclude the table (multimaster_exclude).",
+)
+def _published_without_identity(ctx: Context) -> t.Iterator[Hit]:
+    for master, database in ctx.databases():
+        for name, said in sorted(database.refused_changes.items()):
+            if name in ctx.names:
+                yield Hit(str(name), master.name, said)
+
+
+@check(
     "subscribed",
     BLOCKER,
     "A subscription writes into a table; Bucardo's trigger does not fire for such rows.",
@@ -128,3 +144,31 @@ def _event_trigger(ctx: Context) -> t.Iterator[Hit]:
     for master, database in ctx.databases():
         for name in database.event_triggers:
             yield Hit(name, master.name, "this event trigger is enabled")
+
+
+@check(
+    "ddl-refused",
+    BLOCKER,
+    "An event trigger or a library refuses what the bootstrap makes: a schema, tables, functions,"
+    " indexes and triggers. It was tried, and rolled back.",
+    "Let it make an exception for login_user and Bucardo's role, which make them.",
+)
+def _ddl_refused(ctx: Context) -> t.Iterator[Hit]:
+    for master, database in ctx.databases():
+        if database.refused_ddl:
+            name = next(iter(database.event_triggers), database.name)
+            yield Hit(name, master.name, database.refused_ddl)
+
+
+@check(
+    "prepared-kick",
+    WARNING,
+    "The server takes prepared transactions (two-phase commit, XA). PostgreSQL refuses to prepare"
+    " one that has sent a notification, as every change of a replicated table does.",
+    "Set replication_autokick: false if applications use PREPARE TRANSACTION.",
+)
+def _prepared_kick(ctx: Context) -> t.Iterator[Hit]:
+    for master, server in ctx.servers():
+        number = server.offers.prepared_transactions
+        if number and ctx.wanted.autokick:
+            yield Hit(master.name, master.name, f"max_prepared_transactions is {number}")

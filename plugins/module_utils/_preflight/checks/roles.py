@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ..._postgres.output import OUTPUT_SETTINGS, is_output
 from ..._postgres.timeouts import TIMEOUTS
 from ..._tracking import truncate
 from ..context import Context
@@ -151,6 +152,27 @@ def _read_only(ctx: Context) -> t.Iterator[Hit]:
             )
         elif server.read_only:
             yield Hit(master.dbname, master.name, "default_transaction_read_only is on")
+
+
+@check(
+    "role-output",
+    BLOCKER,
+    "In this database, Bucardo's role prints or reads values in another way than on the other"
+    " masters or with less digits: what it copies would be changed on the way.",
+    "ALTER ROLE ... IN DATABASE ... RESET ...: the bootstrap sets what is needed for the role.",
+)
+def _role_output(ctx: Context) -> t.Iterator[Hit]:
+    for master, server in ctx.servers():
+        for name, value in OUTPUT_SETTINGS.items():
+            setting = ctx.effective(master, server, name)
+            # Only this outranks what the role gets.
+            if setting and setting.role and setting.database and not is_output(name, setting.value):
+                yield Hit(
+                    setting.role,
+                    master.name,
+                    f"{name} is {setting.value} for {setting.where}, and must be {value}",
+                    f"ALTER ROLE {setting.role} IN DATABASE {setting.database} RESET {name}.",
+                )
 
 
 @check(

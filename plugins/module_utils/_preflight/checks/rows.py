@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ..context import Context
-from ..registry import WARNING, Hit, check
+from ..registry import BLOCKER, WARNING, Hit, check
 
 
 @check(
@@ -48,3 +48,20 @@ def _check_calls(ctx: Context) -> t.Iterator[Hit]:
                     ctx.origin.name,
                     f"constraint {found.constraint} calls {found.function}",
                 )
+
+
+@check(
+    "index-expression",
+    BLOCKER,
+    "An index calls a function that finds something only by search_path. A dump is restored with an"
+    " empty one, so that the index cannot be built on the target.",
+    "ALTER FUNCTION ... SET search_path on the origin, or write the schema into the function.",
+)
+def _index_expression(ctx: Context) -> t.Iterator[Hit]:
+    if ctx.origin and ctx.origin.database:
+        for found in ctx.origin.database.bad_expressions:
+            yield Hit(
+                str(found.table),
+                ctx.origin.name,
+                f"index {found.index} with an empty search_path: {found.message}",
+            )

@@ -61,18 +61,21 @@ def _version_backwards(ctx: Context) -> t.Iterator[Hit]:
 @check(
     "pg-dump-old",
     BLOCKER,
-    "pg_dump on this host is older than the origin's server and would refuse it.",
-    "Install the origin's version of postgresql-client here.",
+    "pg_dump on this host is older than a master's server and would refuse to read it. The schemas"
+    " of all masters are dumped, to compare them.",
+    "Install the newest master's version of postgresql-client on Bucardo's host, or set"
+    " schema_clone_pg_bin_dir to where it is.",
 )
 def _pg_dump_old(ctx: Context) -> t.Iterator[Hit]:
     client = ctx.facts.host.pg_dump
     for master, server in ctx.servers():
-        if master.origin and client is not None and client < server.major:
+        if client is not None and client < server.major:
             yield Hit(
                 "pg_dump",
                 master.name,
                 f"pg_dump {client} cannot read PostgreSQL {server.major}",
-                f"Install postgresql-client-{server.major} here.",
+                f"Install postgresql-client-{server.major} on Bucardo's host, or set"
+                " schema_clone_pg_bin_dir to where it is.",
             )
 
 

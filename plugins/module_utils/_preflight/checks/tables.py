@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._bucardo.keys import key_bucardo_would_choose
+from ..._bucardo.keys import registered_key
 from ..._postgres.tables import BUCARDO_SCHEMA
 from ..._tracking import truncate
 from .. import enrolled_findings
@@ -130,6 +130,35 @@ def _inheritance(ctx: Context) -> t.Iterator[Hit]:
 
 
 @check(
+    "inheritance-same-key",
+    BLOCKER,
+    "A table and one that inherits from it hold rows with the same key. Bucardo deletes in both"
+    " when a row of the first changes: the other's row would be lost.",
+    "Give the rows of the two different keys, or exclude both tables (multimaster_exclude).",
+)
+def _inheritance_same_key(ctx: Context) -> t.Iterator[Hit]:
+    database = ctx.origin.database if ctx.origin else None
+    for (parent, child), same in sorted(database.same_keys.items()) if database else ():
+        if same and {parent, child} <= ctx.names:
+            yield Hit(str(parent), ctx.origin_name, f"{child} holds rows with the same key")
+
+
+@check(
+    "inheritance-keys",
+    WARNING,
+    "A table has children by inheritance. Bucardo's DELETE and TRUNCATE of the first reach them,"
+    " too: a child's row with the same key as a row of its parent would be lost.",
+    "Keep the keys of parent and children apart, for example by one sequence for all.",
+)
+def _inheritance_keys(ctx: Context) -> t.Iterator[Hit]:
+    database = ctx.origin.database if ctx.origin else None
+    for (parent, child), same in sorted(database.same_keys.items()) if database else ():
+        if not same and {parent, child} <= ctx.names:
+            seen = " (too large to compare keys)" if same is None else ""
+            yield Hit(str(parent), ctx.origin_name, f"{child} inherits from it{seen}")
+
+
+@check(
     "row-security",
     WARNING,
     "Row-level security is on: a role that is bound by it sees and copies only its own rows.",
@@ -139,6 +168,20 @@ def _row_security(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
         if table.has_row_security:
             yield Hit(str(table.name), ctx.origin_name, "has row-level security")
+
+
+@check(
+    "user-trigger",
+    INFO,
+    "A trigger or rule of a table runs only on the master where a row is written, not where the row"
+    " is replicated: what it writes elsewhere must be replicated, too.",
+    "Make sure that the tables it writes take part, or that each master may have its own.",
+)
+def _user_trigger(ctx: Context) -> t.Iterator[Hit]:
+    for trigger in ctx.origin.database.triggers if ctx.origin and ctx.origin.database else ():
+        ours = trigger.schema == BUCARDO_SCHEMA
+        if trigger.table in ctx.names and trigger.enabled == "O" and not ours:
+            yield Hit(str(trigger.table), ctx.origin_name, f"has the {trigger.kind} {trigger.name}")
 
 
 @check(
@@ -196,8 +239,9 @@ def _relgroup_stale(ctx: Context) -> t.Iterator[Hit]:
 )
 def _secondary_unique(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
-        key = key_bucardo_would_choose(ctx.keys(table))
-        others = [i.name for i in table.indexes if i.unique and (not key or i.name != key.index)]
+        key = registered_key(table)
+        own = next((i.name for i in table.indexes if i.unique and i.columns == key), "")
+        others = [i.name for i in table.indexes if i.unique and i.name != own]
         if key and others:
             yield Hit(str(table.name), ctx.origin_name, f"also unique: {', '.join(others)}")
 

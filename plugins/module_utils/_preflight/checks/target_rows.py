@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..._bucardo.keys import key_bucardo_would_choose
+from ..._bucardo.keys import registered_key
 from ..._common.cures import REPLACE
 from ..._common.names import TableName
 from ..._common.text import listed
@@ -179,13 +179,8 @@ def _column_details_differ(ctx: Context) -> t.Iterator[Hit]:
     "Make the primary key equal on both sides.",
 )
 def _key_differs(ctx: Context) -> t.Iterator[Hit]:
-    for master, database, here, there in _pairs(ctx):
-        ours = key_bucardo_would_choose(ctx.keys(here))
-        theirs = key_bucardo_would_choose(database.keys.get(there.name, ()))
-        if ours and (theirs is None or theirs.columns != ours.columns):
-            said = ", ".join(theirs.columns) if theirs else "none"
-            yield Hit(
-                str(here.name),
-                master.name,
-                f"the key is {said}, on the origin {', '.join(ours.columns)}",
-            )
+    for master, _database, here, there in _pairs(ctx):
+        ours, theirs = registered_key(here), registered_key(there)
+        if ours and theirs != ours:
+            said = f"the key is {', '.join(theirs) or 'none'}, on the origin {', '.join(ours)}"
+            yield Hit(str(here.name), master.name, said)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ..._common.text import size
@@ -38,8 +39,9 @@ def _extension_missing(ctx: Context) -> t.Iterator[Hit]:
 @check(
     "extension-version",
     WARNING,
-    "An extension has another version on the target than on the origin.",
-    "ALTER EXTENSION ... UPDATE on the older side.",
+    "An extension is older on the target than on the origin, or, where both run the same version"
+    " of PostgreSQL, newer.",
+    "Install the newer version's package on the older side, and ALTER EXTENSION ... UPDATE there.",
 )
 def _extension_version(ctx: Context) -> t.Iterator[Hit]:
     origin = ctx.origin.database if ctx.origin else None
@@ -49,8 +51,19 @@ def _extension_version(ctx: Context) -> t.Iterator[Hit]:
                 continue
             installed = master.database.extensions.get(name) if master.database else None
             theirs = installed or master.server.available[name]
-            if theirs and theirs != version:
+            # A newer PostgreSQL comes with newer versions, and its dump takes those.
+            same_major = (
+                ctx.origin
+                and ctx.origin.server
+                and (ctx.origin.server.major == master.server.major)
+            )
+            if theirs and theirs != version and (same_major or _is_older(theirs, version)):
                 yield Hit(name, master.name, f"version {theirs}, on the origin {version}")
+
+
+def _is_older(one: str, other: str) -> bool:
+    numbers = [[int(part) for part in re.findall(r"\d+", text)] for text in (one, other)]
+    return numbers[0] < numbers[1]
 
 
 @check(
@@ -96,9 +109,10 @@ def _locales(database: Database) -> list[str]:
 
 @check(
     "locale-missing",
-    WARNING,
+    BLOCKER,
     "The target server does not know the locale of the origin's database, which is to be created.",
-    "Generate the locale on the target server (dpkg-reconfigure locales) and restart PostgreSQL.",
+    "Generate the locale on the target server (dpkg-reconfigure locales), restart PostgreSQL, and"
+    " run SELECT pg_import_system_collations('pg_catalog') in its database postgres.",
 )
 def _locale_missing(ctx: Context) -> t.Iterator[Hit]:
     origin = ctx.origin.database if ctx.origin else None
@@ -132,11 +146,14 @@ def _locale_provider(ctx: Context) -> t.Iterator[Hit]:
 
 @check(
     "tablespace-missing",
-    WARNING,
+    BLOCKER,
     "The origin keeps tables in a tablespace that the target does not have.",
-    "Create the tablespace on the target.",
+    "Create the tablespace on the target, or set schema_clone_tablespaces: false to put all tables"
+    " into the database's own.",
 )
 def _tablespace_missing(ctx: Context) -> t.Iterator[Hit]:
+    if not ctx.wanted.tablespaces:
+        return
     origin = ctx.origin.database if ctx.origin else None
     for master in ctx.targets:
         for name, relations in sorted(origin.tablespaces.items()) if origin else ():

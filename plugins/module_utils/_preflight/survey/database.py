@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ..._bucardo.keys import UniqueKey
 from ..._common.errors import Refused, StatementFailed
 from ..._common.names import TableName
 from ..._ledger import ledger, membership, own_objects
@@ -23,6 +22,7 @@ from ..._tracking import read as tracking_read
 from ..._tracking.enrolled import Found
 from ..._tracking.plan import DELTA_TRIGGER
 from ..facts import (
+    BadExpression,
     CheckCall,
     Database,
     ExtensionRows,
@@ -32,7 +32,7 @@ from ..facts import (
     Trigger,
     Wanted,
 )
-from . import queries, rows
+from . import keys, needs, queries, rows, trials
 from .reader import Reader
 
 # Each table of such a query is locked until its end.
@@ -68,7 +68,8 @@ def read_database(reader: Reader, dbname: str, wanted: Wanted, origin: bool) -> 
         **_read_structure(reader),
         **_read_inheritance(reader),
         **_read_others(reader),
-        **(_of_origin(reader) if origin else _of_target(reader, seed)),
+        refused_ddl=_refused_ddl(reader),
+        **(_of_origin(reader, tables, wanted) if origin else _of_target(reader, seed)),
     )
 
 
@@ -83,11 +84,7 @@ def _read_tables(session: pg.Session) -> tuple[list[Table], bool]:
 
 
 def _read_structure(reader: Reader) -> dict[str, t.Any]:
-    """Keys, constraints and triggers."""
-    keys: dict[TableName, list[UniqueKey]] = {}
-    for found in reader.rows("indexes", queries.KEYS):
-        name = _table(found)
-        keys.setdefault(name, []).append(UniqueKey(**{**found, "columns": tuple(found["columns"])}))
+    """Constraints and triggers."""
     foreign_keys, exclusions = [], []
     for found in reader.rows("constraints", queries.CONSTRAINTS):
         if found["type"] == "x":
@@ -102,7 +99,6 @@ def _read_structure(reader: Reader) -> dict[str, t.Any]:
         for found in reader.rows("triggers", queries.TRIGGERS)
     )
     return {
-        "keys": {name: tuple(some) for name, some in keys.items()},
         "foreign_keys": tuple(foreign_keys),
         "exclusions": tuple(exclusions),
         "triggers": tuple(triggers),
@@ -134,7 +130,20 @@ def _read_others(reader: Reader) -> dict[str, t.Any]:
     for publication, schema, table in others.get("published", []):
         name = TableName(schema, table)
         published[name] = (*published.get(name, ()), publication)
+    session = reader.session
+    all_tables: list[TableName] = [
+        TableName(row["schema"], row["table"])
+        for row in (
+            reader.rows("published tables", queries.TABLES_OF_USERS) if "all" in others else ()
+        )
+    ]
+    refused: dict[TableName, str] = {}
     return {
+        "refused_changes": reader.attempt(
+            "whether published rows can be deleted",
+            lambda: trials.refused_changes(session, sorted({*published, *all_tables})),
+            refused,
+        ),
         "extensions": {name: version for name, version, _none in others.get("extension", [])},
         "event_triggers": tuple(entry[0] for entry in others.get("event trigger", [])),
         "publications_of_all": tuple(entry[0] for entry in others.get("all", [])),
@@ -165,17 +174,31 @@ def _read_transactions(
     return tuple(found)
 
 
-def _of_origin(reader: Reader) -> dict[str, t.Any]:
+def _refused_ddl(reader: Reader) -> str:
+    """Only where somebody may have forbidden it."""
+    session = reader.session
+    if not session.value(queries.MAY_REFUSE_DDL):
+        return ""
+    return reader.attempt("what can be made", lambda: trials.refused_ddl(session), "")
+
+
+def _of_origin(reader: Reader, tables: t.Sequence[Table], wanted: Wanted) -> dict[str, t.Any]:
     """What a copy of the origin's rows leaves behind, or may stumble over."""
     session = reader.session
     kept: tuple[ExtensionRows, ...] = ()
     calls: tuple[CheckCall, ...] = ()
+    bad: tuple[BadExpression, ...] = ()
     return {
         "extension_rows": reader.attempt(
             "rows in tables of extensions", lambda: rows.extension_rows(session), kept
         ),
         "check_calls": reader.attempt(
             "what CHECK constraints call", lambda: rows.check_calls(session), calls
+        ),
+        "needs": needs.read_needs(reader),
+        **keys.read_keys(reader, tables, wanted),
+        "bad_expressions": reader.attempt(
+            "expressions of indexes", lambda: trials.bad_expressions(session), bad
         ),
     }
 

@@ -16,10 +16,12 @@ from ..._common.errors import ConnectionFailed, MultimasterError, StatementFaile
 from ..._postgres import pg
 from ..._postgres.conninfo import ConnInfo
 from ..._postgres.locale import normal_locale
+from ..._postgres.output import OUTPUT_SETTINGS
 from ..._postgres.timeouts import TIMEOUTS
 from ..facts import Address, Master, Role, Server, Setting, Wanted
 from . import addresses, queries
 from .database import read_database
+from .needs import read_offers
 from .reader import Reader
 
 Options = t.Mapping[str, t.Any]
@@ -31,7 +33,12 @@ _SLOW_FAILURE = 5.0
 _CLOCK_SAMPLES = 3
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 # What of a role's, database's or server's own settings decides whether Bucardo can work.
-_SETTINGS = [*TIMEOUTS, "default_transaction_read_only", "default_transaction_isolation"]
+_SETTINGS = [
+    *TIMEOUTS,
+    *OUTPUT_SETTINGS,
+    "default_transaction_read_only",
+    "default_transaction_isolation",
+]
 
 
 def read_master(options: Options, wanted: Wanted) -> Master:
@@ -150,6 +157,7 @@ def read_server(
         bucardo_role=roles.get(wanted.bucardo_user),
         password_differs=addresses.password_differs(session, wanted),
         settings=tuple(Setting(**setting) for setting in settings),
+        offers=read_offers(reader, version),
     )
 
 

@@ -91,20 +91,33 @@ SELECT pg_catalog.pg_encoding_to_char(d.encoding)::text AS encoding,
                WHERE n.nspname = 'bucardo') AS b
  WHERE d.datname = pg_catalog.current_database()
 """
-KEYS = """
-SELECT n.nspname::text AS schema, c.relname::text AS "table", x.relname::text AS index,
-       x.oid::bigint AS oid, i.indisprimary AS "primary", i.indisvalid AS valid,
-       i.indnatts - i.indnkeyatts AS included,
-       ARRAY(SELECT a.attname::text
-               FROM unnest(i.indkey::int2[]) WITH ORDINALITY k (attnum, position)
-               JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-              ORDER BY k.position) AS columns
-  FROM pg_catalog.pg_index i
-  JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-  JOIN pg_catalog.pg_class c ON c.oid = i.indrelid AND c.relkind = 'r'
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
-   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+# What a key's values are under all domains: those decide what its text looks like.
+KEY_TYPES = """
+WITH RECURSIVE columns AS (
+  SELECT DISTINCT c.oid AS relation, n.nspname::text AS schema, c.relname::text AS "table",
+         a.attname::text AS name, a.atttypid AS type, a.atttypmod AS modifier, a.attcollation
+    FROM pg_catalog.pg_index i
+    JOIN pg_catalog.pg_class c ON c.oid = i.indrelid AND c.relkind = 'r'
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey::int2[])
+   WHERE i.indisunique AND n.nspname !~ '^pg_'
+     AND n.nspname NOT IN ('information_schema', 'bucardo', 'multimaster')
+), under AS (
+  SELECT relation, name, type, modifier, 0 AS depth FROM columns
+  UNION ALL
+  SELECT u.relation, u.name, t.typbasetype,
+         CASE WHEN t.typtypmod >= 0 THEN t.typtypmod ELSE u.modifier END, u.depth + 1
+    FROM under u JOIN pg_catalog.pg_type t ON t.oid = u.type AND t.typtype = 'd'
+)
+SELECT DISTINCT ON (c.schema, c."table", c.name) c.schema, c."table", c.name,
+       pg_catalog.format_type(u.type, NULL) AS base, t.typtype = 'e' AS is_enum,
+       u.depth > 0 AS is_domain, u.modifier >= 0 AS has_scale,
+       COALESCE((SELECT l.collname::text FROM pg_catalog.pg_collation l
+                  WHERE l.oid = c.attcollation AND NOT l.collisdeterministic), '') AS collation
+  FROM columns c
+  JOIN under u ON u.relation = c.relation AND u.name = c.name
+  JOIN pg_catalog.pg_type t ON t.oid = u.type
+ ORDER BY c.schema, c."table", c.name, u.depth DESC
 """
 TRIGGERS = """
 SELECT n.nspname::text AS schema, c.relname::text AS "table", t.tgname::text AS name,
@@ -114,13 +127,13 @@ SELECT n.nspname::text AS schema, c.relname::text AS "table", t.tgname::text AS 
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_catalog.pg_proc f ON f.oid = t.tgfoid
   JOIN pg_catalog.pg_namespace fn ON fn.oid = f.pronamespace
- WHERE NOT t.tgisinternal AND t.tgenabled <> 'O'
+ WHERE NOT t.tgisinternal
 UNION ALL
 SELECT n.nspname::text, c.relname::text, r.rulename::text, r.ev_enabled::text, '', 'rule'
   FROM pg_catalog.pg_rewrite r
   JOIN pg_catalog.pg_class c ON c.oid = r.ev_class AND c.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- WHERE r.ev_enabled <> 'O'
+ WHERE r.rulename <> '_RETURN'
  ORDER BY 1, 2, 3
 """
 CONSTRAINTS = """
@@ -161,6 +174,18 @@ SELECT 'event trigger', evtname::text, '', '' FROM pg_catalog.pg_event_trigger
 UNION ALL
 SELECT 'extension', extname::text, extversion, '' FROM pg_catalog.pg_extension
  ORDER BY 1, 2, 3, 4
+"""
+TABLES_OF_USERS = """
+SELECT n.nspname::text AS schema, c.relname::text AS "table"
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname !~ '^pg_'
+   AND n.nspname NOT IN ('information_schema', 'bucardo', 'multimaster')
+"""
+MAY_REFUSE_DDL = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_event_trigger
+                WHERE evtenabled <> 'D' AND evtevent <> 'table_rewrite')
+    OR EXISTS (SELECT FROM pg_catalog.pg_settings
+                WHERE name = 'session_preload_libraries' AND setting <> '')
 """
 TABLESPACES = """
 SELECT s.spcname::text AS name, count(*) AS relations

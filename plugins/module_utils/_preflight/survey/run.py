@@ -19,6 +19,7 @@ from ..facts import Facts, Wanted
 from .control import read_control
 from .host import read_host
 from .master import Options, read_master
+from .second import look_again, origin_of
 
 _MASTERS_AT_ONCE = 8
 
@@ -36,6 +37,10 @@ def survey(
         dict(enumerate(masters)), lambda _place, one: read_master(one, wanted), _MASTERS_AT_ONCE
     )
     found = tuple(read.values())
+    origin = origin_of(found)
+    again = {place: one for place, one in enumerate(masters) if not found[place].origin}
+    seen = each(again, lambda place, one: look_again(one, found[place], origin), _MASTERS_AT_ONCE)
+    found = tuple(seen.get(place, one) for place, one in enumerate(found))
     return ledgers.judge(
         Facts(
             wanted=wanted,

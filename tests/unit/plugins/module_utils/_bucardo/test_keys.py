@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""By which columns rows are told apart: by the registered key, and by Bucardo's own choice."""
+"""By which columns rows are told apart."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import dataclasses
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.keys import (
-    UniqueKey,
-    key_bucardo_would_choose,
     registered_key,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
@@ -67,19 +65,3 @@ def test_an_invalid_primary_key_identifies_nothing():
     broken = index("pk", "b", primary=True, valid=False)
     assert registered_key(table((broken,))) == ()
     assert registered_key(table((broken, UNIQUE))) == ("a", "b")
-
-
-class TestTheKeyThatBucardoWouldChoose:
-    def test_the_primary_key_wins(self):
-        other = UniqueKey("u", 99, ("v",))
-        wide = UniqueKey("pk", 1, ("id", "v"), primary=True)
-        assert key_bucardo_would_choose([other, wide]) is wide
-
-    def test_then_the_fewest_columns_then_the_newest(self):
-        old = UniqueKey("old", 1, ("id",))
-        new = UniqueKey("new", 2, ("v",))
-        wide = UniqueKey("wide", 3, ("id", "v"))
-        assert key_bucardo_would_choose([old, wide, new]) is new
-
-    def test_none(self):
-        assert key_bucardo_would_choose([]) is None

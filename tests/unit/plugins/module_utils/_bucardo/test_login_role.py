@@ -9,6 +9,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
 
 GOOD = State(exists=True, superuser=True, login=True, password_fits=True, timed=())
 SHOWN = {"superuser": True, "login": True, "password": "as given", "timeouts": "none"}
+SHOWN["output"] = "as on all masters"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,10 @@ SHOWN = {"superuser": True, "login": True, "password": "as given", "timeouts": "
         (State(True, True, True, False, ()), {**SHOWN, "password": "another"}),
         (State(True, True, True, None, ()), SHOWN),
         (State(True, True, True, True, ("lock_timeout",)), {**SHOWN, "timeouts": "some"}),
+        (
+            State(True, True, True, True, (), unpinned=("DateStyle",)),
+            {**SHOWN, "output": "as the server's"},
+        ),
     ],
 )
 def test_states(state, shown):

@@ -12,7 +12,6 @@ import typing as t
 
 import pytest
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.keys import UniqueKey
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     DatabaseRecord as BucardoDatabase,
 )
@@ -32,6 +31,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tabl
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.checklist import CHECKS
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import (
     Address,
+    BadExpression,
     CheckCall,
     Control,
     Database,
@@ -47,6 +47,14 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.fac
     Transaction,
     Trigger,
     Wanted,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.key_types import (
+    KeyType,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.needs import (
+    Needed,
+    Needs,
+    Offers,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.registry import (
     BLOCKER,
@@ -84,13 +92,15 @@ def table(name: TableName = ORDERS, **values: t.Any) -> Table:
     return Table(**{"name": name, "oid": 1, "kind": "r", "persistence": "p", **values})
 
 
-def primary(name: TableName = ORDERS, **values: t.Any) -> UniqueKey:
-    return UniqueKey(
+def primary(**values: t.Any) -> Index:
+    return Index(
         **{
-            "index": f"{name.name}_pkey",
-            "oid": 10,
+            "name": "orders_pkey",
             "columns": ("id",),
+            "unique": True,
             "primary": True,
+            "valid": True,
+            "partial": False,
             **values,
         }
     )
@@ -98,8 +108,6 @@ def primary(name: TableName = ORDERS, **values: t.Any) -> UniqueKey:
 
 def database(**values: t.Any) -> Database:
     values.setdefault("tables", (table(),))
-    if "keys" not in values:
-        values["keys"] = {x.name: (primary(x.name),) for x in values["tables"]}
     return Database(**{"name": "shop", **values})
 
 
@@ -181,12 +189,9 @@ def _changed(
 ) -> Master:
     assert master.database
     assert master.server
-    changed = dict(of_database or {})
-    if "tables" in changed and "keys" not in changed:
-        changed["keys"] = {x.name: (primary(x.name),) for x in changed["tables"]}
     return dataclasses.replace(
         master,
-        database=dataclasses.replace(master.database, **changed),
+        database=dataclasses.replace(master.database, **(of_database or {})),
         server=dataclasses.replace(master.server, **(of_server or {})),
     )
 
@@ -201,9 +206,27 @@ def with_table(*tables: Table, **wanted: t.Any) -> Facts:
     return facts({"tables": tables}, {"tables": tables}, **wanted)
 
 
-def with_key(*keys: UniqueKey, columns: tuple[Column, ...] = (ID, TEXT)) -> Facts:
-    values = {"tables": (table(columns=columns),), "keys": {ORDERS: keys}}
-    return facts(values, values)
+def with_key(*keys: Index, columns: tuple[Column, ...] = (ID, TEXT), **of_origin: t.Any) -> Facts:
+    values = {"tables": (table(columns=columns, indexes=keys),)}
+    return facts({**values, **of_origin}, values)
+
+
+def key_of(type_: str, **values: t.Any) -> Facts:
+    """A table with a key of this type."""
+    found = KeyType(type_, **values)
+    columns = (Column("id", type_, True),)
+    return with_key(primary(), columns=columns, key_types={ORDERS: {"id": found}})
+
+
+def needs(offers: Offers | None = None, master: str = "there", **values: t.Any) -> Facts:
+    """What the origin's database needs, and what the target's server offers."""
+    server = {"offers": offers} if offers else {}
+    return facts({"needs": Needs(**values)}, there_server=server)
+
+
+def preloaded(name: str, refused: str = "") -> Facts:
+    offers = Offers(refused_extensions={name: refused} if refused else {})
+    return facts(here_server={"offers": Offers(preloaded=(name,))}, there_server={"offers": offers})
 
 
 def sole(report: Report, check: str) -> t.Any:
@@ -212,6 +235,7 @@ def sole(report: Report, check: str) -> t.Any:
     return found[0]
 
 
+DE = Needed("de_DE.utf8", "column v of table a")
 LONG = TableName("schlüsselschemaäöüß", "übertragungsprotokölläöüßäöüß")
 SYNC = Sync("multimaster", "multimaster", "multimaster")
 SOUND_CONTROL = Control(
@@ -311,7 +335,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
     "version-old": (facts(there_server={"version": 120022}), "there", "PostgreSQL 12"),
     "version-new": (facts(there_server={"version": 190001}), "there", "19"),
     "version-backwards": (facts(there_server={"version": 140012}), "there", "14 is older"),
-    "pg-dump-old": (facts(host=Host(14)), "pg_dump", "pg_dump 14"),
+    "pg-dump-old": (
+        facts(there_server={"version": 180001}, host=Host(17)),
+        "pg_dump",
+        "pg_dump 17 cannot read PostgreSQL 18",
+    ),
     "pg-dump-missing": (facts(host=Host(None)), "pg_dump", "no pg_dump"),
     "not-superuser": (
         facts(there_server={"login": Role("app", superuser=False)}),
@@ -413,7 +441,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
     ),
     "no-key": (with_key(), "public.orders", "no primary key"),
     "nullable-key": (
-        with_key(primary(primary=False, columns=("v",), index="orders_v_key")),
+        with_key(primary(primary=False, columns=("v",), name="orders_v_key")),
         "public.orders",
         "orders_v_key",
     ),
@@ -422,29 +450,26 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "public.orders",
         "not valid",
     ),
-    "included-key": (
-        with_key(primary(columns=("id", "v"), included=1)),
-        "public.orders",
-        "includes v",
-    ),
     "key-type": (
         with_key(primary(), columns=(Column("id", "double precision", True),)),
         "public.orders",
-        "not exact",
-    ),
-    "key-citext": (
-        with_key(primary(), columns=(Column("id", "citext", True),)),
-        "public.orders",
-        "citext",
+        "Perl rounds it",
     ),
     "key-backslash": (
+        facts({"backslashes": {ORDERS: True}}),
+        "public.orders",
+        "rows with a backslash",
+    ),
+    "key-backslash-refused": (
         with_key(
             primary(columns=("id", "code")),
             columns=(ID, Column("code", "character varying(8)", True)),
+            backslashes={ORDERS: False},
         ),
         "public.orders",
-        "code",
+        "text in its key: code",
     ),
+    "key-bytea": (key_of("bytea"), "public.orders", "id"),
     "generated-column": (
         with_table(table(columns=(ID, Column("g", "integer", False, generated="s")))),
         "public.orders",
@@ -455,6 +480,108 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         with_table(table(OTHER, persistence="u"), table()),
         "public.other",
         "unlogged",
+    ),
+    "inheritance-same-key": (
+        facts(
+            {"tables": (table(), table(OTHER)), "same_keys": {(ORDERS, OTHER): True}},
+            {"tables": (table(), table(OTHER))},
+        ),
+        "public.orders",
+        "public.other holds rows with the same key",
+    ),
+    "inheritance-keys": (
+        facts(
+            {"tables": (table(), table(OTHER)), "same_keys": {(ORDERS, OTHER): None}},
+            {"tables": (table(), table(OTHER))},
+        ),
+        "public.orders",
+        "public.other inherits from it (too large",
+    ),
+    "user-trigger": (
+        facts({"triggers": (Trigger(ORDERS, "count", "O", "public"),)}),
+        "public.orders",
+        "the trigger count",
+    ),
+    "index-expression": (
+        facts({"bad_expressions": (BadExpression(ORDERS, "person_name", "no unaccent"),)}),
+        "public.orders",
+        "index person_name with an empty search_path: no unaccent",
+    ),
+    "published-without-identity": (
+        facts({"refused_changes": {ORDERS: "publishes deletes"}}),
+        "public.orders",
+        "publishes deletes",
+    ),
+    "ddl-refused": (
+        facts(there={"refused_ddl": "no DDL on Mondays", "event_triggers": ("no_ddl",)}),
+        "no_ddl",
+        "no DDL on Mondays",
+    ),
+    "prepared-kick": (
+        facts(here_server={"offers": Offers(prepared_transactions=10)}),
+        "here",
+        "is 10",
+    ),
+    "role-output": (
+        setting("DateStyle", "SQL, DMY", role="bucardo", database="shop"),
+        "bucardo",
+        "must be ISO, MDY",
+    ),
+    "preload-missing": (
+        preloaded("pg_cron", "can only be loaded"),
+        "pg_cron",
+        "can only be loaded",
+    ),
+    "preload-differs": (preloaded("auto_explain"), "auto_explain", "not here"),
+    "cron-database": (
+        facts(
+            {"extensions": {"pg_cron": "1.6"}},
+            there_server={
+                "offers": Offers(cron_database="postgres"),
+                "available": {"pg_cron": "1.6"},
+            },
+        ),
+        "pg_cron",
+        "is postgres",
+    ),
+    "collation-missing": (
+        needs(Offers(collations=frozenset({"C"})), collations=(DE,)),
+        "de_DE.utf8",
+        "column v of table a uses it",
+    ),
+    "dictionary-file": (
+        needs(
+            Offers(dictionary_files=frozenset({"english.stop"})),
+            dictionary_files=(Needed("own.stop", "dictionary public.own"),),
+        ),
+        "own.stop",
+        "dictionary public.own",
+    ),
+    "library-missing": (
+        needs(Offers(libraries=frozenset({"x.so"})), libraries=(Needed("own.so", "f()"),)),
+        "own.so",
+        "f()",
+    ),
+    "setting-unknown": (
+        needs(
+            Offers(settings=frozenset({"work_mem"})),
+            settings=(Needed("old_snapshot_threshold", "role app"),),
+        ),
+        "old_snapshot_threshold",
+        "role app",
+    ),
+    "parameter-grants": (
+        facts(here_server={"offers": Offers(grants=frozenset({"SET on work_mem to app"}))}),
+        "there",
+        "SET on work_mem to app",
+    ),
+    "array-function": (
+        facts(
+            {"needs": Needs(array_calls=(Needed("array_append", "aggregate a(anyelement)"),))},
+            here_server={"version": 130022},
+        ),
+        "aggregate a(anyelement)",
+        "array_append()",
     ),
     "materialized-view": (with_table(table(OTHER, kind="m"), table()), "public.other", "refreshed"),
     "inheritance": (
@@ -633,7 +760,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "v",
     ),
     "key-differs": (
-        facts(there={"keys": {ORDERS: (primary(columns=("id", "v")),)}}),
+        facts(there={"tables": (table(indexes=(primary(columns=("id", "v")),)),)}),
         "public.orders",
         "id, v",
     ),
@@ -845,8 +972,88 @@ HARMLESS: dict[str, list[Facts]] = {
     ],
     "foreign-schema": [facts({"bucardo_relations": 20, "has_bucardo": True})],
     "table-name": [with_table(table(TableName("Öl", "it's 1.5 | 2 $ \\ ? : 😀")))],
-    "nullable-key": [with_key(primary(), primary(primary=False, columns=("v",), index="k"))],
-    "key-backslash": [with_key(primary(columns=("v",)))],
+    "nullable-key": [with_key(primary(), primary(primary=False, columns=("v",), name="k"))],
+    "key-backslash": [facts({"backslashes": {ORDERS: False, OTHER: True}})],
+    "key-backslash-refused": [
+        with_key(primary(columns=("v",))),
+        facts({"backslashes": {ORDERS: True}}),
+        with_key(primary(columns=("id", "n")), columns=(ID, Column("n", "integer", True))),
+    ],
+    "key-bytea": [key_of("uuid")],
+    "key-type": [
+        key_of("numeric", has_scale=True),
+        key_of("public.mood", is_enum=True),
+        key_of("character varying", is_domain=True),
+        key_of("ext.ltree"),
+        key_of("bytea"),
+        *(
+            with_key(primary(), columns=(Column("id", type_, True),))
+            for type_ in ("numeric(12,2)", "timestamp(3) without time zone", "bit(4)", "uuid")
+        ),
+        # Beside the key any type will do.
+        with_key(primary(), columns=(ID, Column("x", "double precision", True))),
+    ],
+    "no-key": [with_key(primary(primary=False, valid=False))],
+    "invalid-key": [with_key(primary(), primary(primary=False, valid=False, name="k"))],
+    "published-without-identity": [facts({"refused_changes": {OTHER: "publishes deletes"}})],
+    "preload-missing": [preloaded("pg_stat_statements")],
+    "preload-differs": [preloaded("pg_cron", "can only be loaded"), facts()],
+    "cron-database": [
+        facts(
+            {"extensions": {"pg_cron": "1.6"}},
+            there_server={"offers": Offers(cron_database="shop"), "available": {"pg_cron": "1.6"}},
+        ),
+        facts(there_server={"offers": Offers(cron_database="postgres")}),
+    ],
+    "collation-missing": [
+        needs(Offers(collations=frozenset({"de_DE.utf8"})), collations=(DE,)),
+        needs(locales=(Needed("C.UTF-8", "collation x"),)),
+        # Nobody may read what is there.
+        needs(collations=(DE,)),
+    ],
+    "dictionary-file": [
+        needs(
+            Offers(dictionary_files=frozenset({"own.stop"})),
+            dictionary_files=(Needed("own.stop", "dictionary public.own"),),
+        )
+    ],
+    "library-missing": [
+        needs(Offers(libraries=frozenset({"own.so"})), libraries=(Needed("own.so", "f()"),))
+    ],
+    "setting-unknown": [
+        needs(Offers(settings=frozenset({"work_mem"})), settings=(Needed("work_mem", "role a"),))
+    ],
+    "parameter-grants": [
+        facts(
+            here_server={"offers": Offers(grants=frozenset({"SET on work_mem to app"}))},
+            there_server={"offers": Offers(grants=frozenset({"SET on work_mem to app"}))},
+        )
+    ],
+    "array-function": [
+        needs(array_calls=(Needed("array_append", "aggregate a(anyelement)"),)),
+    ],
+    "tablespace-missing": [facts({"tablespaces": {"ssd": 4}}, tablespaces=False)],
+    "extension-version": [
+        # Between two versions of PostgreSQL a newer one is what is to be expected.
+        facts(
+            {"extensions": {"plpgsql": "0.9"}},
+            there_server={"version": 170002, "available": {"plpgsql": "1.0"}},
+        ),
+    ],
+    "inheritance-same-key": [facts({"same_keys": {(ORDERS, OTHER): True}})],
+    "inheritance-keys": [facts({"same_keys": {(ORDERS, OTHER): False}})],
+    "prepared-kick": [
+        facts(here_server={"offers": Offers(prepared_transactions=10)}, autokick=False)
+    ],
+    "user-trigger": [
+        facts({"triggers": (Trigger(OTHER, "count"), Trigger(ORDERS, "x", "O", "bucardo"))})
+    ],
+    "role-output": [
+        setting("DateStyle", "SQL, DMY", role="bucardo"),
+        setting("DateStyle", "ISO, DMY", role="bucardo", database="shop"),
+        setting("extra_float_digits", "3", role="bucardo", database="shop"),
+        setting("array_nulls", "true", role="bucardo", database="shop"),
+    ],
     "left-out": [
         with_table(table(OTHER, persistence="u"), table(), exclude=("public.other",)),
         with_table(table(OTHER, persistence="u"), table(), tables=("public.orders",)),
@@ -1130,7 +1337,7 @@ class TestReport:
 
 def _many(names: list[TableName]) -> dict[str, t.Any]:
     tables = tuple(table(name) for name in names)
-    return {"tables": tables, "keys": {name: (primary(name),) for name in names}}
+    return {"tables": tables}
 
 
 def manual_row(check: Check) -> str:

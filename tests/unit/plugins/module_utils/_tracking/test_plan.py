@@ -313,6 +313,24 @@ def test_operators_are_those_of_the_key():
     assert 'OPERATOR("ext".=)' in delta_function.body(one.name, [("id", ("ext", "="))])
 
 
+def test_a_backslash_is_refused_in_keys_of_which_bucardo_would_lose_it():
+    pair = [("day", delta_function.EQUALS), ("code", delta_function.EQUALS)]
+    text = delta_function.body(table("orders").name, pair, {"code"})
+    for row in ("NEW", "OLD"):
+        assert f'pg_catalog.strpos({row}."code"::pg_catalog.text, pg_catalog.chr(92))' in text
+    assert '."day"::' not in text
+    # Not where values go to the server as they are, nor where there is no text.
+    alone = delta_function.body(table("orders").name, pair[1:], {"code"})
+    assert "RAISE" not in alone + delta_function.body(table("orders").name, pair, ())
+
+
+def test_a_function_without_that_refusal_queued_all_the_same():
+    pair = [("day", delta_function.EQUALS), ("code", delta_function.EQUALS)]
+    before = delta_function.body(table("orders").name, pair, ())
+    assert delta_function.queues(before, table("orders").name, pair, {"code"})
+    assert before != delta_function.body(table("orders").name, pair, {"code"})
+
+
 @pytest.mark.parametrize(
     ("changes", "carried"),
     [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.keys import UniqueKey
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     StatementFailed,
 )
@@ -78,20 +77,13 @@ def refused(sqlstate: str = "42501") -> StatementFailed:
 def test_an_empty_database() -> None:
     found, unread = read({})
     assert (found.name, found.encoding, found.bytes) == ("shop", "UTF8", 8_000_000)
-    assert (found.tables, found.keys, unread) == ((), {}, [])
+    assert (found.tables, found.key_types, unread) == ((), {}, [])
 
 
-def test_keys_and_constraints_by_table() -> None:
-    key = {"index": "a_pkey", "oid": 7, "primary": True, "valid": True, "included": 0}
+def test_constraints_by_table() -> None:
     referring = {"name": "f", "type": "f", "other_schema": "public", "other": "b"}
     excluding = {"name": "x", "type": "x", "other_schema": None, "other": None}
-    found, _unread = read(
-        {
-            queries.KEYS: [{**ORDERS, **key, "columns": ["id"]}],
-            queries.CONSTRAINTS: [{**ORDERS, **referring}, {**ORDERS, **excluding}],
-        }
-    )
-    assert found.keys == {A: (UniqueKey("a_pkey", 7, ("id",), primary=True),)}
+    found, _unread = read({queries.CONSTRAINTS: [{**ORDERS, **referring}, {**ORDERS, **excluding}]})
     assert found.foreign_keys == (ForeignKey("f", A, B),)
     assert found.exclusions == ((A, "x"),)
 
@@ -140,8 +132,8 @@ def test_locks_are_those_of_tables_of_this_database() -> None:
 
 
 def test_what_is_refused_is_noted_and_ends_nothing() -> None:
-    found, unread = read({queries.KEYS: refused(), RELATIONS: [TABLE]})
-    assert unread == ["cannot read indexes: permission denied"]
+    found, unread = read({queries.CONSTRAINTS: refused(), RELATIONS: [TABLE]})
+    assert unread == ["cannot read constraints: permission denied"]
     assert [table.name for table in found.tables] == [A]
 
 
