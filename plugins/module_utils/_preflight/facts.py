@@ -236,11 +236,15 @@ class CheckCall:
 
 @dataclasses.dataclass(frozen=True)
 class BadExpression:
-    """An index that cannot be built with an empty search_path, and what PostgreSQL says."""
+    """An index that cannot be built with an empty search_path, and what PostgreSQL says.
+
+    :param over_rows: only where there are rows; PostgreSQL 17 and newer build it so.
+    """
 
     table: TableName
     index: str
     message: str
+    over_rows: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

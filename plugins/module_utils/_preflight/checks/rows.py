@@ -12,6 +12,9 @@ import typing as t
 from ..context import Context
 from ..registry import BLOCKER, WARNING, Hit, check
 
+# Indexes are built with an empty search_path, whatever the session's, since PostgreSQL 17.
+_RESTRICTED_SINCE = 17
+
 
 @check(
     "extension-rows",
@@ -54,12 +57,16 @@ def _check_calls(ctx: Context) -> t.Iterator[Hit]:
     "index-expression",
     BLOCKER,
     "An index calls a function that finds something only by search_path. A dump is restored with an"
-    " empty one, so that the index cannot be built on the target.",
+    " empty one, and PostgreSQL 17 and newer build every index so: it cannot be built on the"
+    " target.",
     "ALTER FUNCTION ... SET search_path on the origin, or write the schema into the function.",
 )
 def _index_expression(ctx: Context) -> t.Iterator[Hit]:
     if ctx.origin and ctx.origin.database:
+        newest = max((m.server.major for m in ctx.targets if m.server), default=0)
         for found in ctx.origin.database.bad_expressions:
+            if found.over_rows and newest < _RESTRICTED_SINCE:
+                continue
             yield Hit(
                 str(found.table),
                 ctx.origin.name,

@@ -51,6 +51,13 @@ SELECT n.nspname::text AS schema, c.relname::text AS "table", x.relname::text AS
 """
 
 
+def _said(error: StatementFailed) -> str:
+    """What PostgreSQL said, without where."""
+    text = error.message.partition(": ")[2] or error.message
+    detail = str(error.details.get("detail") or "")
+    return f"{text} ({detail.rstrip('.')})" if detail else text
+
+
 def refused_ddl(session: pg.Session) -> str:
     """Why objects as the bootstrap makes them cannot be made here, "" when they can."""
     return _rolled_back(session, *_DDL.strip().split(";\n"))
@@ -84,7 +91,7 @@ def _rolled_back(session: pg.Session, *statements: t.Any) -> str:
         for statement in statements:
             session.execute(statement)
     except StatementFailed as error:
-        return error.message.partition(": ")[2] or error.message
+        return _said(error)
     finally:
         session.execute("ROLLBACK")
     return ""
@@ -101,28 +108,34 @@ def refused_changes(session: pg.Session, names: t.Iterable[TableName]) -> dict[T
         try:
             session.execute(pg.sql.SQL("EXPLAIN DELETE FROM ONLY {}").format(table))
         except StatementFailed as error:
-            refused[name] = error.message.partition(": ")[2] or error.message
+            refused[name] = _said(error)
     return refused
 
 
 def bad_expressions(session: pg.Session) -> tuple[BadExpression, ...]:
     """Indexes that cannot be built with an empty search_path, as a restored dump has.
 
-    Planning does what building over an empty table does: it looks into functions in SQL.
+    Planning does what building over an empty table does: it looks into functions in SQL. One row
+    tells what functions in other languages do.
     """
     found = []
+    session.execute(f"SET statement_timeout = {_PATIENCE}")
     for row in session.rows(_EXPRESSIONS):
         name = TableName(row["schema"], row["table"])
         # Both are written by the server, with every name that the empty path does not find.
         wanted = ", ".join(filter(None, (row["expressions"], row["predicate"])))
-        query = pg.sql.SQL("EXPLAIN SELECT {} FROM ONLY {}").format(
+        query = pg.sql.SQL("SELECT {} FROM ONLY {} LIMIT 1").format(
             pg.sql.SQL(wanted.replace("%", "%%")), pg.sql.Identifier(name.schema, name.name)
         )
-        try:
-            session.rows(query, ())
-        except StatementFailed as error:
-            said = error.message.partition(": ")[2] or error.message
-            found.append(BadExpression(name, row["name"], said))
+        for over_rows, verb in ((False, "EXPLAIN "), (True, "")):
+            try:
+                session.rows(pg.sql.SQL(verb) + query, ())
+            except StatementFailed as error:
+                if error.sqlstate != _QUERY_CANCELED:
+                    said = _said(error)
+                    found.append(BadExpression(name, row["name"], said, over_rows))
+                break
+    session.execute("SET statement_timeout = 0")
     return tuple(found)
 
 

@@ -995,6 +995,9 @@ HARMLESS: dict[str, list[Facts]] = {
     ],
     "no-key": [with_key(primary(primary=False, valid=False))],
     "invalid-key": [with_key(primary(), primary(primary=False, valid=False, name="k"))],
+    "index-expression": [
+        facts({"bad_expressions": (BadExpression(ORDERS, "x", "no unaccent", over_rows=True),)}),
+    ],
     "published-without-identity": [facts({"refused_changes": {OTHER: "publishes deletes"}})],
     "preload-missing": [preloaded("pg_stat_statements")],
     "preload-differs": [preloaded("pg_cron", "can only be loaded"), facts()],
