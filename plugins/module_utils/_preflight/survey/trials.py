@@ -147,8 +147,8 @@ def backslashes(
     queries = {}
     for name, some in columns.items():
         held = sql.SQL(" OR ").join(
-            sql.SQL("pg_catalog.strpos({}::text, {}) > 0").format(
-                sql.Identifier(column), sql.Literal("\\")
+            sql.SQL("pg_catalog.strpos({}::text, pg_catalog.chr(92)) > 0").format(
+                sql.Identifier(column)
             )
             for column in some
         )
