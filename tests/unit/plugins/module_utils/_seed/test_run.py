@@ -48,7 +48,7 @@ def catalogs(tables, has):
     """
     oids = [oid for oid, _bytes in tables.values()]
     return {
-        "a.attnotnull AS not_null": [
+        "AS not_null": [
             {
                 "oid": oid,
                 "name": "id",
