@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What was found, and what every check needs to know about it (pure)."""
 
@@ -52,7 +51,7 @@ class Context:
     def _known(
         self, option: str, tables: t.Sequence[Table], patterns: t.Sequence[str]
     ) -> list[str]:
-        """The patterns that match something; C(unknown) gets the others, all of them."""
+        """The patterns that match something; ``unknown`` gets the others, all of them."""
         good = []
         for pattern in patterns:
             try:

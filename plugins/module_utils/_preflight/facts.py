@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What preflight knows about every server before it judges (pure).
 
@@ -183,7 +182,7 @@ class ForeignKey:
 
 @dataclasses.dataclass(frozen=True)
 class Transaction:
-    """A transaction that is open, or prepared (then C(gid) is its name and C(pid) is 0).
+    """A transaction that is open, or prepared (then ``gid`` is its name and ``pid`` is 0).
 
     :param locked: tables on which it holds a lock that conflicts with enrolment.
     """
@@ -201,7 +200,7 @@ class Transaction:
 class Seed:
     """What a master's ledger says, and of which database and membership.
 
-    :param identity: C(_ledger.identity) of the database; C(place) is C(_ledger.place).
+    :param identity: ``_ledger.identity`` of the database; ``place`` is ``_ledger.place``.
     :param epoch: of its membership in the group, as it knows it; None without one.
     :param enrolled: tables whose changes are queued.
     """

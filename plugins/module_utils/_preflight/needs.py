@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """What a database needs of a server, and what a server offers (pure).
 
@@ -46,7 +45,7 @@ class Needs:
 
 @dataclasses.dataclass(frozen=True)
 class Offers:
-    """What a server has of that. C(None): it may not be read there.
+    """What a server has of that. ``None``: it may not be read there.
 
     :param preloaded: shared_preload_libraries.
     :param settings: names of all parameters of PostgreSQL itself.

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Checks: what identifies a row (pure).
 
-Only the key that the collection registers is judged, see C(_bucardo/keys).
+Only the key that the collection registers is judged, see ``_bucardo/keys``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Reads one master: its server, and through it the database."""
 
@@ -42,7 +41,7 @@ _SETTINGS = [
 
 
 def read_master(options: Options, wanted: Wanted) -> Master:
-    """One master as it is; an error ends up in C(Master.error)."""
+    """One master as it is; an error ends up in ``Master.error``."""
     unknown = Master(name=str(options["name"]), origin=bool(options.get("origin")))
     try:
         conninfo = ConnInfo.from_options(options)
