@@ -334,7 +334,16 @@ def test_all_is_well_at_the_end(site, inventory, status):
 
 
 def test_a_sync_that_nobody_releases_is_seen(site, inventory, status, left):
-    site.module("bucardo_sync", inventory, name=SYNC, login_user="bucardo", status="held")
+    site.module(
+        "bucardo_sync",
+        inventory,
+        name=SYNC,
+        relgroup=SYNC,
+        dbgroup=SYNC,
+        masters=site.masters_option(inventory),
+        login_user="bucardo",
+        status="held",
+    )
     left.sql("INSERT INTO calm VALUES (104, 104)")
     assert eventually(lambda: "held" in status(alarm_age=1).names, 10)
     assert status(alarm_age=1).names == {"held"}
