@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The role as which Bucardo logs in to a server."""
 
@@ -18,7 +17,7 @@ from .._postgres.scram import fits
 from .._postgres.timeouts import TIMEOUTS
 
 _MASKED = "********"
-# C(State.shown) of a role that Bucardo can work with.
+# `State.shown` of a role that Bucardo can work with.
 READY = {
     "superuser": True,
     "login": True,

@@ -51,7 +51,7 @@ class Context:
     def _known(
         self, option: str, tables: t.Sequence[Table], patterns: t.Sequence[str]
     ) -> list[str]:
-        """The patterns that match something; ``unknown`` gets the others, all of them."""
+        """The patterns that match something; `unknown` gets the others, all of them."""
         good = []
         for pattern in patterns:
             try:

@@ -182,7 +182,7 @@ class ForeignKey:
 
 @dataclasses.dataclass(frozen=True)
 class Transaction:
-    """A transaction that is open, or prepared (then ``gid`` is its name and ``pid`` is 0).
+    """A transaction that is open, or prepared (then `gid` is its name and `pid` is 0).
 
     :param locked: tables on which it holds a lock that conflicts with enrolment.
     """
@@ -200,7 +200,7 @@ class Transaction:
 class Seed:
     """What a master's ledger says, and of which database and membership.
 
-    :param identity: ``_ledger.identity`` of the database; ``place`` is ``_ledger.place``.
+    :param identity: `_ledger.identity` of the database; `place` is `_ledger.place`.
     :param epoch: of its membership in the group, as it knows it; None without one.
     :param enrolled: tables whose changes are queued.
     """

@@ -45,7 +45,7 @@ class Needs:
 
 @dataclasses.dataclass(frozen=True)
 class Offers:
-    """What a server has of that. ``None``: it may not be read there.
+    """What a server has of that. `None`: it may not be read there.
 
     :param preloaded: shared_preload_libraries.
     :param settings: names of all parameters of PostgreSQL itself.

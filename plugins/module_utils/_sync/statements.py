@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """The statements that enrol a table on a master, and those that mend what is wrong with it."""
 
@@ -82,7 +81,7 @@ def _function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.
 class Wanted:
     """What a sync needs on every table.
 
-    :param truncate: one of C(_truncate.POLICIES).
+    :param truncate: one of `_truncate.POLICIES`.
     """
 
     sync: str

@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Whether a table is enrolled as it must be today, judged by what is there (pure).
 
@@ -124,9 +123,9 @@ class Fault:
     """One thing that is not as it must be.
 
     :param lost: changes may have been missed: nobody may vouch for the table's rows.
-    :param mend: C(TRIGGER): make it anew; C(FUNCTION): replace it; C(RETYPE): give the delta table
-        the types of today; C(REMAKE): make the table's objects anew.
-    :param trigger: which one, for C(TRIGGER).
+    :param mend: `TRIGGER`: make it anew; `FUNCTION`: replace it; `RETYPE`: give the delta table
+        the types of today; `REMAKE`: make the table's objects anew.
+    :param trigger: which one, for `TRIGGER`.
     """
 
     text: str

@@ -4,7 +4,7 @@
 
 """Checks: what identifies a row (pure).
 
-Only the key that the collection registers is judged, see ``_bucardo/keys``.
+Only the key that the collection registers is judged, see `_bucardo/keys`.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ _SETTINGS = [
 
 
 def read_master(options: Options, wanted: Wanted) -> Master:
-    """One master as it is; an error ends up in ``Master.error``."""
+    """One master as it is; an error ends up in `Master.error`."""
     unknown = Master(name=str(options["name"]), origin=bool(options.get("origin")))
     try:
         conninfo = ConnInfo.from_options(options)
