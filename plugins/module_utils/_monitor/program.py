@@ -126,7 +126,7 @@ class Program:
         write_metrics(settings.metrics, found.metrics)
         if found.step and settings.systemd:
             _call(["systemctl", found.step, UNIT])
-        elif found.step and not (found.step == mend.START and _is_stopped_on_purpose()):
+        elif found.step and not _is_stopped_on_purpose():
             (command,) = (name for name, step in _STEPS.items() if step == found.step)
             done = self._as_bucardo(
                 [command, "--config", self.config], _STOP_TIMEOUT + _START_TIMEOUT + 60
