@@ -16,10 +16,12 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import inventory
 
 
-def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[inventory.Options]:
+def masters(
+    hosts: t.Iterable[t.Mapping[str, t.Any]], any_number: bool = False
+) -> list[inventory.Options]:
     """The masters that a list of hosts' variables describes, the origin first."""
     try:
-        return inventory.masters(hosts)
+        return inventory.masters(hosts, any_number)
     except MultimasterError as error:
         raise AnsibleFilterError(error.one_line) from error
 

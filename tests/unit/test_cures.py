@@ -133,6 +133,16 @@ ANSWERS: dict[str, str] = {
     "Run the playbook multimaster.bucardo.reseed for these tables of {}, which takes the TRUNCATE"
     " out of the queue; no row of another master goes.": REPLACED,
     "Remove them first.": DRAINED,
+    "Name only those that leave; the playbook multimaster.bucardo.teardown ends it.": (
+        "A teardown asks for the sync's name, drains it, and keeps all rows."
+    ),
+    "Take it out with -e multimaster_remove_master={}, which brings its changes to the others"
+    " first; or, if it must not be used any more, stop its server first.": (
+        "Nothing is touched on any master but the one that is named, after its queue was drained."
+    ),
+    "{} If it is lost as well, name it with the other one.": (
+        "A master that answers is refused, so that only one that is gone can be named as lost."
+    ),
     "Nothing is lost: wait longer (timeout), or see the daemon's log.": NOTHING,
     "The other tables are kept. Remove the cause and run the task again.": NOTHING,
     "Wait for it, or end it.": "Another run is ended; the next one finishes what it left.",

@@ -40,16 +40,18 @@ Options = t.Dict[str, t.Any]
 _PREFIX = "multimaster_"
 
 
-def masters(hosts: t.Iterable[t.Mapping[str, t.Any]]) -> list[Options]:
+def masters(hosts: t.Iterable[t.Mapping[str, t.Any]], any_number: bool = False) -> list[Options]:
     """The masters that a group of hosts describes, the origin first.
 
     :param hosts: the variables of each host, with C(inventory_hostname).
+    :param any_number: one alone, or some without their origin, will do: replication ends.
     :raises Refused: on fewer than two hosts, none or several origins, two masters of one name, a
         name that Bucardo cannot take, or a misspelt C(master_) variable.
     """
     found = [_master(host) for host in hosts]
     for fault in topology.faults((one["name"], one["origin"]) for one in found):
-        raise _refusal(fault)
+        if not any_number or fault.kind not in (topology.TOO_FEW, topology.NO_ORIGIN):
+            raise _refusal(fault)
     return sorted(found, key=lambda master: not master["origin"])
 
 
