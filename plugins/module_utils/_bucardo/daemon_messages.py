@@ -23,6 +23,15 @@ from .._postgres.pg import Session
 _KICK_TIMEOUT = 10.0
 # Seconds. It answers within its main loop's sleep, a fraction of a second.
 _PONG_TIMEOUT = 10.0
+# Seconds between two looks at what the daemon does while it reloads.
+_LOOK_EVERY = 5.0
+# Times the patience with which it may be at work.
+_AT_MOST = 30
+# Changes whenever its main process has asked this server something.
+_SIGN = """
+SELECT pg_catalog.max(state_change) FROM pg_catalog.pg_stat_activity
+ WHERE application_name ~ '^bucardo MCP '
+"""
 
 
 class Daemon:
@@ -76,20 +85,43 @@ class Daemon:
         answers = [f"syncdone_{sync}", f"synckill_{sync}", f"syncerror_{sync}"]
         return self.ask(f"kick_sync_{sync}", answers, _KICK_TIMEOUT) in answers[:2]
 
-    def reload(self, timeout: float) -> bool:
+    def reload(self, timeout: float, masters: t.Sequence[Session] = ()) -> bool:
         """Have it read all syncs again, which ends every run that is in progress.
 
+        It asks the first master several questions about each table, so that many tables and a long
+        way take any time: patience ends only when it has done nothing for so many seconds.
+
+        :param masters: sessions to where it is seen at work.
         :returns: False when no daemon is connected, hence nothing runs.
-        :raises DeadlineExceeded: when it does not confirm within so many seconds.
+        :raises DeadlineExceeded: when it neither confirms nor does anything any more.
         """
-        if self.pid() is None:
+        told = self.pid()
+        if told is None:
             return False
-        if self.ask("mcp_reload", ["reloaded_mcp"], timeout) is None and self.pid() is not None:
-            raise DeadlineExceeded(
-                f"Bucardo's daemon did not confirm a reload within {timeout:g} s",
-                "See its log, then run again.",
-            )
-        return True
+        self.listen(["reloaded_mcp"])
+        self.send("mcp_reload")
+        begun = time.monotonic()
+        seen, idle_since = [""], begun
+        while True:
+            signs = [str(one.value(_SIGN)) for one in (self.session, *masters)]
+            now = time.monotonic()
+            if signs != seen:
+                seen, idle_since = signs, now
+            left = min(idle_since + timeout, begun + timeout * _AT_MOST) - now
+            if self.wait(max(0.0, min(_LOOK_EVERY, left))) is not None:
+                return True
+            pid = self.pid()
+            if pid is None:
+                return True
+            if pid != told:
+                # It has started anew, perhaps before it heard.
+                told = pid
+                self.send("mcp_reload")
+            if left <= 0:
+                raise DeadlineExceeded(
+                    f"Bucardo's daemon did not confirm a reload within {now - begun:.0f} s",
+                    "See its log, then run again.",
+                )
 
     def ask(self, message: str, answers: t.Sequence[str], timeout: float) -> str | None:
         """Send a message and return the first of the answers that comes, None when none does."""

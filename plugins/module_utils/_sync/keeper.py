@@ -6,9 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
+from .._bucardo import stillness
 from .._bucardo.daemon_state import RUNS_END
 from .._bucardo.objects import Dbgroup, Goat, Sync
 from .._bucardo.writes import Control
@@ -93,9 +95,35 @@ class Keeper:
             return [RUNS_END]
         return []
 
-    def reload(self) -> bool:
-        """Have a running daemon read the syncs anew; whether it has."""
-        return self.terms.reload and self.control.daemon.reload(RELOAD_TIMEOUT)
+    def reload(self, masters: t.Collection[Session] = ()) -> bool:
+        """Have a running daemon read the syncs anew; whether it has.
+
+        :param masters: where it is seen at work, however long that takes.
+        """
+        return self.terms.reload and self.control.daemon.reload(RELOAD_TIMEOUT, list(masters))
+
+    def moving(self, sync: str, masters: t.Mapping[str, Session]) -> list[str]:
+        """What of a sync runs, in words."""
+        return stillness.Stillness(self.control.session, masters, sync).moving()
+
+    def keep_still(self, sync: str, masters: t.Mapping[str, Session], written: bool) -> bool:
+        """Have a sync held whose row says so; whether anything of it still ran.
+
+        :param written: the row has just been changed.
+        """
+        if not self.terms.reload:
+            return False
+        still = stillness.Stillness(self.control.session, masters, sync)
+        return still.ensure(lambda: self.reload(masters.values()), written)
+
+    def reachable(self, dbgroup: str) -> dict[str, Session]:
+        """Sessions to those masters of a group that answer."""
+        group = self.control.dbgroups().get(dbgroup)
+        found = {}
+        for name in group.sources if group else []:
+            with contextlib.suppress(ConnectionFailed):
+                found[name] = self._session(name)
+        return found
 
     def reload_tables(self, masters: Masters, members: t.Sequence[Goat], sync: str) -> bool:
         """The same, and remember what the tables look like that it has read."""
@@ -104,7 +132,7 @@ class Keeper:
         keys = {goat.name: goat.key for goat in members}
         # Before: what changes meanwhile is then loaded once more.
         known = {name: loaded.signature(one.session, keys) for name, one in masters.items()}
-        reloaded = self.reload()
+        reloaded = self.reload([master.session for master in masters.values()])
         for name, master in masters.items():
             loaded.remember(master.session, sync, known[name])
         return reloaded

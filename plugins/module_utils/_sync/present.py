@@ -14,6 +14,7 @@ from .._common.change import Change
 from .._common.errors import Refused
 from .._common.text import listed
 from .._ledger import release
+from .._postgres.pg import Session
 from .._tracking import plan as tracking_plan
 from . import commands, departure, teardown
 from . import desired as sync_desired
@@ -54,14 +55,18 @@ def hold(keeper: Keeper, name: str) -> Change:
         return _change(True, {}, {"name": name, "status": "held"})
     writes = statements.held(name) if current.status != "inactive" else []
     before = current.to_result()
-    change = _change(bool(writes), before, {**before, "status": "held"}, sync=before)
+    sessions = keeper.reachable(current.dbgroup)
+    moving = bool(keeper.moving(name, sessions))
+    change = _change(bool(writes) or moving, before, {**before, "status": "held"}, sync=before)
     change.commands = control.shown(writes)
-    change.disturbs = keeper.disturbs(bool(writes))
+    change.disturbs = keeper.disturbs(change.changed)
+    # Of a daemon that does not react nobody knows what it will do.
+    change.always = True
 
     def work(change: Change) -> None:
         with control.alone(name):
             control.execute(writes)
-            change.values["reloaded"] = keeper.reload()
+            change.values["reloaded"] = keeper.keep_still(name, sessions, bool(writes))
         change.after = sync_desired.result(control.sync(name))
         change.values["sync"] = change.after
 
@@ -158,7 +163,7 @@ class _Present:
 
         change.work = work
         # The row says what ought to be; a daemon may have left the sync out, and is woken to tell.
-        change.always = self.guard.will_be_active
+        change.always = self.guard.will_be_active or self._is_held()
         return change
 
     def _guard(self) -> release.Guard:
@@ -266,6 +271,8 @@ class _Present:
         change.values["reloaded"] = self.keeper.reload_tables(
             self.masters, self.members, self.desired.name
         )
+        if self._is_held():
+            self.keeper.keep_still(self.desired.name, self._sessions(), False)
         # The daemon no longer looks at these tables.
         parting.finish(change)
         for name in self.surplus:
@@ -284,11 +291,19 @@ class _Present:
         reloaded = False
         if self.guard.will_be_active and self.keeper.terms.reload:
             reloaded = not self.control.daemon.runs(self.desired.name) and self.keeper.reload()
+        if self._is_held():
+            reloaded = self.keeper.keep_still(self.desired.name, self._sessions(), False)
         change.values["reloaded"] = reloaded
         change.changed = change.changed or reloaded
         change.values["purging"] = self.keeper.purging(
             self.current, self.masters, patient=not reloaded
         )
+
+    def _is_held(self) -> bool:
+        return bool(self.desired.held)
+
+    def _sessions(self) -> dict[str, Session]:
+        return {name: master.session for name, master in self.masters.items()}
 
     def _write(self) -> None:
         """Write the row; every way of doing so that validates is guarded."""

@@ -40,6 +40,7 @@ class Site:
         self.is_outdated, self.is_run = outdated, runs
         self.scope = Scope(check=check)
         self.terms = Terms()
+        self.moves = []
         self.control = self.daemon = self
         self.installed, self.version = True, plan.SUPPORTED_VERSION
 
@@ -82,6 +83,16 @@ class Site:
         return self.is_run
 
     # The keeper.
+
+    def reachable(self, dbgroup):
+        return {}
+
+    def moving(self, sync, masters):
+        return self.moves
+
+    def keep_still(self, sync, masters, written):
+        self.told.append("still")
+        return written or bool(self.moves)
 
     def masters(self, group, warnings):
         return {}
@@ -142,7 +153,7 @@ def applied(site, wanted):
 def test_a_new_sync_is_enrolled_before_its_row_is_written_and_the_daemon_told():
     site = Site(needs=True)
     change = applied(site, desired(maxkicks=3))
-    assert site.told == ["lock", "enrol", "INSERT INTO", "reload"]
+    assert site.told == ["lock", "enrol", "INSERT INTO", "reload", "still"]
     assert change.changed
     assert change.before == {"enrolled": {"here": 0}}
     assert change.values["sync"]["status"] == "held"
@@ -163,20 +174,33 @@ def test_what_a_check_returns_is_what_the_run_would():
 def test_tables_that_came_are_enrolled_then_validated():
     site = Site(sync=shop(), needs=True)
     applied(site, desired())
-    assert site.told == ["lock", "enrol", "SELECT bucardo.validate_sync(%(name)s)", "reload"]
+    assert site.told == [
+        "lock",
+        "enrol",
+        "SELECT bucardo.validate_sync(%(name)s)",
+        "reload",
+        "still",
+    ]
 
 
 def test_an_option_that_differs_is_written():
     site = Site(sync=shop())
     change = applied(site, desired(priority=3))
-    assert site.told == ["lock", "enrol", "UPDATE bucardo.sync", "reload"]
+    assert site.told == ["lock", "enrol", "UPDATE bucardo.sync", "reload", "still"]
     assert (change.before["priority"], change.after["priority"]) == (0, 3)
 
 
 def test_a_held_sync_that_is_as_desired_is_left_alone():
     site = Site(sync=shop(priority=3))
     change = applied(site, desired(priority=3))
-    assert (change.changed, change.commands, site.told) == (False, [], ["lock"])
+    assert (change.changed, change.commands, site.told) == (False, [], ["lock", "still"])
+
+
+def test_a_held_sync_of_which_something_runs_is_stopped():
+    site = Site(sync=shop(priority=3))
+    site.moves = ["a worker is connected to here"]
+    change = applied(site, desired(priority=3))
+    assert (change.changed, change.values["reloaded"]) == (True, True)
 
 
 def test_an_active_sync_is_looked_for_in_the_daemon():
@@ -204,9 +228,12 @@ def test_a_sync_is_held_without_a_look_at_its_tables():
     change = present.hold(site, "shop")
     assert (change.changed, change.commands, site.told) == (True, ["UPDATE"], [])
     change.apply()
-    assert site.told == ["lock", "UPDATE bucardo.sync", "reload"]
+    assert site.told == ["lock", "UPDATE bucardo.sync", "still"]
     again = present.hold(Site(sync=shop()), "shop")
     assert (again.changed, again.commands) == (False, [])
+    runs = Site(sync=shop())
+    runs.moves = ["a worker is connected to here"]
+    assert present.hold(runs, "shop").changed
 
 
 def test_there_is_nothing_to_hold():
