@@ -44,6 +44,12 @@ options:
     type: list
     elements: str
     default: []
+  source_went_back:
+    description:
+      - The origin was restored or promoted, so that O(target) may hold rows that it lacks. Where
+        rows differ, the message does not advise to replace those of O(target).
+    type: bool
+    default: false
   sync:
     description: The sync that replicates the tables.
     type: str
@@ -136,6 +142,7 @@ def argument_spec() -> Spec:
         "sync": {"type": "str", "required": True},
         "dbgroup": {"type": "str"},
         "replace": {"type": "list", "elements": "str", "default": []},
+        "source_went_back": {"type": "bool", "default": False},
         "timeout": {"type": "float", "default": 60},
         "workers": {"type": "int", "default": 2},
         **selection_spec(),
@@ -148,6 +155,7 @@ def plan(params: module.Params, scope: Scope) -> Change:
         key=SyncKey.from_options(params),
         timeout=params["timeout"],
         workers=params["workers"],
+        source_went_back=params["source_went_back"],
     )
     source, target = Master.from_options(params["source"]), Master.from_options(params["target"])
     return plan_change(source, target, desired, scope)

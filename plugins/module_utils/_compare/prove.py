@@ -30,11 +30,15 @@ from .._tracking import vouching
 from . import plan as compare_plan
 from .run import CompareOptions, compare
 
+# The origin's rows are not to be copied over those that it may lack.
+WENT_BACK = (
+    "The origin went back in time, so the others may be right: see docs/runbooks/restored-master.md"
+    " before rows of any master are changed."
+)
 # Tables per statement; each is locked until its end.
 _CHUNK = 500
 # In the column of the ledger that says how rows came: they were there.
 _FORMAT = "compared"
-_COMPARABLE = (doubts.MISSED, doubts.MADE_ANEW)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +47,7 @@ class DesiredProof:
 
     :param selection: the tables, without those whose rows will be replaced.
     :param key: a row that differs must wait in the queue of this sync.
+    :param source_went_back: the origin was restored or promoted: it may lack rows of the target.
     :param timeout: seconds for differences to vanish or to turn out to be queued.
     """
 
@@ -50,6 +55,7 @@ class DesiredProof:
     key: SyncKey
     timeout: float = 60
     workers: int = 2
+    source_went_back: bool = False
 
 
 def plan_change(source: Master, target: Master, desired: DesiredProof, scope: Scope) -> Change:
@@ -86,7 +92,7 @@ def _read(
     )
     known = ledger.entries(there)
     doubtful = [
-        table for table in selected if doubts.doubt(known.get(table.name), today) in _COMPARABLE
+        table for table in selected if doubts.doubt(known.get(table.name), today) in doubts.COMPARABLE
     ]
     full = _with_rows(there, [on_target[table.name] for table in doubtful])
     suspects = {table.name: table for table in doubtful if table.name in full}
@@ -132,7 +138,8 @@ class _Proof:
             statement = ledger.record(entries)
             self.there.execute(statement)
             change.commands = [self.there.as_text(statement)]
-        _refuse([result for result in results if not result.equal], self.target.name)
+        cure = WENT_BACK if self.desired.source_went_back else REPLACE
+        _refuse([result for result in results if not result.equal], self.target.name, cure)
         _fill(change, sorted(equal))
 
     def _compare(self) -> list[compare_plan.TableResult]:
@@ -205,12 +212,14 @@ def _with_rows(session: pg.Session, tables: t.Sequence[Table]) -> set[TableName]
     return found
 
 
-def _refuse(different: t.Sequence[compare_plan.TableResult], target: str) -> None:
+def _refuse(
+    different: t.Sequence[compare_plan.TableResult], target: str, cure: str
+) -> None:
     if not different:
         return
     lines = [f"{result.name} on {target}: {result.problem}" for result in different]
     raise Refused(
         f"Replication would never even out what differs: {listed(lines, separator='; ')}",
-        REPLACE,
+        cure,
         differences=[result.to_dict() for result in different],
     )

@@ -16,6 +16,8 @@ from . import states
 # Doubts that a comparison of the live rows can dispel.
 MISSED = "may have missed changes since it was seeded"
 MADE_ANEW = "was seeded before the origin's table was dropped and made anew"
+RESTORED = "was seeded before this database was restored, moved or promoted"
+COMPARABLE = (MISSED, MADE_ANEW, RESTORED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,7 @@ def doubt(entry: states.Entry | None, today: Today) -> str:
     if entry.epoch != today.epoch:
         return "was seeded before this membership began"
     if entry.target != today.target:
-        return "was seeded before this database was restored, moved or promoted"
+        return RESTORED
     if entry.source != today.source:
         return "was seeded from another database than the origin of today"
     if entry.source_oid == states.MISSED:

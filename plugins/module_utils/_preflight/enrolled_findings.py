@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._common.names import TableName
-from .._ledger.doubts import MADE_ANEW, MISSED
+from .._ledger.doubts import COMPARABLE
 from .._tracking import enrolled
 from .._tracking.plan import specs_of
 from .facts import Database, Facts, Master
@@ -65,7 +65,7 @@ def is_comparable(facts: Facts, origin: Master | None, master: Master, name: Tab
     Those of a table that nobody seeded are a stranger's.
     """
     doubt = master.database.doubts.get(name) if master.database else None
-    if doubt in (MISSED, MADE_ANEW):
+    if doubt in COMPARABLE:
         return True
     return doubt is None and lost(facts, (origin, master), name)
 

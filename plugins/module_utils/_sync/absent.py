@@ -12,7 +12,7 @@ import typing as t
 from .._bucardo import statements
 from .._bucardo.objects import Sync
 from .._common.change import Change
-from .._ledger import membership
+from .._ledger import membership, sightings
 from .._tracking import loaded
 from . import commands, departure, teardown
 from . import desired as sync_desired
@@ -98,6 +98,7 @@ class _Work:
         self.parting.finish(change)
         for one in self.masters.values():
             membership.leave(one.session, self.dbgroup)
+            sightings.forget(one.session, self.dbgroup)
             loaded.forget(one.session, self.name)
         if current:
             control.execute(_removing(current))
