@@ -2,7 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A third master that fails to come in leaves two that no longer replicate. Nobody may miss it."""
+"""A third master that fails to come in, with a table that is new to all, leaves two that no longer
+replicate. Nobody may miss it.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,9 @@ def masters(site):
     site.play("bootstrap", site.inventory(made[:2]))
     made[1].sql("INSERT INTO big VALUES (-1, 'replicated before')")
     assert same_rows(made[:2], "big")
+    # For a master alone the others would not have to wait.
+    for master in made[:2]:
+        master.sql("CREATE TABLE small (id bigint PRIMARY KEY)")
     return made
 
 

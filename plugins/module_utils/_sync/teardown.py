@@ -284,8 +284,10 @@ def waiting(session: Session, traces: Traces, syncs: t.Collection[str]) -> list[
         tables = existing(session, traces, sync)
         targets = session.column(
             "SELECT DISTINCT target FROM bucardo.bucardo_delta_targets"
-            " WHERE tablename IN (SELECT pg_catalog.to_regclass(n) FROM pg_catalog.unnest(%s) n)",
-            (sorted(traces.registered[sync]),),
+            " WHERE tablename IN (SELECT pg_catalog.to_regclass(n) FROM pg_catalog.unnest(%s) n)"
+            # Not what is kept for a master that was to come in.
+            " AND target LIKE %s",
+            (sorted(traces.registered[sync]), plan.target_name("%")),
         )
         for target in targets or [plan.target_name("")]:
             dbgroup = target.replace(plan.target_name(""), "", 1)
