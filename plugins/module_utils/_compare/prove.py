@@ -92,7 +92,9 @@ def _read(
     )
     known = ledger.entries(there)
     doubtful = [
-        table for table in selected if doubts.doubt(known.get(table.name), today) in doubts.COMPARABLE
+        table
+        for table in selected
+        if doubts.doubt(known.get(table.name), today) in doubts.COMPARABLE
     ]
     full = _with_rows(there, [on_target[table.name] for table in doubtful])
     suspects = {table.name: table for table in doubtful if table.name in full}
@@ -212,9 +214,7 @@ def _with_rows(session: pg.Session, tables: t.Sequence[Table]) -> set[TableName]
     return found
 
 
-def _refuse(
-    different: t.Sequence[compare_plan.TableResult], target: str, cure: str
-) -> None:
+def _refuse(different: t.Sequence[compare_plan.TableResult], target: str, cure: str) -> None:
     if not different:
         return
     lines = [f"{result.name} on {target}: {result.problem}" for result in different]

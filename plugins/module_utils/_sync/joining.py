@@ -29,7 +29,7 @@ from .._bucardo.stillness import Stillness
 from .._bucardo.writes import Control
 from .._common.errors import Refused
 from .._common.text import listed
-from .._ledger import ledger, membership, own_objects
+from .._ledger import ledger, membership, own_objects, states
 from .._postgres import sql
 from .._postgres.pg import Session
 from . import enrol, joining_rows
@@ -277,7 +277,7 @@ def _check_seeded(group: Group, name: str, session: Session, epoch: str) -> None
         goat.name
         for goat in group.goats
         if goat.name not in entries
-        or entries[goat.name].state != ledger.SEEDED
+        or entries[goat.name].state != states.SEEDED
         or entries[goat.name].epoch != epoch
     ]
     if lacking:

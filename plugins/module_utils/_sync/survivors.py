@@ -16,7 +16,7 @@ import dataclasses
 import typing as t
 
 from .._common.names import TableName
-from .._ledger import ledger, membership
+from .._ledger import ledger, membership, states
 from .._postgres.pg import Session
 
 # One table of one source: what two copies must have in common to be each other's.
@@ -37,19 +37,19 @@ class Survivor:
     identity: str
     place: str
     oids: t.Mapping[TableName, int]
-    entries: t.Mapping[TableName, ledger.Entry]
+    entries: t.Mapping[TableName, states.Entry]
 
     def vouches(self, table: TableName) -> _Source | None:
         """Whose copy the table is, None when nobody vouches for it (pure)."""
         entry = self.entries.get(table)
         if (
             entry is None
-            or entry.state != ledger.SEEDED
+            or entry.state != states.SEEDED
             or self.epoch is None
             or entry.epoch != self.epoch
             or entry.target != self.place
             or entry.table_oid != self.oids.get(table)
-            or entry.source_oid == ledger.MISSED
+            or entry.source_oid == states.MISSED
         ):
             return None
         return entry.source, entry.source_oid
@@ -100,7 +100,7 @@ def readdress(survivors: t.Sequence[Survivor], origin: str, dbgroup: str) -> dic
     return {name: count for name, count in doubted.items() if count}
 
 
-def _of(one: Survivor, new: Survivor) -> list[ledger.Entry]:
+def _of(one: Survivor, new: Survivor) -> list[states.Entry]:
     """Entries that are worth as much against the new origin (pure)."""
     found = []
     for table, oid in new.oids.items():
