@@ -34,7 +34,7 @@ FLOORS = {
 }
 # A feature knows no other feature.
 FEATURES = dict.fromkeys(
-    ("_sync", "_clone", "_seed", "_compare", "_sequences"), set(FLOORS) - {"_ansible"}
+    ("_sync", "_catch_up", "_clone", "_seed", "_compare", "_sequences"), set(FLOORS) - {"_ansible"}
 )
 # But preflight judges with the features' own rules what they are going to do.
 FEATURES["_preflight"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
@@ -59,6 +59,7 @@ PURE = {
     "_ledger": {"doubts", "foreign", "states"},
     "_tracking": {"delta_function", "enrolled", "plan", "truncate"},
     "_sync": {"commands", "desired", "statements"},
+    "_catch_up": {"plan", "statements"},
     "_clone": {"facts", "plan", "schema"},
     "_seed": {"meter", "options", "outcome", "plan", "schedule", "statements", "tasks"},
     "_compare": {"plan", "statements"},

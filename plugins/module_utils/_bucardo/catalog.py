@@ -77,6 +77,12 @@ SELECT o.id, g.db AS relation_db, g.schemaname, g.tablename, COALESCE(o.clause, 
   FROM bucardo.customcols o JOIN bucardo.goat g ON g.id = o.goat ORDER BY o.id
 """,
 }
+_MAKES_DELTA = """
+SELECT g.schemaname, g.tablename FROM bucardo.goat g
+ WHERE COALESCE(g.makedelta, '') NOT IN ('', 'off')
+    OR EXISTS (SELECT FROM bucardo.db d JOIN bucardo.dbmap m ON m.db = d.name
+                WHERE m.dbgroup = %s AND d.makedelta)
+"""
 _RUNS = """
 SELECT sync, started::text AS started, ended::text AS ended, COALESCE(status, '') AS status,
        COALESCE(details, '') AS details, truncates, deletes, inserts, conflicts,
@@ -247,6 +253,11 @@ class Catalog:
             Override(relation=TableName(row.pop("schemaname"), row.pop("tablename")), **row)
             for row in rows
         ]
+
+    def makes_delta(self, dbgroup: str) -> set[TableName]:
+        """Tables whose replicated rows are queued again for others, in a group of databases."""
+        rows = self._rows(_MAKES_DELTA, (dbgroup,))
+        return {TableName(row["schemaname"], row["tablename"]) for row in rows}
 
     def stored_password(self, database: str) -> str:
         """The password in the catalog, "" when there is none; never to be shown."""

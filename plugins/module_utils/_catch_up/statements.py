@@ -1,0 +1,201 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Private to this collection: no stability promise for other users.
+
+"""The statements that bring one chunk of a queue from its master to another (pure).
+
+A chunk is a temporary table of keys, numbered: on the source it is made from the delta table, on
+the target it is filled with COPY. Everything names its schema and its operators, since on the
+target the database's own path is set: functions in indexes and constraints may need it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .._common.names import TableName
+from .._postgres import sql
+from .._tracking.delta_function import Equality
+from .._tracking.plan import object_name, target_name
+
+CHUNK = ("pg_temp", "multimaster_chunk")
+NUMBER = "multimaster_number"
+_PENDING = (
+    "NOT EXISTS (SELECT FROM {track} k WHERE k.txntime OPERATOR(pg_catalog.=) d.txntime"
+    " AND k.target OPERATOR(pg_catalog.=) {target})"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Statements:
+    """For one table of one group of databases.
+
+    :param columns: those that COPY may write, hence without generated ones.
+    :param key: the columns of its key, each with the operator by which it is unique.
+    """
+
+    name: TableName
+    columns: tuple[str, ...]
+    key: tuple[tuple[str, Equality], ...]
+    dbgroup: str
+
+    # -- on the source --------------------------------------------------------------------------
+
+    def lock_source(self) -> sql.Composable:
+        """Before the snapshot: what is read in it must not be truncated or altered meanwhile."""
+        return self._compose("LOCK TABLE ONLY {table}, {delta}, {track} IN ACCESS SHARE MODE")
+
+    def take(self, pages: tuple[int, int], part: tuple[int, int] = (0, 1)) -> sql.Composable:
+        """Make the chunk from what waits in some pages of the delta table.
+
+        In the order of the keys: both tables are read and written in the order of their indexes.
+
+        :param pages: the first one and the one after the last.
+        :param part: (i, n) for the keys whose hash leaves i when divided by n, so that several can
+            work on one table and never on the same key.
+        """
+        return self._compose(
+            "CREATE TEMPORARY TABLE {chunk} ON COMMIT DROP AS"
+            " SELECT pg_catalog.row_number() OVER ()::int AS {n}, q.* FROM ("
+            "SELECT {keys} FROM {delta} d"
+            " WHERE d.ctid OPERATOR(pg_catalog.>=) {first}::pg_catalog.tid"
+            " AND d.ctid OPERATOR(pg_catalog.<) {end}::pg_catalog.tid"
+            f" AND {_PENDING}{{part}} GROUP BY {{keys}} ORDER BY {{keys}}) q",
+            keys=self._keys("d"),
+            first=sql.Literal(f"({pages[0]},0)"),
+            end=sql.Literal(f"({pages[1]},0)"),
+            part=self._part(part),
+        )
+
+    def keys_out(self, first: int, last: int) -> sql.Composable:
+        """The keys of a part of the chunk."""
+        return self._compose(
+            "COPY (SELECT c.* FROM {chunk} c"
+            " WHERE c.{n} OPERATOR(pg_catalog.>=) {first} AND c.{n} OPERATOR(pg_catalog.<=) {last})"
+            " TO STDOUT",
+            first=sql.Literal(first),
+            last=sql.Literal(last),
+        )
+
+    def rows_out(self, first: int, last: int) -> sql.Composable:
+        """The rows of these keys, as far as they are there."""
+        return self._compose(
+            "COPY (SELECT {columns} FROM {chunk} c JOIN ONLY {table} t ON {same}"
+            " WHERE c.{n} OPERATOR(pg_catalog.>=) {first} AND c.{n} OPERATOR(pg_catalog.<=) {last})"
+            " TO STDOUT",
+            columns=self._list("t", self.columns),
+            same=self._same("t", "c"),
+            first=sql.Literal(first),
+            last=sql.Literal(last),
+        )
+
+    def leave(self) -> sql.Composable:
+        """Take keys out of the chunk, so that they go on waiting."""
+        return self._compose("DELETE FROM {chunk} WHERE {n} OPERATOR(pg_catalog.=) ANY (%s)")
+
+    def leave_part(self) -> sql.Composable:
+        """The same for a part of it."""
+        return self._compose(
+            "DELETE FROM {chunk} WHERE {n} OPERATOR(pg_catalog.>=) %s"
+            " AND {n} OPERATOR(pg_catalog.<=) %s"
+        )
+
+    def forget(self) -> sql.Composable:
+        """Take what is done from the queue.
+
+        In the transaction that has read the rows: it sees the changes that these rows hold and no
+        others, neither a later one nor one that was under way, whatever its time.
+        """
+        return self._compose(
+            f"DELETE FROM {{delta}} d USING {{chunk}} c WHERE {{same}} AND {_PENDING}",
+            same=self._same("d", "c"),
+        )
+
+    # -- on the target --------------------------------------------------------------------------
+
+    def lock_target(self) -> sql.Composable:
+        """What is asked of its queue and written into the table belongs together."""
+        return self._compose("LOCK TABLE ONLY {table} IN ROW EXCLUSIVE MODE")
+
+    def make_chunk(self) -> sql.Composable:
+        """An empty chunk, with the types of the target's table."""
+        return self._compose(
+            "CREATE TEMPORARY TABLE {chunk} ON COMMIT DROP AS"
+            " SELECT 0 AS {n}, {keys} FROM ONLY {table} t WITH NO DATA",
+            keys=self._keys("t"),
+        )
+
+    def keys_in(self) -> sql.Composable:
+        """Fill it."""
+        return self._compose("COPY {chunk} FROM STDIN")
+
+    def conflicts(self) -> sql.Composable:
+        """Keys of which the target has changes of its own that wait."""
+        return self._compose(
+            "SELECT c.{n} FROM {chunk} c WHERE EXISTS (SELECT FROM {delta} d"
+            f" WHERE {{same}} AND {_PENDING}) ORDER BY c.{{n}}",
+            same=self._same("d", "c"),
+        )
+
+    def delete_rows(self) -> sql.Composable:
+        """Away with what the target has of these keys; waits for whoever is writing them."""
+        return self._compose(
+            "DELETE FROM ONLY {table} t USING {chunk} c WHERE {same}", same=self._same("t", "c")
+        )
+
+    def rows_in(self) -> sql.Composable:
+        """The rows as they are on the source."""
+        return self._compose(
+            "COPY {table} ({columns}) FROM STDIN", columns=self._list("", self.columns)
+        )
+
+    # -- on both --------------------------------------------------------------------------------
+
+    def truncated(self) -> sql.Composable:
+        """Whether a TRUNCATE of the table waits: the table is Bucardo's then."""
+        return sql.SQL(
+            "SELECT EXISTS (SELECT FROM bucardo.bucardo_truncate_trigger"
+            " WHERE replicated IS NULL AND sname OPERATOR(pg_catalog.=) {}"
+            " AND tname OPERATOR(pg_catalog.=) {})"
+        ).format(sql.Literal(self.name.schema), sql.Literal(self.name.name))
+
+    # -------------------------------------------------------------------------------------------
+
+    def _part(self, part: tuple[int, int]) -> sql.Composable:
+        number, of = part
+        if of == 1:
+            return sql.SQL("")
+        return sql.SQL(
+            " AND (pg_catalog.hashtext(pg_catalog.concat_ws(',', {})) & 2147483647) % {} = {}"
+        ).format(self._keys("d"), sql.Literal(of), sql.Literal(number))
+
+    def _compose(self, text: str, **parts: sql.Composable) -> sql.Composable:
+        return sql.SQL(text).format(
+            table=sql.Identifier(self.name.schema, self.name.name),
+            delta=sql.Identifier("bucardo", object_name("delta_", self.name)),
+            track=sql.Identifier("bucardo", object_name("track_", self.name)),
+            chunk=sql.Identifier(*CHUNK),
+            n=sql.Identifier(NUMBER),
+            target=sql.Literal(target_name(self.dbgroup)),
+            **parts,
+        )
+
+    def _keys(self, alias: str) -> sql.Composable:
+        return self._list(alias, [column for column, _equals in self.key])
+
+    def _list(self, alias: str, columns: t.Sequence[str]) -> sql.Composable:
+        prefix = (alias,) if alias else ()
+        return sql.SQL(", ").join(sql.Identifier(*prefix, column) for column in columns)
+
+    def _same(self, left: str, right: str) -> sql.Composable:
+        return sql.SQL(" AND ").join(
+            sql.SQL("{} OPERATOR({}.{}) {}").format(
+                sql.Identifier(left, column),
+                sql.Identifier(schema),
+                sql.SQL(operator),
+                sql.Identifier(right, column),
+            )
+            for column, (schema, operator) in self.key
+        )
