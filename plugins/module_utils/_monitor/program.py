@@ -62,7 +62,7 @@ def main(argv: t.Sequence[str] | None = None) -> int:
     try:
         return program.run(given.command, given.mend)
     except MultimasterError as error:
-        print(error.one_line, file=sys.stderr)
+        sys.stderr.write(f"{error.one_line}\n")
         return 1
 
 
@@ -80,18 +80,18 @@ class Program:
         """One command; returns the exit code."""
         if command == "check":
             found = self.look(mending=False)
-            print(found.text)
+            _say(found.text)
             return found.code
         if command == "metrics":
-            print(self.look(mending=False).metrics, end="")
+            sys.stdout.write(self.look(mending=False).metrics)
             return 0
         if command == "watch":
             return self.watch(print)
         if command == "look":
-            print(json.dumps(dataclasses.asdict(look(Settings.load(self.config), mending))))
+            _say(json.dumps(dataclasses.asdict(look(Settings.load(self.config), mending))))
             return 0
         if command in _STEPS:
-            print(run_daemon(Settings.load(self.config).bucardorc, _STEPS[command]))
+            _say(run_daemon(Settings.load(self.config).bucardorc, _STEPS[command]))
             return 0
         if command == "start":
             return self.start()
@@ -158,7 +158,7 @@ class Program:
         """Begin the loop in the background, where none is; says which of both."""
         lock = _lock()
         if lock is None:
-            print("runs")
+            _say("runs")
             return 0
         lock.close()
         with open(os.devnull, "r+b") as nothing:
@@ -171,7 +171,7 @@ class Program:
                 start_new_session=True,
                 env=_environment(),
             )
-        print("started")
+        _say("started")
         return 0
 
     def _as_bucardo(
@@ -282,6 +282,12 @@ def _lock() -> t.TextIO | None:
         file.close()
         return None
     return file
+
+
+def _say(text: object) -> None:
+    """What the caller asked for."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def _log(line: str) -> None:

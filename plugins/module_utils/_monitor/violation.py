@@ -21,7 +21,8 @@ from .._tracking.plan import object_name
 
 # The server's message may be in any language, but quotes the constraint and ends with the state.
 _STATE = re.compile(r"DB (\S+) state: 23505\b")
-_QUOTED = re.compile(r"[\"“”«»„‟‹›「」]([^\"“”«»„‟‹›「」]+)[\"“”«»„‟‹›「」]")
+_QUOTES = '"\u201c\u201d\u00ab\u00bb\u201e\u201f\u2039\u203a\u300c\u300d'
+_QUOTED = re.compile(f"[{_QUOTES}]([^{_QUOTES}]+)[{_QUOTES}]")
 # So many changes that wait are looked at, and so many rows named.
 _LOOKED_AT = 1000
 _NAMED = 5
