@@ -84,6 +84,18 @@ options:
     type: bool
     default: false
     version_added: 1.1.0
+  copy_once:
+    description:
+      - Tables that do not take part, in the notation of O(tables), whose rows are copied all the
+        same, as they are in the snapshot. V(@without-key) are those that cannot be replicated since
+        they have no usable key.
+      - Nothing that happens to them later is replicated, and they are never touched again. One that
+        holds rows on the target that this module did not put there is left alone.
+      - Those that take part according to O(tables) and O(exclude) are not concerned.
+    type: list
+    elements: str
+    default: []
+    version_added: 1.1.0
   dbgroup:
     description:
       - Bucardo's group of databases of which the target is a member. Entries of the ledger are
@@ -261,6 +273,16 @@ totals:
       description: Changes that the target had queued of these tables before they were loaded.
       type: int
     indexes_built: {description: Indexes that were built after the load., type: int}
+copied_once:
+  description: Tables that are not replicated, and whose rows were, or would be, copied once.
+  returned: success
+  type: list
+  elements: str
+left_empty:
+  description: Tables that are not replicated, and hold rows on the source, but none on the target.
+  returned: success
+  type: list
+  elements: str
 unproven:
   description:
     - Tables that were copied earlier, without O(proof) or by version 1.0.0, whose proof did not
@@ -357,6 +379,8 @@ def result(outcome: Outcome) -> module.Result:
         values={
             "tables": outcome.tables,
             "totals": totals,
+            "copied_once": outcome.copied_once,
+            "left_empty": outcome.left_empty,
             "unproven": outcome.unproven,
             "materialized_views": outcome.materialized_views,
         },
@@ -374,6 +398,7 @@ def main() -> None:
             "replace": {"type": "list", "elements": "str", "default": []},
             "replace_vouched": {"type": "bool", "default": False},
             "replace_while_active": {"type": "bool", "default": False},
+            "copy_once": {"type": "list", "elements": "str", "default": []},
             "dbgroup": {"type": "str"},
             "require_triggers": {"type": "bool", "default": True},
             "workers": {"type": "int"},

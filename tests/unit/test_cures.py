@@ -86,7 +86,12 @@ ANSWERS: dict[str, str] = {
     "Write these keys without a backslash, or exclude the table (multimaster_exclude).": (
         EXCLUDED + " A changed key is a change like others."
     ),
-    "Exclude the table, or replace the column by an ordinary one that a trigger fills.": EXCLUDED,
+    "ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION keeps what a stored column holds; let a"
+    " BEFORE INSERT OR UPDATE trigger fill it from then on. Or exclude the table"
+    " (multimaster_exclude), or have its rows copied once (multimaster_copy_once).": (
+        "The values stay. On one master alone the next run says that the columns differ. Copying"
+        " once fills an empty table and touches none that holds rows. " + EXCLUDED
+    ),
     "Leave it out.": EXCLUDED,
     "Make sure that only one master writes rows that can exclude each other.": NOTHING,
     "Name the partitions instead; remove the others from tables.": EXCLUDED,

@@ -61,7 +61,10 @@ PURE = {
     "_sync": {"commands", "desired", "statements"},
     "_catch_up": {"plan", "statements"},
     "_clone": {"facts", "plan", "schema"},
-    "_seed": {"meter", "options", "outcome", "plan", "schedule", "statements", "tasks"},
+    "_seed": {
+        *("constraints", "meter", "options", "outcome", "plan", "schedule", "statements"),
+        "tasks",
+    },
     "_compare": {"plan", "statements"},
     "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},
     "_monitor": {

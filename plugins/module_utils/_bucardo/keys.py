@@ -32,15 +32,8 @@ def registrable_keys(table: Table) -> tuple[tuple[str, ...], ...]:
     Usable: valid, not partial, over plain columns, none of them nullable. What an index INCLUDEs
     is no part of its key.
     """
-    nullable = {column.name for column in table.columns if not column.not_null}
-    usable = [
-        index
-        for index in table.indexes
-        if index.unique
-        and index.valid
-        and not index.partial
-        and index.columns
-        and (index.primary or not nullable.intersection(index.columns))
-    ]
-    usable.sort(key=lambda index: (not index.primary, len(index.columns), index.name))
+    usable = sorted(
+        table.unique_keys,
+        key=lambda index: (not index.primary, len(index.columns), index.name),
+    )
     return tuple(index.columns for index in usable)

@@ -40,6 +40,8 @@ def doubt(entry: states.Entry | None, today: Today) -> str:
     """Why the ledger does not vouch for a table's rows, "" when it does."""
     if entry is None:
         return "was never seeded"
+    if entry.how == states.ONCE:
+        return "was copied once, and not replicated since"
     if entry.state == states.COPYING:
         return "was copied in parts and not finished"
     if entry.target is None:

@@ -30,6 +30,8 @@ AS_ORIGIN = "origin"
 ELSEWHERE = "elsewhere"
 # They were compared where they are.
 BY_COMPARISON = "compared"
+# They were, once, and nothing that came later is replicated.
+ONCE = "once"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Entry:
         and `MISSED` where changes may have been missed since.
     :param target: where the entry was written, see `place`: a dump takes the ledger with it.
     :param epoch: of the membership in which it was seeded, see `membership`; None without one.
-    :param how: `BY_COPY`, `AS_ORIGIN`, `ELSEWHERE` or `BY_COMPARISON`.
+    :param how: `BY_COPY`, `AS_ORIGIN`, `ELSEWHERE`, `BY_COMPARISON` or `ONCE`.
     :param finished_at: by the target's clock; None in an entry that is still to be written.
     """
 

@@ -77,13 +77,33 @@ class Table:
     has_row_security: bool = False
     replica_identity: str = "d"
 
+    @property
+    def unique_keys(self) -> tuple[Index, ...]:
+        """The indexes that tell rows apart: valid, not partial, over plain columns, none of them
+        nullable."""
+        nullable = {column.name for column in self.columns if not column.not_null}
+        return tuple(
+            index
+            for index in self.indexes
+            if index.unique
+            and index.valid
+            and not index.partial
+            and index.columns
+            and (index.primary or not nullable.intersection(index.columns))
+        )
+
+
+# What a pattern may say instead of names.
+WITHOUT_KEY = "@without-key"
+
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
     """Which tables take part, as users write it down.
 
     Patterns are shell-like and match "schema.table" without quotes (`sales.*`, `*.log_*`); an
-    exact name in SQL notation matches just that table. They are matched here, against the whole
+    exact name in SQL notation matches just that table; `@without-key` matches all tables by whose
+    rows nothing can tell them apart. They are matched here, against the whole
     catalog of the origin, and never become SQL.
     """
 
@@ -104,13 +124,14 @@ class Selection:
         """The same, with more to leave out."""
         return dataclasses.replace(self, exclude=(*self.exclude, *patterns))
 
-    def of(self, tables: t.Iterable[Table]) -> list[Table]:
+    def of(self, tables: t.Iterable[Table], option: str = "tables") -> list[Table]:
         """The tables that take part, sorted by name.
 
         Ordinary permanent tables and partition leaves take part when a wildcard matches them; a
         name without wildcard selects whatever it names, so that preflight can say why it cannot be
         replicated. Tables of extensions take part only when named.
 
+        :param option: what users call the list of those to include.
         :raises Refused: when an entry of either list matches nothing, naming the nearest table.
         """
         everything = [
@@ -118,7 +139,7 @@ class Selection:
         ]
         chosen: dict[TableName, Table] = {}
         for pattern in self.include:
-            for table in _matching(pattern, everything, "tables"):
+            for table in _matching(pattern, everything, option):
                 by_wildcard = _plain(table.name) != _plain_pattern(pattern)
                 if by_wildcard and not _ordinary(table):
                     continue
@@ -153,6 +174,8 @@ def _plain_pattern(pattern: str) -> str:
 
 
 def _matching(pattern: str, tables: t.Sequence[Table], option: str) -> list[Table]:
+    if pattern == WITHOUT_KEY:
+        return [table for table in tables if table.kind == "r" and not table.unique_keys]
     plain = _plain_pattern(pattern)
     found = [table for table in tables if _plain(table.name) == plain]
     if not found:

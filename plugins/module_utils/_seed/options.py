@@ -27,6 +27,8 @@ class Options:
         for them.
     :param replace_vouched: or even then; the ledger forgets them first.
     :param replace_while_active: although Bucardo replicates other tables of the target.
+    :param copy_once: tables, as patterns, that do not take part, and whose rows are copied where
+        the target's table is empty and was not given them before.
     :param dbgroup: the group in which the target is a member, "" for the only one.
     """
 
@@ -35,6 +37,7 @@ class Options:
     replace: t.Sequence[str] = ()
     replace_vouched: bool = False
     replace_while_active: bool = False
+    copy_once: t.Sequence[str] = ()
     dbgroup: str = ""
     require_triggers: bool = True
     workers: int = 0

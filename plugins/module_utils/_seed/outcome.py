@@ -30,6 +30,8 @@ class Outcome:
     queued_rows: int = 0
     discarded: int = 0
     indexes_built: int = 0
+    copied_once: list[str] = dataclasses.field(default_factory=list)
+    left_empty: list[str] = dataclasses.field(default_factory=list)
     unproven: list[str] = dataclasses.field(default_factory=list)
     materialized_views: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)

@@ -15,7 +15,9 @@ from .._common.cures import REPLACE
 from .._common.errors import Refused
 from .._common.names import TableName
 from .._common.text import listed
-from .._postgres.tables import Table
+from .._ledger.states import ONCE, Entry
+from .._postgres.tables import Selection, Table
+from .constraints import NONE, Constraints
 
 BINARY = "binary"
 TEXT = "text"
@@ -68,6 +70,8 @@ class IndexFacts:
 
     :param plain: can be dropped and made again from its definition without losing anything
         (no constraint, comment, tablespace, parent index, ... hangs on it).
+    :param late: its entries depend on a function of users, which may read other tables: it is
+        built when all rows are there.
     """
 
     oid: int
@@ -76,6 +80,7 @@ class IndexFacts:
     valid: bool
     plain: bool
     definition: str
+    late: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +96,7 @@ class TableState:
     :param doubt: why the ledger does not vouch for the target's rows.
     :param always_triggers: the target's triggers that fire even in replica role, with the letter
         of pg_trigger.tgenabled.
+    :param constraints: those of the target's table that are not checked while it loads.
     """
 
     filenode: int = 0
@@ -101,6 +107,7 @@ class TableState:
     half: bool = False
     doubt: str = ""
     always_triggers: tuple[tuple[str, str], ...] = ()
+    constraints: Constraints = NONE
 
 
 Part = t.Tuple[int, t.Optional[int]]
@@ -116,6 +123,7 @@ class Job:
     :param parts: ranges of the source's blocks, each a transaction of its own: the first block and
         the one after the last, None for an open end. Empty: all in one.
     :param replace: rows that the target holds go, by the user's choice.
+    :param once: it is not replicated.
     """
 
     source: Table
@@ -129,6 +137,7 @@ class Job:
     recreate: tuple[IndexFacts, ...] = ()
     parts: tuple[Part, ...] = ()
     replace: bool = False
+    once: bool = False
 
     @property
     def name(self) -> TableName:
@@ -143,9 +152,26 @@ class Job:
             and not self.recreate
             and not self.parts
             and not self.replace
+            and not self.once
             and not self.state.always_triggers
             and self.state.target_bytes < SMALL
         )
+
+    @property
+    def alone(self) -> bool:
+        """Whether its load takes locks that keep other workers out: ALTER TABLE for triggers,
+        DROP INDEX, the rows of catalogs by which constraints are not checked."""
+        return bool(
+            self.once
+            or self.recreate
+            or self.state.always_triggers
+            or self.state.constraints.doubtful
+        )
+
+    @property
+    def let_pass(self) -> Constraints | None:
+        """The constraints that are not checked while it loads."""
+        return None if self.parts else self.state.constraints
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -290,6 +316,35 @@ def _untracked(state: TableState, target_name: str, source_name: str) -> list[Pr
     ]
 
 
+def to_copy_once(
+    everything: t.Sequence[Table],
+    selected: t.Iterable[Table],
+    patterns: t.Iterable[str],
+    entries: t.Mapping[TableName, Entry],
+    target: str,
+) -> list[Table]:
+    """Tables that do not take part and were not copied before.
+
+    :param patterns: of those to copy.
+    :param entries: the target's ledger.
+    :param target: what entries of this very target speak of.
+    """
+    apart = {table.name for table in selected}
+    apart |= {
+        name for name, entry in entries.items() if entry.how == ONCE and entry.target == target
+    }
+    wanted = Selection(tuple(patterns)).of(everything, "copy_once")
+    return [table for table in wanted if table.name not in apart]
+
+
+def left_alone(everything: t.Iterable[Table], apart: t.Collection[TableName]) -> list[Table]:
+    """Ordinary tables that a seed has nothing to do with.
+
+    :param apart: those that take part, or are copied once.
+    """
+    return [table for table in Selection().of(everything) if table.name not in apart]
+
+
 def auto_mode(superuser: bool, in_use: bool) -> str:
     """How indexes are treated when the user leaves that open.
 
@@ -319,11 +374,13 @@ def make_job(
     rebuild = tuple(index for index in indexes if not index.valid)
     valid = [index for index in indexes if index.valid]
     mode, defer, recreate = KEEP, (), ()  # type: t.Any, t.Any, t.Any
-    if source.bytes >= SMALL and index_mode == CATALOG:
-        # TRUNCATE, which empties what is half copied, makes indexes valid again.
-        usable = indexes if state.half or replace else valid
+    # TRUNCATE, which empties what is half copied, makes indexes valid again.
+    usable = indexes if state.half or replace else valid
+    if index_mode == CATALOG and source.bytes < SMALL:
+        usable = [index for index in usable if index.late]
+    if index_mode == CATALOG:
         # Building a GIN index is not quicker than filling it (it has a pending list).
-        defer = tuple(index for index in usable if index.method != "gin")
+        defer = tuple(index for index in usable if index.method != "gin" or index.late)
         rebuild = tuple(index for index in rebuild if index not in defer)
         mode = CATALOG if defer else KEEP
     elif source.bytes >= SMALL and index_mode == RECREATE:
@@ -354,8 +411,7 @@ def split(
 ) -> list[Job]:
     """The jobs, with parts for the tables that several workers shall copy.
 
-    Not for tables whose load takes locks that keep other workers out: ALTER TABLE for triggers,
-    DROP INDEX.
+    Not for tables whose load takes locks that keep other workers out.
 
     :param pages: blocks of the tables' main files, by OID on the source.
     :param above: split tables of more bytes than this. 0: only a table that is larger than a
@@ -372,7 +428,7 @@ def split(
     result = []
     for job in jobs:
         bytes_ = job.source.bytes
-        if bytes_ > least and not job.recreate and not job.state.always_triggers:
+        if bytes_ > least and not job.alone:
             count = max(2, min(bytes_ // size, PARTS_PER_WORKER * workers))
             job = dataclasses.replace(job, parts=ranges(pages.get(job.source.oid, 0), count))
         result.append(job)

@@ -13,6 +13,7 @@ from .._common.errors import MultimasterError, Refused
 from .._common.names import TableName
 from .._ledger import doubts as ledger_doubts
 from .._ledger import ledger, membership, states
+from .._ledger.states import Entry
 from .._postgres import pg
 from .._postgres.catalog import is_superuser, read_tables
 from .._postgres.identity import RUNNING_SERVER
@@ -31,6 +32,7 @@ class Plan:
     :param selected: tables of the source that take part.
     :param entries: what the ledger said.
     :param jobs: those to copy.
+    :param left_empty: tables that hold rows on the source only, and will.
     :param unfinished: copied by a killed run, with the indexes that are still to be built.
     :param complete: the last run came to its end.
     :param today: what entries must speak of.
@@ -41,12 +43,20 @@ class Plan:
     jobs: list[Job]
     unfinished: list[tuple[TableName, list[IndexFacts]]]
     complete: bool
+    left_empty: list[str]
     today: ledger_doubts.Today
 
     @property
     def nothing_to_do(self) -> bool:
         """Whether everything selected is seeded."""
         return self.complete and not self.jobs and not self.unfinished
+
+    @property
+    def copied_once(self) -> list[str]:
+        """Tables that are not replicated and were, or are going to be, copied as they are."""
+        before = {name for name, entry in self.entries.items() if entry.how == states.ONCE}
+        before -= {table.name for table in self.selected}
+        return [str(name) for name in sorted(before | {job.name for job in self.jobs if job.once})]
 
     @property
     def unproven(self) -> list[str]:
@@ -91,7 +101,8 @@ class Planner:
         :raises Refused: naming everything that stands in the way.
         """
         target, options = self.target, self.options
-        selected = options.selection.of(read_tables(self.source, sizes=False))
+        everything = read_tables(self.source, sizes=False)
+        selected = options.selection.of(everything)
         if target is not None:
             check_different(self.source, target)
         entries = ledger.entries(target) if target else {}
@@ -113,10 +124,13 @@ class Planner:
             if entry.state == states.COPYING and entry.target in (None, today.target)
         }
         todo = [table for table in selected if table.name not in known]
+        once = self._copies_once(everything, selected, there, entries, today)
+        jobs = self._copies(todo, there, replace, half, doubts) if todo else []
         return Plan(
             selected=selected,
             entries=entries,
-            jobs=self._copies(todo, there, replace, half, doubts) if todo else [],
+            jobs=[*jobs, *once],
+            left_empty=self._left_empty(everything, selected, once, there, entries),
             unfinished=self._unfinished(selected, known, there),
             complete=target is not None and ledger.is_complete(target),
             today=today,
@@ -131,15 +145,12 @@ class Planner:
         doubts: t.Mapping[TableName, str],
     ) -> list[Job]:
         """How each of these tables is copied; refuses all that cannot be."""
+        tables = [there[table.name] for table in todo if table.name in there]
         if self.target is not None:
-            tables = [there[table.name] for table in todo if table.name in there]
             alone = bool(replace) and not self.options.replace_while_active
             seed_target.check(self.target, self.target_name, tables, alone)
-        pairs = [(table, there.get(table.name)) for table in todo]
-        if self.dry:
-            # What is not there yet would be cloned from here.
-            there = {**{table.name: table for table in todo}, **there}
-        states = seed_read.read_states(self.source, self.target, pairs, half, doubts)
+        states = self._states(todo, there, half, doubts)
+        there = self._as_cloned(todo, there)
         seed_plan.check(
             todo,
             there,
@@ -150,6 +161,72 @@ class Planner:
             replace,
         )
         return self._jobs(todo, there, states, replace)
+
+    def _states(
+        self,
+        todo: t.Sequence[Table],
+        there: t.Mapping[TableName, Table],
+        half: t.Collection[TableName],
+        doubts: t.Mapping[TableName, str],
+    ) -> dict[TableName, TableState]:
+        pairs = [(table, there.get(table.name)) for table in todo]
+        found = seed_read.read_states(self.source, self.target, pairs, half, doubts)
+        # It takes writing to the catalogs.
+        if self.target is None or not is_superuser(self.target):
+            return found
+        targets = [table for _ignored, table in pairs if table is not None]
+        return seed_read.with_constraints(self.target, found, targets)
+
+    def _as_cloned(
+        self, todo: t.Sequence[Table], there: t.Mapping[TableName, Table]
+    ) -> dict[TableName, Table]:
+        """In a check what is not there yet would be cloned from here."""
+        missing = {table.name: table for table in todo} if self.dry else {}
+        return {**missing, **there}
+
+    def _copies_once(
+        self,
+        everything: t.Sequence[Table],
+        selected: t.Sequence[Table],
+        there: t.Mapping[TableName, Table],
+        entries: t.Mapping[TableName, Entry],
+        today: ledger_doubts.Today,
+    ) -> list[Job]:
+        """How tables are copied that are not replicated; one that holds rows is left alone."""
+        todo = seed_plan.to_copy_once(
+            everything, selected, self.options.copy_once, entries, today.target
+        )
+        if not todo:
+            return []
+        states = self._states(todo, there, (), {})
+        todo = [table for table in todo if not states[table.name].has_rows]
+        there = self._as_cloned(todo, there)
+        source, name = self.source.conninfo.name, self.target_name
+        seed_plan.check(todo, there, states, name, source, require_triggers=False)
+        # In one transaction, since the ledger knows no half of it: no index can be left for later.
+        jobs = self._jobs(todo, there, states, (), seed_plan.RECREATE) if todo else []
+        return [dataclasses.replace(job, once=True) for job in jobs]
+
+    def _left_empty(
+        self,
+        everything: t.Sequence[Table],
+        selected: t.Sequence[Table],
+        once: t.Sequence[Job],
+        there: t.Mapping[TableName, Table],
+        entries: t.Mapping[TableName, Entry],
+    ) -> list[str]:
+        """Tables that hold rows on the source, and none on the target when the seed is over."""
+        apart = {table.name for table in selected} | {job.name for job in once}
+        apart |= {name for name, entry in entries.items() if entry.how == states.ONCE}
+        rest = seed_plan.left_alone(everything, apart)
+        filled = seed_read.with_rows(self.source, rest)
+        rest = [table for table in rest if table.oid in filled]
+        if self.target is not None:
+            tables = [there[table.name] for table in rest if table.name in there]
+            filled = seed_read.with_rows(self.target, tables)
+            held = {table.name for table in tables if table.oid in filled}
+            rest = [table for table in rest if table.name not in held]
+        return [str(table.name) for table in rest]
 
     def _today(self, selected: t.Sequence[Table]) -> ledger_doubts.Today:
         oids = {table.name: table.oid for table in selected}
@@ -164,10 +241,11 @@ class Planner:
         there: t.Mapping[TableName, Table],
         states: t.Mapping[TableName, TableState],
         replace: t.Collection[TableName],
+        index_mode: str = "",
     ) -> list[Job]:
         source, server = self.source, self.target or self.source
         sizes = seed_read.read_sizes(source, todo, self.options.lock_timeout)
-        mode = self._index_mode()
+        mode = index_mode or self._index_mode()
         here_facts = seed_read.read_type_facts(source)
         there_facts = seed_read.read_type_facts(server) if self.target else here_facts
         indexes = seed_read.read_indexes(

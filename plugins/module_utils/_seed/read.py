@@ -13,6 +13,7 @@ from .._common.errors import StatementFailed
 from .._common.names import TableName
 from .._postgres import pg
 from .._postgres.tables import Table
+from . import constraints as seed_constraints
 from . import target as seed_target
 from .plan import IndexFacts, TableState, TypeFacts
 
@@ -85,7 +86,14 @@ SELECT i.indrelid::bigint AS table_oid, i.indexrelid::bigint AS oid, n.nspname A
                           AND d.objid = i.indexrelid AND d.deptype IN ('e', 'x'))
        AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
                         WHERE a.attrelid = i.indexrelid AND COALESCE(a.attstattarget, -1) >= 0)
-           AS plain
+           AS plain,
+       EXISTS (SELECT 1 FROM pg_catalog.pg_depend d
+                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+                  AND d.refclassid IN ('pg_catalog.pg_proc'::regclass,
+                                       'pg_catalog.pg_operator'::regclass)
+                  AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e
+                                   WHERE e.classid = d.refclassid AND e.objid = d.refobjid
+                                     AND e.deptype = 'e')) AS late
   FROM pg_catalog.pg_index i
   JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
   JOIN pg_catalog.pg_namespace n ON n.oid = x.relnamespace
@@ -156,7 +164,7 @@ def read_states(
     targets = [table for _ignored, table in pairs if table is not None]
     there = _states(target, [table.oid for table in targets], True) if target else {}
     filled = [table for table in targets if there.get(table.oid, {}).get("bytes")]
-    with_rows = _with_rows(target, filled) if target else set()
+    filled_oids = with_rows(target, filled) if target else set()
     states = {}
     for table, other in pairs:
         row = here.get(table.oid, {"filenode": 0, "queues": False})
@@ -167,7 +175,7 @@ def read_states(
                 filenode=row["filenode"],
                 queues=row["queues"],
                 target_queues=found["queues"],
-                has_rows=other.oid in with_rows,
+                has_rows=other.oid in filled_oids,
                 target_bytes=found["bytes"],
                 half=table.name in half,
                 doubt=doubts.get(table.name, ""),
@@ -177,12 +185,32 @@ def read_states(
     return states
 
 
+def with_constraints(
+    target: pg.Session, states: t.Mapping[TableName, TableState], tables: t.Sequence[Table]
+) -> dict[TableName, TableState]:
+    """The same, and which constraints of the target are not checked while rows come in.
+
+    :param tables: of the target.
+    """
+    query = seed_constraints.query(target.server_version)
+    rows = target.rows(query, {"oids": [table.oid for table in tables]})
+    found = seed_constraints.of_rows(rows, target.server_version)
+    oids = {table.name: table.oid for table in tables}
+    return {
+        name: dataclasses.replace(state, constraints=found[oids[name]])
+        if oids.get(name) in found
+        else state
+        for name, state in states.items()
+    }
+
+
 def _states(session: pg.Session, oids: t.Sequence[int], sizes: bool) -> dict[int, t.Any]:
     rows = session.rows(_STATES, {"oids": list(oids), "sizes": sizes})
     return {row["oid"]: row for row in rows}
 
 
-def _with_rows(session: pg.Session, tables: t.Sequence[Table]) -> set[int]:
+def with_rows(session: pg.Session, tables: t.Sequence[Table]) -> set[int]:
+    """OIDs of those tables that hold visible rows."""
     found: set[int] = set()
     for start in range(0, len(tables), _CHUNK):
         found |= seed_target.with_rows(session, tables[start : start + _CHUNK])
@@ -243,6 +271,7 @@ def read_indexes(
                 valid=row["valid"],
                 plain=row["plain"],
                 definition=row["definition"],
+                late=row["late"],
             )
         )
     return found

@@ -207,6 +207,8 @@ class Seeder:
         """What is told of the state before anything was done."""
         self._outcome.selected = len(plan.selected)
         self._outcome.unproven = plan.unproven
+        self._outcome.copied_once = plan.copied_once
+        self._outcome.left_empty = plan.left_empty
 
     def _alone(self, source: pg.Session, target: pg.Session, plan: Plan | None) -> Plan:
         """Keep other seeds out, and look again if one came in between.

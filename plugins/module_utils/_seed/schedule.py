@@ -120,6 +120,8 @@ class Schedule:
             for batch in batches(jobs, workers)
         )
         self._builds: collections.deque[Task] = collections.deque()
+        # Those whose entries may depend on rows of other tables.
+        self._late: collections.deque[Task] = collections.deque()
         # How many transactions have still to read a table, by job.
         self._unread = dict.fromkeys(numbers.values(), 1)
         self._splits: dict[int, _Split] = {}
@@ -143,7 +145,7 @@ class Schedule:
     @property
     def over(self) -> bool:
         """Whether nothing is left to be done."""
-        return not (self._busy or self._copies or self._builds)
+        return not (self._busy or self._copies or self._builds or self._late)
 
     @property
     def copying(self) -> bool:
@@ -198,6 +200,8 @@ class Schedule:
         copying = any(
             isinstance(task, (BeginParts, CopyTables, CopyPart)) for task in self._busy.values()
         )
+        if not (self.copying or self._builds):
+            self._builds, self._late = self._late, self._builds
         # Indexes first: their table is still in the server's memory. But one of several workers
         # always copies, or a long queue of indexes would keep the snapshot from being released.
         if self._builds and (copying or not self._copies or len(self._slots) == 1):
@@ -248,10 +252,11 @@ class Schedule:
         if task is not None:
             self._failed(task, Failed(LOST, text="A worker process was killed"))
         if not self._slots:
-            for left in (*self._copies, *self._builds):
+            for left in (*self._copies, *self._builds, *self._late):
                 self.failures.note_later(LOST, self.names(left))
             self._copies.clear()
             self._builds.clear()
+            self._late.clear()
             self._unread.clear()
 
     # Reading
@@ -300,7 +305,8 @@ class Schedule:
         if not indexes:
             self._builds.append(FinishTable(name))
             return
-        self._builds.extend(BuildIndex(index.name, name) for index in indexes)
+        for index in indexes:
+            (self._late if index.late else self._builds).append(BuildIndex(index.name, name))
         self._missing[name] = len(indexes)
         self.indexes_total += len(indexes)
 

@@ -10,6 +10,7 @@ import typing as t
 
 from .._common.names import TableName
 from .._postgres import sql
+from . import constraints
 from .plan import BINARY, Job, Part
 
 # Tables whose sums one statement takes: the time to plan it grows faster than their number.
@@ -166,6 +167,17 @@ def after(job: Job) -> list[sql.Composable]:
     ]
     # As pg_get_indexdef wrote them, every name quoted where needed.
     lines += [sql.SQL(index.definition) for index in job.recreate]
+    if job.let_pass:
+        lines += constraints.check_again(job.target.oid, job.let_pass)
+    return lines
+
+
+def when_locked(job: Job) -> list[sql.Composable]:
+    """Like `before`, once nobody else can write into the table."""
+    # Not before the table is emptied: TRUNCATE makes indexes ready as well.
+    lines = [defer_indexes(job)] if job.defer else []
+    if job.let_pass:
+        lines += constraints.let_pass(job.target.oid, job.let_pass)
     return lines
 
 

@@ -175,10 +175,7 @@ class Worker:
         _run_all(target, [line for job in jobs for line in statements.before(job)])
         timeout = self._settings.options.lock_timeout
         discarded = seed_target.take(target, jobs, self._settings.target_name, timeout)
-        for job in jobs:
-            if job.defer:
-                # Not before the table is emptied: TRUNCATE makes indexes ready as well.
-                target.execute(statements.defer_indexes(job))
+        _run_all(target, [line for job in jobs for line in statements.when_locked(job)])
         return discarded
 
     def _prepare(self, target: pg.Session, jobs: t.Sequence[Job]) -> None:
@@ -271,6 +268,7 @@ class Worker:
             number: self._entry(
                 job,
                 states.COPIED if job.defer or job.rebuild else states.SEEDED,
+                how=states.ONCE if job.once else states.BY_COPY,
                 rows=rows[number],
                 bytes=read[number].bytes,
                 hash=found[number][1] if number in found else None,

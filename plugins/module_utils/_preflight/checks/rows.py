@@ -36,8 +36,9 @@ def _extension_rows(ctx: Context) -> t.Iterator[Hit]:
 @check(
     "check-calls",
     WARNING,
-    "A CHECK constraint calls a function that somebody wrote here. If that reads other tables or"
-    " the clock, rows that are there may be refused when they are copied or replicated.",
+    "A CHECK constraint, perhaps of a domain, calls a function that somebody wrote here, or one"
+    " that depends on the clock or on settings. It is not checked when rows are copied; but a row"
+    " that one master takes may be refused by another, and stops the sync.",
     "Look what the function reads. If it is more than its arguments, put its work into a trigger on"
     " every master.",
 )

@@ -63,7 +63,9 @@ def _temporary(ctx: Context) -> t.Iterator[Hit]:
     "generated-column",
     BLOCKER,
     "Bucardo would write a generated column, which PostgreSQL refuses.",
-    "Exclude the table, or replace the column by an ordinary one that a trigger fills.",
+    "ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION keeps what a stored column holds; let a"
+    " BEFORE INSERT OR UPDATE trigger fill it from then on. Or exclude the table"
+    " (multimaster_exclude), or have its rows copied once (multimaster_copy_once).",
 )
 def _generated_column(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:

@@ -20,20 +20,45 @@ SELECT e.extname::text AS extension, n.nspname::text AS schema, c.relname::text 
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
  ORDER BY 1, 2, 3
 """
-# Functions of extensions and of PostgreSQL itself look at nothing else.
+# Functions of extensions, and those of PostgreSQL that are immutable, look at nothing else. What
+# a constraint uses of the latter is only in its tree.
 _CHECK_CALLS = """
-SELECT DISTINCT n.nspname::text AS schema, c.relname::text AS name, k.conname::text AS constraint,
-       f.oid::regprocedure::text AS function
-  FROM pg_catalog.pg_constraint k
-  JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+WITH calls (oid, function) AS (
+    SELECT d.objid, f.oid::regprocedure::text
+      FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid
+      JOIN pg_catalog.pg_language l ON l.oid = f.prolang AND l.lanname NOT IN ('internal', 'c')
+     WHERE d.classid = 'pg_catalog.pg_constraint'::regclass
+       AND d.refclassid = 'pg_catalog.pg_proc'::regclass AND NOT EXISTS (
+           SELECT 1 FROM pg_catalog.pg_depend x
+            WHERE x.classid = 'pg_catalog.pg_proc'::regclass AND x.objid = f.oid
+              AND x.deptype = 'e')
+    UNION
+    SELECT k.oid, f.oid::regprocedure::text
+      FROM pg_catalog.pg_constraint k
+     CROSS JOIN LATERAL pg_catalog.regexp_matches(
+           k.conbin::text, ':(?:func|opfunc)id (\\d+)', 'g') AS m (id)
+      JOIN pg_catalog.pg_proc f ON f.oid = m.id[1]::oid
+     WHERE k.contype = 'c' AND f.oid < 16384 AND f.provolatile <> 'i'
+    UNION
+    SELECT k.oid, 'the clock or the role (CURRENT_...)'
+      FROM pg_catalog.pg_constraint k
+     WHERE k.contype = 'c' AND k.conbin::text ~ '{SQLVALUEFUNCTION'
+), tables (oid, relation) AS (
+    SELECT k.oid, k.conrelid FROM pg_catalog.pg_constraint k WHERE k.conrelid <> 0
+    UNION
+    SELECT k.oid, a.attrelid
+      FROM pg_catalog.pg_constraint k
+      JOIN pg_catalog.pg_type t ON k.contypid IN (t.oid, t.typelem)
+      JOIN pg_catalog.pg_attribute a ON a.atttypid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+     WHERE k.contypid <> 0
+)
+SELECT n.nspname::text AS schema, c.relname::text AS name, k.conname::text AS constraint, function
+  FROM calls
+  JOIN tables USING (oid)
+  JOIN pg_catalog.pg_constraint k ON k.oid = calls.oid AND k.contype = 'c'
+  JOIN pg_catalog.pg_class c ON c.oid = tables.relation AND c.relkind IN ('r', 'p')
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_constraint'::regclass
-       AND d.objid = k.oid AND d.refclassid = 'pg_catalog.pg_proc'::regclass
-  JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid
-  JOIN pg_catalog.pg_language l ON l.oid = f.prolang AND l.lanname NOT IN ('internal', 'c')
- WHERE k.contype = 'c' AND NOT EXISTS (
-       SELECT 1 FROM pg_catalog.pg_depend x
-        WHERE x.classid = 'pg_catalog.pg_proc'::regclass AND x.objid = f.oid AND x.deptype = 'e')
  ORDER BY 1, 2, 3, 4
 """
 
@@ -54,7 +79,7 @@ def extension_rows(session: pg.Session) -> tuple[ExtensionRows, ...]:
 
 
 def check_calls(session: pg.Session) -> tuple[CheckCall, ...]:
-    """CHECK constraints that call functions which users wrote."""
+    """CHECK constraints, of domains too, that may look at more than the row that they check."""
     return tuple(
         CheckCall(TableName(row["schema"], row["name"]), row["constraint"], row["function"])
         for row in session.rows(_CHECK_CALLS)

@@ -28,7 +28,9 @@ def test_every_option_has_its_field_and_the_other_way_round():
 
 
 def test_what_is_said_by_default_is_the_same_in_both_places():
-    assert data_seed.wanted(params()) == Options(tables=["*.*"], exclude=[], replace=[])
+    assert data_seed.wanted(params()) == Options(
+        tables=["*.*"], exclude=[], replace=[], copy_once=[]
+    )
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS - {"lz4"}))

@@ -138,6 +138,7 @@ def test_indexes_by_table():
             "valid": True,
             "plain": True,
             "definition": f"CREATE INDEX {text} ON t (id)",
+            "late": False,
         }
 
     session = FakeSession({"pg_catalog.pg_index i": [row(7, "i"), row(8, "j")]})

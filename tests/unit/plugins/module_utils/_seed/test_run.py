@@ -381,6 +381,7 @@ def test_a_killed_run_is_gone_on_with():
         "valid": False,
         "plain": True,
         "definition": "",
+        "late": False,
     }
 
     def indexes(params):

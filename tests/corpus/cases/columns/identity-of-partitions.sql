@@ -1,0 +1,5 @@
+-- works
+-- server: 17
+CREATE TABLE t (id integer GENERATED ALWAYS AS IDENTITY, r integer, PRIMARY KEY (id, r)) PARTITION BY LIST (r);
+CREATE TABLE t_a PARTITION OF t FOR VALUES IN (1);
+INSERT INTO t (r) VALUES (1);

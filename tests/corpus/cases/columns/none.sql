@@ -1,0 +1,3 @@
+-- blocker: no-key
+CREATE TABLE nothing ();
+INSERT INTO nothing DEFAULT VALUES;

@@ -1,0 +1,9 @@
+-- works
+CREATE TABLE node (id integer PRIMARY KEY, parent integer REFERENCES node);
+CREATE TABLE a (id integer PRIMARY KEY, b integer);
+CREATE TABLE b (id integer PRIMARY KEY, a integer NOT NULL REFERENCES a);
+ALTER TABLE a ADD FOREIGN KEY (b) REFERENCES b DEFERRABLE;
+INSERT INTO node VALUES (1, 2), (2, 1);
+INSERT INTO a VALUES (1, NULL);
+INSERT INTO b VALUES (1, 1);
+UPDATE a SET b = 1;

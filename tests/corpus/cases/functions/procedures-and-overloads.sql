@@ -1,0 +1,8 @@
+-- works
+CREATE PROCEDURE p(INOUT a integer) LANGUAGE plpgsql AS $$ BEGIN a := a + 1; COMMIT; END $$;
+CREATE FUNCTION o(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION o(text) RETURNS integer LANGUAGE sql AS 'SELECT 2';
+COMMENT ON FUNCTION o(text) IS 'the other one';
+REVOKE EXECUTE ON FUNCTION o(integer) FROM PUBLIC;
+CREATE TABLE t (id integer PRIMARY KEY);
+INSERT INTO t VALUES (1);

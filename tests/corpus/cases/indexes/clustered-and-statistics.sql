@@ -1,0 +1,9 @@
+-- works
+CREATE TABLE t (id integer PRIMARY KEY, a integer, b integer);
+CREATE INDEX t_sum ON t ((a + b));
+ALTER INDEX t_sum ALTER COLUMN 1 SET STATISTICS 500;
+ALTER TABLE t CLUSTER ON t_sum;
+ALTER TABLE t ALTER COLUMN a SET STATISTICS 0, ALTER COLUMN b SET (n_distinct = -0.5);
+CREATE STATISTICS t_stats (ndistinct, dependencies) ON a, b FROM t;
+ALTER STATISTICS t_stats SET STATISTICS 77;
+INSERT INTO t VALUES (1, 1, 2);

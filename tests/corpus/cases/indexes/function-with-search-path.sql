@@ -1,0 +1,8 @@
+-- works
+-- own
+CREATE EXTENSION unaccent;
+CREATE FUNCTION f_unaccent(text) RETURNS text LANGUAGE sql IMMUTABLE SET search_path = public
+    AS $$ SELECT unaccent('unaccent', $1) $$;
+CREATE TABLE person (id integer PRIMARY KEY, name text);
+CREATE INDEX person_name ON person (f_unaccent(name));
+INSERT INTO person VALUES (1, 'é');

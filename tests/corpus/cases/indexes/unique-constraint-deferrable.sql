@@ -1,0 +1,4 @@
+-- warning: secondary-unique
+CREATE TABLE t (id integer PRIMARY KEY DEFERRABLE INITIALLY IMMEDIATE, a integer,
+                CONSTRAINT one_a UNIQUE (a) DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO t VALUES (1, 1);

@@ -1,0 +1,8 @@
+-- warning: secondary-unique
+CREATE TABLE t (id integer PRIMARY KEY, other integer NOT NULL, third integer NOT NULL);
+CREATE UNIQUE INDEX t_other ON t (other);
+ALTER TABLE t REPLICA IDENTITY USING INDEX t_other;
+CREATE TABLE u (id integer PRIMARY KEY);
+ALTER TABLE u REPLICA IDENTITY FULL;
+INSERT INTO t VALUES (1, 1, 1);
+INSERT INTO u VALUES (1);

@@ -1,0 +1,3 @@
+-- works
+CREATE TABLE t (id uuid, n bigint, PRIMARY KEY (id, n));
+INSERT INTO t VALUES ('00000000-0000-0000-0000-000000000001', -1);

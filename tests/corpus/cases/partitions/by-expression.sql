@@ -1,0 +1,5 @@
+-- works
+CREATE TABLE m (id integer, at timestamp) PARTITION BY RANGE (date_trunc('day', at));
+CREATE TABLE m_1 PARTITION OF m FOR VALUES FROM ('2020-01-01') TO ('2030-01-01');
+ALTER TABLE m_1 ADD PRIMARY KEY (id);
+INSERT INTO m VALUES (1, '2024-01-01 12:00');

@@ -1,0 +1,9 @@
+-- works
+-- own
+-- roles: corpus_owner corpus_reader
+ALTER DEFAULT PRIVILEGES FOR ROLE corpus_owner REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE corpus_owner GRANT USAGE ON TYPES TO corpus_reader;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT CREATE ON SCHEMA public TO corpus_owner;
+CREATE TABLE t (id integer PRIMARY KEY);
+INSERT INTO t VALUES (1);

@@ -1,0 +1,9 @@
+-- works
+-- roles: corpus_reader
+DO $$ BEGIN
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT SELECT ON TABLES TO corpus_reader', current_schema());
+    EXECUTE format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT EXECUTE ON FUNCTIONS TO corpus_reader WITH GRANT OPTION', current_schema());
+END $$;
+CREATE TABLE t (id integer PRIMARY KEY);
+CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';
+INSERT INTO t VALUES (1);

@@ -1,0 +1,5 @@
+-- works
+-- server: 15
+CREATE UNLOGGED SEQUENCE s;
+CREATE TABLE t (id integer PRIMARY KEY);
+INSERT INTO t VALUES (1);

@@ -1,0 +1,3 @@
+-- blocker: table-name
+CREATE TABLE "a""b" (id integer PRIMARY KEY);
+INSERT INTO "a""b" VALUES (1);

@@ -1,0 +1,10 @@
+-- works
+-- own
+CREATE SCHEMA a;
+CREATE SCHEMA "A b";
+CREATE TABLE a.t (id integer PRIMARY KEY);
+CREATE TABLE "A b".t (id integer PRIMARY KEY, CHECK (id > 0));
+CREATE TABLE t (id integer PRIMARY KEY REFERENCES a.t);
+INSERT INTO a.t VALUES (1);
+INSERT INTO "A b".t VALUES (2);
+INSERT INTO t VALUES (1);

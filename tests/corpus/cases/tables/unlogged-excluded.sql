@@ -1,0 +1,6 @@
+-- works
+-- exclude: public.cache
+CREATE UNLOGGED TABLE cache (id integer PRIMARY KEY);
+CREATE TABLE t (id integer PRIMARY KEY);
+INSERT INTO cache VALUES (1);
+INSERT INTO t VALUES (1);

@@ -1,0 +1,8 @@
+-- works
+-- own
+CREATE EXTENSION moddatetime;
+CREATE EXTENSION lo;
+CREATE TABLE t (id integer PRIMARY KEY, at timestamp);
+CREATE TRIGGER mdt BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION moddatetime(at);
+CREATE TRIGGER tsv BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+INSERT INTO t VALUES (1, '2020-01-01');

@@ -1,0 +1,5 @@
+-- works
+CREATE TABLE t (id integer PRIMARY KEY, s varchar(9));
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER on_s AFTER UPDATE OF s ON t FOR EACH ROW WHEN (NEW.s IN ('a', 'b') AND OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION nothing('x', 'y''z');
+INSERT INTO t VALUES (1, 'a');

@@ -1,0 +1,8 @@
+-- works
+CREATE TABLE t (id integer PRIMARY KEY, v text);
+CREATE TABLE log (id serial PRIMARY KEY, what text);
+CREATE RULE logged AS ON UPDATE TO t WHERE NEW.v IS DISTINCT FROM OLD.v DO ALSO INSERT INTO log (what) VALUES (NEW.v);
+CREATE RULE notified AS ON INSERT TO t DO ALSO NOTIFY changed;
+ALTER TABLE t DISABLE RULE notified;
+INSERT INTO t VALUES (1, 'a');
+UPDATE t SET v = 'b';

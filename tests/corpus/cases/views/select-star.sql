@@ -1,0 +1,6 @@
+-- works
+CREATE TABLE t (id integer PRIMARY KEY, v text);
+CREATE VIEW all_of AS SELECT * FROM t;
+ALTER TABLE t ADD COLUMN late integer;
+ALTER TABLE t RENAME COLUMN v TO w;
+INSERT INTO t VALUES (1, 'x', 2);
