@@ -14,6 +14,9 @@ import threading
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE note (id integer PRIMARY KEY, body text NOT NULL, n integer NOT NULL DEFAULT 0);
 INSERT INTO note SELECT i, 'note ' || i FROM generate_series(1, 60000) i;

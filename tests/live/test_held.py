@@ -20,6 +20,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
 
+# See CONTRIBUTING.md.
+LONG = True
+
 TABLES = 20
 SCHEMA = "CREATE TABLE public.note (id int PRIMARY KEY, body text NOT NULL);" + "".join(
     f"CREATE TABLE public.t{number} (id int PRIMARY KEY);" for number in range(TABLES)

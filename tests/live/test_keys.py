@@ -11,6 +11,9 @@ import typing as t
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("here", "there")
 PRELUDE = r"""
 CREATE EXTENSION ltree;

@@ -19,6 +19,9 @@ from disturbances import writing
 from servers import docker
 from site_of_tests import Play, eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("oslo", "paris", "rome", "control")
 SCHEMA = """
 CREATE TABLE public.note (id serial PRIMARY KEY, body text NOT NULL);

@@ -13,6 +13,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("here", "there", "control")
 SCHEMA = """
 CREATE TABLE public.note (id serial PRIMARY KEY, body text NOT NULL);

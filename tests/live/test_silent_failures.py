@@ -16,6 +16,9 @@ import re
 import pytest
 from site_of_tests import eventually
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("here", "there")
 NAMES = ("calm", "gagged", "keyed", "wider", "twice", "twin", "narrow", "veiled", "clash", "busy")
 SCHEMA = "".join(

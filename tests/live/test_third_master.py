@@ -16,6 +16,9 @@ import pytest
 from disturbances import writing
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE big (id bigint PRIMARY KEY, pad text NOT NULL);
 INSERT INTO big SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 6000) i;

@@ -12,6 +12,9 @@ import subprocess
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE public.note (id integer PRIMARY KEY, body text NOT NULL);
 INSERT INTO public.note SELECT i, 'note ' || i FROM generate_series(1, 50) i;
