@@ -9,7 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 
 import pytest
-from conftest import eventually
+from masters import eventually
 
 
 def test_the_application_never_noticed(writer):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 import testinfra
-from conftest import Master, eventually
+from masters import Master, eventually
 
 
 @pytest.fixture(scope="session")

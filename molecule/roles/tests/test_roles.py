@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from conftest import eventually
+from masters import eventually
 
 
 def control(here, statement):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 
-from conftest import eventually
+from masters import eventually
 
 
 def daemon(there):
