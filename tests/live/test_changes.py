@@ -46,7 +46,7 @@ STEPS = [
     ("bucardo_db", {"name": "third", "state": "absent"}),
     ("bucardo_daemon", {"state": "stopped"}),
     ("bucardo_daemon", {"state": "started"}),
-    ("bucardo_sync", {"name": "multimaster", "state": "present", "enrol": False, "status": "held"}),
+    ("bucardo_sync", {"name": "multimaster", **GROUPS, "enrol": False, "status": "held"}),
     ("bucardo_sync", {"name": "multimaster", "state": "absent"}),
 ]
 IDS = [f"{number}-{name}" for number, (name, _options) in enumerate(STEPS)]
