@@ -315,8 +315,8 @@ def main() -> None:
         for version, cases in todo.items()
         for number, group in enumerate(groups(cases, order.get("alone", False)))
     ]
-    # The largest first. A clone takes all roles of its origin along, and two that make the same role
-    # at one moment fail: cases with roles of their own come one after the other.
+    # The largest first. A clone takes all roles of its origin along, and two that make the same
+    # role at one moment fail: cases with roles of their own come one after the other.
     jobs.sort(key=lambda job: -len(job[1]))
     lonely = [job for job in jobs if any(case.roles for case in job[1])]
     started = time.monotonic()
