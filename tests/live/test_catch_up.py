@@ -210,7 +210,7 @@ def test_killed_amid_writers_and_run_again_nothing_is_lost(site, masters, invent
     for writer in writers:
         writer.start()
     try:
-        for _ in range(2):
+        for _kill in range(2):
             before = waiting(left)
             slow = site.task(
                 "bucardo_catch_up", **arguments(site, inventory), rate_limit=200_000, workers=2

@@ -114,7 +114,7 @@ class CatchUp:
         self._failure: BaseException | None = None
         self._stopped = self._out_of_time = False
         self._current: set[str] = set()
-        self._lanes = [_Lane(group) for _ in range(max(1, options.workers))]
+        self._lanes = [_Lane(group) for _number in range(max(1, options.workers))]
         self._begun = time.monotonic()
         special = group.special()
         self.report = Report(before=self._pending())

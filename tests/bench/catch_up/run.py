@@ -30,6 +30,8 @@ from site_of_tests import Site, eventually
 
 WAYS = ("default", "settings", "ours", "native")
 SYNC = "multimaster"
+NAMED = {"name": SYNC}
+WORDS = {**NAMED, "relgroup": SYNC, "dbgroup": SYNC}
 CHUNK = {"default": 6000, "settings": 300, "ours": 300}
 SCHEMA = """
 CREATE TABLE item (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0, body text NOT NULL);
@@ -90,20 +92,12 @@ class Bench(Site):
 
     def hold(self) -> None:
         """Let changes queue."""
-        self.module(
-            *("bucardo_sync", self.inventory_),
-            name=SYNC,
-            relgroup=SYNC,
-            dbgroup=SYNC,
-            status="held",
-            enrol=False,
-        )
+        self.module("bucardo_sync", self.inventory_, **WORDS, status="held", enrol=False)
 
     def release(self) -> None:
         """Let Bucardo bring them."""
         masters = self.masters_option(self.inventory_)
-        words = {"name": SYNC, "relgroup": SYNC, "dbgroup": SYNC}
-        self.module("bucardo_sync", self.inventory_, **words, status="active", masters=masters)
+        self.module("bucardo_sync", self.inventory_, **WORDS, status="active", masters=masters)
         self.bucardo("kick", SYNC, "0")
 
     def caught_up(self, way: str, changes: int, timeout: float) -> tuple[float, int, float]:
@@ -120,7 +114,7 @@ class Bench(Site):
         begun, alone = time.monotonic(), 0.0
         if way == "ours":
             masters = self.masters_option(self.inventory_)
-            done = self.module("bucardo_catch_up", self.inventory_, name=SYNC, masters=masters)
+            done = self.module("bucardo_catch_up", self.inventory_, **NAMED, masters=masters)
             alone = done["totals"]["seconds"]
         self.release()
         ended = eventually(lambda: left.value(WAITING) == "f", timeout)
@@ -134,7 +128,7 @@ class Bench(Site):
             self.module(
                 "bucardo_catch_up",
                 self.inventory_,
-                name=SYNC,
+                **NAMED,
                 masters=self.masters_option(self.inventory_),
             )
         return seconds, memory, alone
