@@ -298,12 +298,12 @@ class Site(Servers):
             assert process.stdout is not None
             process.stdout.close()
 
-    def task(self, name: str, user: str = "bucardo", /, **options: t.Any) -> str:
+    def task(self, module: str, user: str = "bucardo", /, **options: t.Any) -> str:
         """A playbook that runs one module, see `module`; its result goes to a file beside it."""
         path = pathlib.Path(tempfile.mkdtemp(dir=self._files.name)) / "task.yml"
         result = path.with_name("result.json")
         task = {
-            f"multimaster.bucardo.{name}": options,
+            f"multimaster.bucardo.{module}": options,
             "become": True,
             "become_user": user,
             "register": "__result",
@@ -321,7 +321,7 @@ class Site(Servers):
 
     def module(
         self,
-        name: str,
+        module: str,
         inventory: dict[str, t.Any],
         /,
         user: str = "bucardo",
@@ -333,7 +333,7 @@ class Site(Servers):
         :param user: the operating-system user; `bucardo` reaches the control database.
         :param check: whether it must end well.
         """
-        path = self.task(name, user, **options)
+        path = self.task(module, user, **options)
         result = pathlib.Path(path).with_name("result.json")
         said = self.play(path, inventory)
         found = dict(json.loads(result.read_text("utf-8")))

@@ -227,7 +227,9 @@ def test_a_second_run_and_a_validation_leave_the_triggers_alone(site, masters, i
         " WHERE tgname ~ '^bucardo' ORDER BY 1, 2"
     )
     before = [master.sql(triggers) for master in masters]
-    assert site.play("bootstrap", inventory).changes == []
+    # But the sequence that RESTART IDENTITY took out of its share goes back.
+    (change,) = site.play("bootstrap", inventory).changes
+    assert "Sequences | Keep the masters from handing out the same value" in change
     site.bucardo("validate", "multimaster")
     site.bucardo("reload", "multimaster")
     assert [master.sql(triggers) for master in masters] == before
