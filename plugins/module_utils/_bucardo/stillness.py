@@ -91,6 +91,10 @@ class Stillness:
         moving = written or bool(self.moving())
         if moving and not silent:
             reload()
+            # A daemon that is just starting may have read the rows before they said so, and hear
+            # nothing yet.
+            if not self._wait(_GRACE):
+                reload()
         if moving and (silent or not self._wait(_GRACE)):
             self._end()
             self._wait(_LAST)
