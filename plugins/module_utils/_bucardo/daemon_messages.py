@@ -1,7 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
+
 """Talks with Bucardo's daemon through NOTIFY on the control database.
 
 The same messages as the bucardo program sends (bucardo.schema 5.6.0 and Bucardo.pm: the daemon's

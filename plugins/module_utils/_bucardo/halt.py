@@ -1,7 +1,6 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
 
 """Ends all processes of a daemon at once, where waiting for them could take hours.
 

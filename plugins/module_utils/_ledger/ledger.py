@@ -371,15 +371,6 @@ def was_complete(session: pg.Session) -> bool:
     )
 
 
-def is_unfinished(session: pg.Session) -> bool:
-    """Whether a seed into this master is under way or was killed.
-
-    Indexes may be invalid then, and pg_dump leaves invalid indexes out.
-    """
-    run = last_run(session)
-    return run is not None and run.finished_at is None
-
-
 def lock(session: pg.Session) -> bool:
     """Try to be the only seed of this master, as long as the session lives."""
     return bool(session.value("SELECT pg_catalog.pg_try_advisory_lock(%s)", (_LOCK,)))

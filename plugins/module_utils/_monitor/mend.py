@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """What the watchdog may do about a problem: what is safe, in order, never in a loop (pure).
 
 A reload, a kick and a restart lose nothing: a run that they end is undone and done again. But each

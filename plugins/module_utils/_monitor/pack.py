@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Packs the program: one file that Python runs, made of the very code that the modules run."""
 
 from __future__ import annotations

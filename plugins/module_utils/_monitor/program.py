@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The program on Bucardo's host that looks regularly: its commands and its processes.
 
 As root it looks through a child that is Bucardo's user, and only restarts the daemon and writes the

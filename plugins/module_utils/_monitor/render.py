@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Facts and problems for machines: Prometheus' text format, and a Nagios plugin's line (pure).
 
 Both come from the same look as the lines for people. docs/monitoring.md has the names.

@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Makes a sync's change tracking on the masters without holding up their writers.
 
 Bucardo creates the triggers of all tables in one transaction per database. Its validate_sync

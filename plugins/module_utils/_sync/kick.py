@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """Runs a sync until what waited at the start has reached every master.
 
 Bucardo's answer "done" may come from a run that began before the kick, and a kick of a sync that

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-# Private to this collection: no stability promise for other users.
+
 """Takes change tracking off the masters again, with the care with which it was put there."""
 
 from __future__ import annotations

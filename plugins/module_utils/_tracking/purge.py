@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """The purge: Bucardo's process that removes from the queue's tables what has been replicated.
 
 The daemon decides once, when it starts, whether it needs one, and for which masters: those of a

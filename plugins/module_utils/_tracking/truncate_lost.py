@@ -1,6 +1,7 @@
 # Copyright (c) 2026, multimaster.bucardo contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+
 """TRUNCATEs that Bucardo has marked as replicated and has not replicated.
 
 It truncates one table after the other without CASCADE. PostgreSQL refuses that for a table to which
