@@ -12,8 +12,7 @@ import typing as t
 
 from .._common.errors import ConnectionFailed, Refused, StatementFailed
 from .._common.names import TableName
-from .._postgres import sql
-from .._postgres.pg import Session
+from .._postgres import advisory, sql
 from .catalog import Catalog
 from .cli import Bucardo, shown
 from .statements import Program, Statement, Write, Writes
@@ -162,24 +161,17 @@ class Control(Catalog):
 
     @contextlib.contextmanager
     def alone(self, sync: str) -> t.Iterator[None]:
-        """Keep a second run away from the same sync; the server lets go when we end.
+        """Keep a second run away from the same sync, and wait for one that is about to end.
 
         :raises Refused: while another run holds it.
         """
-        key = (_LOCK_CLASS, sync)
-        if not _advisory(self.session, "pg_try_advisory_lock", key):
+        if not advisory.take(self.session, _LOCK_CLASS, sync):
             raise Refused(f"Another run is working on sync {sync}", "Wait until it has ended.")
         try:
             yield
         finally:
             with contextlib.suppress(StatementFailed, ConnectionFailed):
-                _advisory(self.session, "pg_advisory_unlock", key)
-
-
-def _advisory(session: Session, function: str, key: tuple[str, str]) -> t.Any:
-    return session.value(
-        f"SELECT pg_catalog.{function}(pg_catalog.hashtext(%s), pg_catalog.hashtext(%s))", key
-    )
+                advisory.release(self.session, _LOCK_CLASS, sync)
 
 
 def _perl_reason(text: str) -> str:

@@ -13,7 +13,7 @@ import typing as t
 from .._bucardo.objects import Goat
 from .._common.errors import Refused, StatementFailed
 from .._common.names import TableName
-from .._postgres import locks, pg, sql
+from .._postgres import advisory, locks, sql
 from .._postgres.pg import Session
 from .._tracking import enrolled, key_path, plan
 from .._tracking import read as tracking_read
@@ -25,8 +25,6 @@ from . import statements
 _CHUNK = 50
 # CREATE OR REPLACE TRIGGER.
 _REPLACES_TRIGGERS = 140000
-# Seconds.
-_ALONE_TIMEOUT = 120
 
 _TABLES = """
 SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
@@ -90,27 +88,15 @@ class Master:
     def alone(self) -> t.Iterator[None]:
         """Wait until no other run changes Bucardo's objects on this master, and keep others away.
 
-        The statement of a run that was killed goes on until its end on the server, and holds
-        this lock until then. It is let go when the session ends.
+        It is let go when the session ends.
 
-        :raises Refused: when the other does not end within `_ALONE_TIMEOUT`.
+        :raises Refused: when the other does not end in time.
         """
-        self.session.execute("SET lock_timeout = %s", (f"{_ALONE_TIMEOUT}s",))
-        try:
-            self.session.value(
-                "SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtext('multimaster.bucardo'),"
-                " pg_catalog.hashtext(%s))",
-                ("objects",),
-            )
-        except StatementFailed as error:
-            if error.sqlstate != pg.LOCK_NOT_AVAILABLE:
-                raise
+        if not advisory.take(self.session, "multimaster.bucardo", "objects"):
             raise Refused(
                 f"Another run is changing the objects of Bucardo on {self.name}",
                 "Wait until it has ended.",
-            ) from error
-        finally:
-            self.session.execute("RESET lock_timeout")
+            )
         yield
 
     def read(self, goats: t.Sequence[Goat], sync: str, dbgroup: str) -> plan.MasterState:

@@ -152,11 +152,13 @@ def test_a_probe_that_fails_leaves_nothing():
 
 
 def test_two_runs_are_not_at_work_on_one_sync():
-    writer, session = control({"pg_try_advisory_lock": [{"r": False}]})
+    busy = StatementFailed("canceling statement due to lock timeout", sqlstate="55P03")
+    writer, session = control({"pg_advisory_lock": busy})
     with pytest.raises(Refused, match="Another run is working on sync s"), writer.alone("s"):
         pass
+    assert session.texts[-1] == "RESET lock_timeout"
     writer, session = control(
-        {"pg_try_advisory_lock": [{"r": True}], "pg_advisory_unlock": [{"r": True}]}
+        {"pg_advisory_lock": [{"r": None}], "pg_advisory_unlock": [{"r": True}]}
     )
     with writer.alone("s"):
         pass
