@@ -326,23 +326,28 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.progr
     LEASE,
     Watcher,
 )
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
+    Change,
+    Scope,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Master
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.options import Options
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.outcome import Outcome
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import Caller, Seeder
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import (
+    Caller,
+    plan_change,
+)
 
 
-def body(params: t.Mapping[str, t.Any], check_mode: bool) -> module.Result:
-    """Seed, or say what would be seeded."""
+def plan(params: module.Params, scope: Scope) -> Change:
+    """Seed what is not seeded yet."""
     watcher = Watcher(params["progress_dir"])
-    seeder = Seeder(
-        ConnInfo.from_options(params["source"]),
-        ConnInfo.from_options(params["target"]),
-        params["target"]["maintenance_db"],
+    return plan_change(
+        Master.from_options(params["source"]),
+        Master.from_options(params["target"]),
         wanted(params),
+        scope,
         Caller(lambda progress: watcher.report(vars(progress)), watcher.keep_going, LEASE),
     )
-    return result(seeder.preview() if check_mode else seeder.run())
 
 
 def wanted(params: t.Mapping[str, t.Any]) -> Options:
@@ -355,37 +360,6 @@ def wanted(params: t.Mapping[str, t.Any]) -> Options:
         "lz4": params["toast_compression"] == "lz4",
     }
     return Options(**given)
-
-
-def result(outcome: Outcome) -> module.Result:
-    """The module's return values."""
-    totals = {
-        "selected": outcome.selected,
-        "tables": len(outcome.tables),
-        "rows": sum(table["rows"] for table in outcome.tables),
-        "bytes": sum(table.get("bytes", 0) for table in outcome.tables),
-        "seconds": outcome.seconds,
-        "workers": outcome.workers,
-        "rounds": outcome.rounds,
-        "snapshot_seconds": outcome.snapshot_seconds,
-        "queued_rows": outcome.queued_rows,
-        "discarded": outcome.discarded,
-        "indexes_built": outcome.indexes_built,
-    }
-    return module.Result(
-        changed=outcome.changed,
-        before={"seeded": []},
-        after={"seeded": [table["table"] for table in outcome.tables]},
-        values={
-            "tables": outcome.tables,
-            "totals": totals,
-            "copied_once": outcome.copied_once,
-            "left_empty": outcome.left_empty,
-            "unproven": outcome.unproven,
-            "materialized_views": outcome.materialized_views,
-        },
-        warnings=outcome.warnings,
-    )
 
 
 def main() -> None:
@@ -417,7 +391,7 @@ def main() -> None:
             "progress_dir": {"type": "path"},
             "progress_interval": {"type": "int", "default": 5},
         },
-        body,
+        plan,
     )
 
 

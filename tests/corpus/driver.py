@@ -56,7 +56,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.sur
     survey,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.options import Options
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import Seeder
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import (
+    plan_change as plan_seed,
+)
 
 LOOK = (HERE / "look.sql").read_text("utf-8")
 Params = t.Dict[str, str]
@@ -192,7 +194,8 @@ class Group:
         if (again.values["state"], again.changed) != ("identical", False):
             raise AssertionError(f"a second clone says {again}")
         options = Options(["*.*"], self.exclude, require_triggers=False, workers=1)
-        Seeder(origin.login, target.login, "postgres", options).run()
+        with Scope(check=False) as scope:
+            plan_seed(origin, target, options, scope).apply()
         selection = Selection(exclude=tuple(self.exclude))
         for result in compare(topology, selection, CompareOptions(timeout=0, workers=1)):
             if result.problem:

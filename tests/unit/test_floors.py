@@ -62,8 +62,8 @@ PURE = {
     "_catch_up": {"plan", "statements"},
     "_clone": {"facts", "plan", "schema"},
     "_seed": {
-        *("constraints", "meter", "options", "outcome", "plan", "schedule", "statements"),
-        "tasks",
+        *("constraints", "meter", "options", "outcome", "plan", "refusals", "schedule"),
+        *("statements", "tasks"),
     },
     "_compare": {"plan", "statements"},
     "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},
@@ -241,13 +241,6 @@ def test_only_the_catalog_talks_to_the_control_database(path):
     assert found == []
 
 
-# Whose plan still asks whether it is a check. Never to grow.
-KNOW_CHECK_MODE = {
-    "module_utils/_seed/run",
-    "modules/data_seed",
-}
-
-
 def test_only_the_edge_knows_check_mode():
     knowing = {
         name_of(path)
@@ -255,7 +248,7 @@ def test_only_the_edge_knows_check_mode():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.arg) and node.arg.strip("_") in ("check_mode", "dry")
     }
-    assert knowing - KNOW_CHECK_MODE == set()
+    assert knowing == set()
 
 
 ARCHITECTURE = (PLUGINS.parent / "docs" / "architecture.md").read_text(encoding="utf-8")

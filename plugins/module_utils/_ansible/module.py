@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 import typing as t
 
@@ -20,11 +19,6 @@ from . import runlog
 from .options import Spec
 
 Params = t.Dict[str, t.Any]
-
-
-# The name of a plan's outcome in bodies of the old shape.
-Result = Change
-Body = t.Callable[[Params, bool], Result]
 
 
 class _Module(AnsibleModule):
@@ -67,7 +61,7 @@ def free_secrets(value: t.Any) -> set[str]:
     return set()
 
 
-def run(argument_spec: Spec, plan: Plan | Body, **module_options: t.Any) -> t.NoReturn:
+def run(argument_spec: Spec, plan: Plan, **module_options: t.Any) -> t.NoReturn:
     """Run a module: `plan(params, scope)` reads, and returns a Change that knows how it is done.
 
     Check mode is decided here and nowhere else: the plan is then what the module returns.
@@ -86,7 +80,7 @@ def run(argument_spec: Spec, plan: Plan | Body, **module_options: t.Any) -> t.No
 
     try:
         with Scope(check=module.check_mode) as scope:
-            change = _planned(plan, module, scope)
+            change = plan(module.params, scope)
             if not module.check_mode:
                 change.apply()
     except MultimasterError as error:
@@ -97,13 +91,6 @@ def run(argument_spec: Spec, plan: Plan | Body, **module_options: t.Any) -> t.No
     for line in change.warnings:
         module.warn(line)
     module.exit_json(**_masked(_result(change), module.no_log_values))
-
-
-def _planned(plan: t.Any, module: _Module, scope: Scope) -> Change:
-    if "check_mode" in list(inspect.signature(plan).parameters)[1].strip("_"):
-        # A body of the old shape, which does it all by itself.
-        return t.cast(Change, plan(module.params, module.check_mode))
-    return t.cast(Change, plan(module.params, scope))
 
 
 def _result(change: Change) -> dict[str, t.Any]:

@@ -10,6 +10,7 @@ import dataclasses
 import re
 import typing as t
 
+from .._common.change import Lacks, refuse
 from .._common.errors import Refused
 from .._common.names import TableName, problem_with_dbname, problem_with_object_name
 from .._common.text import nearest
@@ -52,10 +53,6 @@ SETTING_VALUES = {
 }
 # goat.pkeytype spells the integers out; the rest is pg_type.typname (validate_goat).
 _INTEGERS = {"int2": "smallint", "int4": "integer", "int8": "bigint"}
-
-
-# Told of something that is missing; may raise it.
-Lacks = t.Callable[[Refused], None]
 
 
 def check_name(kind: str, name: str) -> None:
@@ -349,7 +346,7 @@ def _new_goat(
 
 
 def find_goat(
-    goats: t.Iterable[Goat], relation: TableName, db: str = "", lacks: Lacks | None = None
+    goats: t.Iterable[Goat], relation: TableName, db: str = "", lacks: Lacks = refuse
 ) -> Goat:
     """The entry of a relation.
 
@@ -364,8 +361,6 @@ def find_goat(
             nearest(str(relation), {str(goat.name) for goat in everything})
             or "Add it to a relgroup first.",
         )
-        if lacks is None:
-            raise error
         lacks(error)
         return Goat(id=0, db=db, name=relation)
     if len({goat.db for goat in found}) > 1:

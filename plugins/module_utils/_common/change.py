@@ -12,6 +12,17 @@ import typing as t
 
 from .errors import MultimasterError
 
+# Told of what is missing; it returns where that may be passed over, see `Scope.lacks`.
+Lacks = t.Callable[[MultimasterError], None]
+
+
+def refuse(error: MultimasterError) -> None:
+    """Pass over nothing that is missing.
+
+    :raises MultimasterError: the error.
+    """
+    raise error
+
 
 @dataclasses.dataclass
 class Change:

@@ -15,6 +15,7 @@ import dataclasses
 import datetime
 import typing as t
 
+from .._common.change import Lacks
 from .._common.errors import Refused
 from .._common.names import TableName
 from .._common.text import listed
@@ -312,7 +313,7 @@ class Guard:
         self.changed = False
         self.warnings: list[str] = []
 
-    def look(self, lacks: t.Callable[[Refused], None]) -> None:
+    def look(self, lacks: Lacks) -> None:
         """Refuse before anything else is touched.
 
         :param lacks: told when the sync must not be active. Where it returns, the seed that would

@@ -9,9 +9,10 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._common.change import Change
 from .._common.errors import MultimasterError
 from .._common.text import listed
-from .plan import Job
+from .plan import Job, Plan
 from .schedule import Failures
 from .tasks import LOCKED, LOST, MOVED, ProvenTable
 
@@ -20,8 +21,8 @@ from .tasks import LOCKED, LOST, MOVED, ProvenTable
 class Outcome:
     """What a seed did, or would do."""
 
-    changed: bool
-    tables: list[dict[str, t.Any]]
+    changed: bool = False
+    tables: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
     selected: int = 0
     workers: int = 0
     seconds: float = 0.0
@@ -36,8 +37,57 @@ class Outcome:
     materialized_views: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
 
+    def tell(self, change: Change) -> None:
+        """Make a change say this."""
+        change.changed = self.changed
+        change.before = {"seeded": []}
+        change.after = {"seeded": [table["table"] for table in self.tables]}
+        change.warnings = self.warnings
+        change.values = {
+            "tables": self.tables,
+            "totals": self._totals(),
+            "copied_once": self.copied_once,
+            "left_empty": self.left_empty,
+            "unproven": self.unproven,
+            "materialized_views": self.materialized_views,
+        }
 
-def planned(job: Job) -> dict[str, t.Any]:
+    def _totals(self) -> dict[str, t.Any]:
+        return {
+            "selected": self.selected,
+            "tables": len(self.tables),
+            "rows": sum(table["rows"] for table in self.tables),
+            "bytes": sum(table.get("bytes", 0) for table in self.tables),
+            "seconds": self.seconds,
+            "workers": self.workers,
+            "rounds": self.rounds,
+            "snapshot_seconds": self.snapshot_seconds,
+            "queued_rows": self.queued_rows,
+            "discarded": self.discarded,
+            "indexes_built": self.indexes_built,
+        }
+
+
+def planned(plan: Plan, target: str, workers: int) -> Outcome:
+    """What a seed would do.
+
+    :param target: its name, for messages.
+    """
+    passed_over = f"{target} is the origin of its group, and not seeded"
+    return Outcome(
+        changed=not plan.nothing_to_do,
+        tables=[_to_copy(job) for job in plan.jobs],
+        selected=len(plan.selected),
+        workers=workers,
+        indexes_built=sum(len(indexes) for _name, indexes in plan.unfinished),
+        copied_once=plan.copied_once,
+        left_empty=plan.left_empty,
+        unproven=plan.unproven,
+        warnings=[passed_over] if plan.passed_over else [],
+    )
+
+
+def _to_copy(job: Job) -> dict[str, t.Any]:
     """A table that would be copied."""
     return {
         "table": str(job.name),
@@ -53,7 +103,7 @@ def planned(job: Job) -> dict[str, t.Any]:
 def copied(job: Job, table: ProvenTable) -> dict[str, t.Any]:
     """A table that was copied."""
     return {
-        **planned(job),
+        **_to_copy(job),
         "rows": table.rows,
         "bytes": table.bytes,
         "seconds": table.seconds,

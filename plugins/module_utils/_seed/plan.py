@@ -6,15 +6,12 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import typing as t
 
 from .._common.batches import fill
-from .._common.cures import REPLACE
-from .._common.errors import Refused
 from .._common.names import TableName
-from .._common.text import listed
+from .._ledger.doubts import Today
 from .._ledger.states import ONCE, Entry
 from .._postgres.tables import Selection, Table
 from .constraints import NONE, Constraints
@@ -84,7 +81,7 @@ class IndexFacts:
 
 
 @dataclasses.dataclass(frozen=True)
-class TableState:
+class PairState:
     """What the servers say about a pair of tables beyond their columns.
 
     :param filenode: of the source's table; another one later means truncated or rewritten.
@@ -131,7 +128,7 @@ class Job:
     format: str
     reason: str
     index_mode: str
-    state: TableState
+    state: PairState
     defer: tuple[IndexFacts, ...] = ()
     rebuild: tuple[IndexFacts, ...] = ()
     recreate: tuple[IndexFacts, ...] = ()
@@ -179,6 +176,59 @@ class Job:
         return tuple(column.name for column in self.source.columns if not column.generated)
 
 
+@dataclasses.dataclass
+class Plan:
+    """What is to be done, from the state of both servers.
+
+    :param selected: tables of the source that take part.
+    :param entries: what the ledger said.
+    :param jobs: those to copy.
+    :param left_empty: tables that hold rows on the source only, and will.
+    :param unfinished: copied by a killed run, with the indexes that are still to be built.
+    :param complete: the last run came to its end.
+    :param today: what entries must speak of.
+    :param passed_over: the target is the origin still, and a step to come was only planned.
+    """
+
+    selected: list[Table]
+    entries: dict[TableName, Entry]
+    jobs: list[Job]
+    unfinished: list[tuple[TableName, list[IndexFacts]]]
+    complete: bool
+    left_empty: list[str]
+    today: Today
+    passed_over: bool = False
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Whether everything selected is seeded."""
+        seeded = self.complete and not self.jobs and not self.unfinished
+        return self.passed_over or seeded
+
+    @property
+    def copied_once(self) -> list[str]:
+        """Tables that are not replicated and were, or are going to be, copied as they are."""
+        before = {name for name, entry in self.entries.items() if entry.how == ONCE}
+        before -= {table.name for table in self.selected}
+        return [str(name) for name in sorted(before | {job.name for job in self.jobs if job.once})]
+
+    @property
+    def unproven(self) -> list[str]:
+        """Tables that were copied earlier without a proof that is believed today.
+
+        They are not copied again: changes have been recorded since, and the live rows can be
+        compared.
+        """
+        copied = {job.name for job in self.jobs}
+        return [
+            str(table.name)
+            for table in self.selected
+            if table.name not in copied
+            and table.name in self.entries
+            and not self.entries[table.name].proven
+        ]
+
+
 def pick_format(
     source: Table,
     target: Table,
@@ -206,114 +256,6 @@ def pick_format(
         if here.extensions != there.extensions:
             return TEXT, f"the extension behind column {column.name} has another version there"
     return BINARY, ""
-
-
-def difference_of_columns(source: Table, target: Table) -> str:
-    """Why the source's rows do not fit into the target's table, or ""."""
-    if target.kind != source.kind:
-        return "is another kind of relation there"
-    here = {column.name: column for column in source.columns}
-    there = {column.name: column for column in target.columns}
-    missing = sorted(set(here) - set(there))
-    if missing:
-        return f"lacks column {missing[0]} there"
-    extra = sorted(set(there) - set(here))
-    if extra:
-        return f"has column {extra[0]} only there"
-    for name, column in here.items():
-        other = there[name]
-        if column.type != other.type:
-            return f"column {name} is {column.type} here and {other.type} there"
-        if column.generated != other.generated:
-            return f"column {name} is generated on one side only"
-    return ""
-
-
-def check(
-    sources: t.Sequence[Table],
-    targets: t.Mapping[TableName, Table],
-    states: t.Mapping[TableName, TableState],
-    target_name: str,
-    source_name: str,
-    require_triggers: bool,
-    replace: t.Collection[TableName] = (),
-) -> None:
-    """Refuse what cannot be seeded; everything that is wrong is named at once.
-
-    :param replace: tables whose rows on the target may go.
-    :raises Refused: before anything was changed.
-    """
-    problems: dict[str, list[str]] = collections.defaultdict(list)
-    cures: dict[str, None] = {}
-    for source in sources:
-        state = states.get(source.name, TableState())
-        found = _misfit(source, targets.get(source.name), target_name, source_name)
-        found = found or [
-            *_rows_in_the_way(state, target_name, source.name in replace),
-            *(_untracked(state, target_name, source_name) if require_triggers else ()),
-        ]
-        for problem, cure in found:
-            problems[problem].append(str(source.name))
-            cures[cure] = None
-    if problems:
-        parts = [f"{listed(names)}: {problem}" for problem, names in problems.items()]
-        raise Refused(
-            f"Cannot seed {target_name}: " + "; ".join(parts), " ".join(cures), problems=problems
-        )
-
-
-class Problem(t.NamedTuple):
-    """Why a table cannot be seeded, and what to do about it."""
-
-    what: str
-    cure: str
-
-
-def _misfit(
-    source: Table, target: Table | None, target_name: str, source_name: str
-) -> list[Problem]:
-    """Why there is no table for the source's rows."""
-    if source.kind != "r":
-        return [
-            Problem(
-                "not a plain table",
-                "Take partitions instead of their parent, or leave it out with exclude.",
-            )
-        ]
-    if target is None:
-        return [Problem(f"missing on {target_name}", "Clone the schema first.")]
-    different = difference_of_columns(source, target)
-    if different:
-        return [Problem(different, f"Make the table on {target_name} like that on {source_name}.")]
-    return []
-
-
-def _rows_in_the_way(state: TableState, target_name: str, may_go: bool) -> list[Problem]:
-    if not state.has_rows or state.half or may_go:
-        return []
-    why = state.doubt or "was never seeded"
-    if state.target_queues:
-        # Whatever a user does to its rows is queued and comes to the other masters.
-        return [Problem(f"replicated, and holds rows on {target_name}, but {why}", REPLACE)]
-    return [
-        Problem(
-            f"holds rows on {target_name}, but {why}",
-            f"{REPLACE} Or leave it out with exclude.",
-        )
-    ]
-
-
-def _untracked(state: TableState, target_name: str, source_name: str) -> list[Problem]:
-    if state.queues and state.target_queues:
-        return []
-    where = source_name if not state.queues else target_name
-    return [
-        Problem(
-            f"without an enabled trigger bucardo_delta on {where}",
-            "Create the sync (held) first, or set require_triggers to false when nothing"
-            " writes to the source.",
-        )
-    ]
 
 
 def to_copy_once(
@@ -361,7 +303,7 @@ def make_job(
     source: Table,
     target: Table,
     copy_format: tuple[str, str],
-    state: TableState,
+    state: PairState,
     indexes: t.Sequence[IndexFacts],
     index_mode: str,
     replace: bool = False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._common.change import Lacks, refuse
 from .._common.errors import MultimasterError, Refused
 from .._common.names import TableName
 from .._ledger import doubts as ledger_doubts
@@ -20,59 +21,10 @@ from .._postgres.identity import RUNNING_SERVER
 from .._postgres.tables import Selection, Table
 from . import plan as seed_plan
 from . import read as seed_read
+from . import refusals
 from . import target as seed_target
 from .options import Options
-from .plan import IndexFacts, Job, TableState
-
-
-@dataclasses.dataclass
-class Plan:
-    """What is to be done, from the state of both servers.
-
-    :param selected: tables of the source that take part.
-    :param entries: what the ledger said.
-    :param jobs: those to copy.
-    :param left_empty: tables that hold rows on the source only, and will.
-    :param unfinished: copied by a killed run, with the indexes that are still to be built.
-    :param complete: the last run came to its end.
-    :param today: what entries must speak of.
-    """
-
-    selected: list[Table]
-    entries: dict[TableName, states.Entry]
-    jobs: list[Job]
-    unfinished: list[tuple[TableName, list[IndexFacts]]]
-    complete: bool
-    left_empty: list[str]
-    today: ledger_doubts.Today
-
-    @property
-    def nothing_to_do(self) -> bool:
-        """Whether everything selected is seeded."""
-        return self.complete and not self.jobs and not self.unfinished
-
-    @property
-    def copied_once(self) -> list[str]:
-        """Tables that are not replicated and were, or are going to be, copied as they are."""
-        before = {name for name, entry in self.entries.items() if entry.how == states.ONCE}
-        before -= {table.name for table in self.selected}
-        return [str(name) for name in sorted(before | {job.name for job in self.jobs if job.once})]
-
-    @property
-    def unproven(self) -> list[str]:
-        """Tables that were copied earlier without a proof that is believed today.
-
-        They are not copied again: changes have been recorded since, and the live rows can be
-        compared.
-        """
-        copied = {job.name for job in self.jobs}
-        return [
-            str(table.name)
-            for table in self.selected
-            if table.name not in copied
-            and table.name in self.entries
-            and not self.entries[table.name].proven
-        ]
+from .plan import IndexFacts, Job, PairState, Plan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +35,7 @@ class Planner:
     :param target_name: for messages.
     :param forgotten: what is to be replaced although the ledger vouched for it is not vouched for
         any more.
-    :param dry: in check mode the earlier steps of a play (schema, triggers) were not done, so
-        what they would have made is not asked for.
+    :param lacks: told of what earlier steps of a play (schema, triggers) would have made.
     """
 
     source: pg.Session
@@ -93,7 +44,7 @@ class Planner:
     options: Options
     workers: int
     forgotten: bool
-    dry: bool = False
+    lacks: Lacks = refuse
 
     def plan(self) -> Plan:
         """Read both servers and decide.
@@ -124,6 +75,9 @@ class Planner:
             if entry.state == states.COPYING and entry.target in (None, today.target)
         }
         todo = [table for table in selected if table.name not in known]
+        complete = target is not None and ledger.is_complete(target)
+        if todo and self._is_origin():
+            return Plan(selected, entries, [], [], complete, [], today, passed_over=True)
         once = self._copies_once(everything, selected, there, entries, today)
         jobs = self._copies(todo, there, replace, half, doubts) if todo else []
         return Plan(
@@ -132,7 +86,7 @@ class Planner:
             jobs=[*jobs, *once],
             left_empty=self._left_empty(everything, selected, once, there, entries),
             unfinished=self._unfinished(selected, known, there),
-            complete=target is not None and ledger.is_complete(target),
+            complete=complete,
             today=today,
         )
 
@@ -150,17 +104,24 @@ class Planner:
             alone = bool(replace) and not self.options.replace_while_active
             seed_target.check(self.target, self.target_name, tables, alone)
         states = self._states(todo, there, half, doubts)
-        there = self._as_cloned(todo, there)
-        seed_plan.check(
+        refusals.check(
             todo,
             there,
             states,
             self.target_name,
             self.source.conninfo.name,
-            self.options.require_triggers and not self.dry,
+            self.options.require_triggers,
             replace,
+            self.lacks,
         )
-        return self._jobs(todo, there, states, replace)
+        return self._jobs(todo, _as_cloned(todo, there), states, replace)
+
+    def _is_origin(self) -> bool:
+        if self.target is None:
+            return False
+        # Who wants rows of the origin replaced is told that it is one.
+        lacks = refuse if self.options.replace else self.lacks
+        return seed_target.refuse_origin(self.target, self.target_name, lacks)
 
     def _states(
         self,
@@ -168,7 +129,7 @@ class Planner:
         there: t.Mapping[TableName, Table],
         half: t.Collection[TableName],
         doubts: t.Mapping[TableName, str],
-    ) -> dict[TableName, TableState]:
+    ) -> dict[TableName, PairState]:
         pairs = [(table, there.get(table.name)) for table in todo]
         found = seed_read.read_states(self.source, self.target, pairs, half, doubts)
         # It takes writing to the catalogs.
@@ -176,13 +137,6 @@ class Planner:
             return found
         targets = [table for _ignored, table in pairs if table is not None]
         return seed_read.with_constraints(self.target, found, targets)
-
-    def _as_cloned(
-        self, todo: t.Sequence[Table], there: t.Mapping[TableName, Table]
-    ) -> dict[TableName, Table]:
-        """In a check what is not there yet would be cloned from here."""
-        missing = {table.name: table for table in todo} if self.dry else {}
-        return {**missing, **there}
 
     def _copies_once(
         self,
@@ -200,9 +154,9 @@ class Planner:
             return []
         states = self._states(todo, there, (), {})
         todo = [table for table in todo if not states[table.name].has_rows]
-        there = self._as_cloned(todo, there)
         source, name = self.source.conninfo.name, self.target_name
-        seed_plan.check(todo, there, states, name, source, require_triggers=False)
+        refusals.check(todo, there, states, name, source, require_triggers=False, lacks=self.lacks)
+        there = _as_cloned(todo, there)
         # In one transaction, since the ledger knows no half of it: no index can be left for later.
         jobs = self._jobs(todo, there, states, (), seed_plan.RECREATE) if todo else []
         return [dataclasses.replace(job, once=True) for job in jobs]
@@ -239,7 +193,7 @@ class Planner:
         self,
         todo: t.Sequence[Table],
         there: t.Mapping[TableName, Table],
-        states: t.Mapping[TableName, TableState],
+        states: t.Mapping[TableName, PairState],
         replace: t.Collection[TableName],
         index_mode: str = "",
     ) -> list[Job]:
@@ -315,6 +269,13 @@ class Planner:
             (table.name, [index for index in indexes.get(table.oid, ()) if not index.valid])
             for table in copied
         ]
+
+
+def _as_cloned(
+    todo: t.Sequence[Table], there: t.Mapping[TableName, Table]
+) -> dict[TableName, Table]:
+    """The target's tables; one whose absence was passed over would be cloned from the source."""
+    return {**{table.name: table for table in todo}, **there}
 
 
 def check_different(source: pg.Session, target: pg.Session) -> None:

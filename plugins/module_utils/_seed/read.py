@@ -15,7 +15,7 @@ from .._postgres import pg
 from .._postgres.tables import Table
 from . import constraints as seed_constraints
 from . import target as seed_target
-from .plan import IndexFacts, TableState, TypeFacts
+from .plan import IndexFacts, PairState, TypeFacts
 
 # So many tables are looked into by one statement.
 _CHUNK = 500
@@ -154,7 +154,7 @@ def read_states(
     pairs: t.Sequence[tuple[Table, Table | None]],
     half: t.Collection[TableName],
     doubts: t.Mapping[TableName, str],
-) -> dict[TableName, TableState]:
+) -> dict[TableName, PairState]:
     """What else the two servers say about these pairs of tables, before any change.
 
     :param half: those that the target's ledger calls half copied.
@@ -168,10 +168,10 @@ def read_states(
     states = {}
     for table, other in pairs:
         row = here.get(table.oid, {"filenode": 0, "queues": False})
-        state = TableState(filenode=row["filenode"], queues=row["queues"], target_queues=False)
+        state = PairState(filenode=row["filenode"], queues=row["queues"], target_queues=False)
         if other is not None and other.oid in there:
             found = there[other.oid]
-            state = TableState(
+            state = PairState(
                 filenode=row["filenode"],
                 queues=row["queues"],
                 target_queues=found["queues"],
@@ -186,8 +186,8 @@ def read_states(
 
 
 def with_constraints(
-    target: pg.Session, states: t.Mapping[TableName, TableState], tables: t.Sequence[Table]
-) -> dict[TableName, TableState]:
+    target: pg.Session, states: t.Mapping[TableName, PairState], tables: t.Sequence[Table]
+) -> dict[TableName, PairState]:
     """The same, and which constraints of the target are not checked while rows come in.
 
     :param tables: of the target.

@@ -19,13 +19,15 @@ import os
 import time
 import typing as t
 
-from .._common.errors import ConnectionFailed, MultimasterError, StatementFailed
+from .._common.change import Change, Lacks, Scope
+from .._common.errors import ConnectionFailed, MultimasterError, Refused, StatementFailed
 from .._common.names import TableName
-from .._ledger import ledger, membership
+from .._ledger import ledger
 from .._postgres import pg, rowhash
 from .._postgres.catalog import read_tables
 from .._postgres.conninfo import ConnInfo
 from .._postgres.tables import Selection
+from .._postgres.topology import Master
 from . import alone, outcome
 from . import plan as seed_plan
 from . import read as seed_read
@@ -34,7 +36,8 @@ from .counters import Counters
 from .meter import Meter, Progress
 from .options import Options
 from .outcome import Outcome
-from .planning import Plan, Planner, check_indexes
+from .plan import Plan
+from .planning import Planner, check_indexes
 from .pool import Channel, Pool
 from .round import Round
 from .schedule import Failures, Schedule
@@ -66,32 +69,56 @@ class Caller:
     lease: float = 0.0
 
 
-class Seeder:
-    """One seed of one target from one source.
+@dataclasses.dataclass(frozen=True)
+class _Look:
+    """What was seen of both servers before anything was done.
 
-    :param maintenance_db: a database of the target's server that exists in any case.
-    :param open_: opens all sessions, the workers' too.
+    :param sessions: closes both.
     """
+
+    source: pg.Session
+    target: pg.Session
+    plan: Plan
+    sessions: contextlib.ExitStack
+
+
+def plan_change(
+    source: Master,
+    target: Master,
+    options: Options,
+    scope: Scope,
+    caller: Caller | None = None,
+    open_: Connect = connect,
+) -> Change:
+    """Seed what is not seeded yet.
+
+    :param open_: opens all sessions, the workers' too.
+    :raises Refused: naming everything that cannot be seeded.
+    """
+    return _Seeder(source, target, options, scope.lacks, caller or Caller(), open_).change(scope)
+
+
+class _Seeder:
+    """One seed of one target from one source."""
 
     def __init__(
         self,
-        source: ConnInfo,
-        target: ConnInfo,
-        maintenance_db: str,
+        source: Master,
+        target: Master,
         options: Options,
-        caller: Caller | None = None,
-        open_: Connect = connect,
+        lacks: Lacks,
+        caller: Caller,
+        open_: Connect,
     ) -> None:
-        self._source_info = source
-        self._target_info = target
-        self._maintenance_db = maintenance_db
+        self._source, self._target = source, target
         self._options = options
-        self._caller = caller or Caller()
+        self._lacks = lacks
+        self._caller = caller
         self._open = open_
         self._meter = Meter(time.monotonic())
         self._name = f"{pg.APPLICATION_NAME} seed"
         self._workers = options.workers or seed_plan.default_workers(os.cpu_count() or 2)
-        self._outcome = Outcome(changed=False, tables=[], workers=self._workers)
+        self._outcome = Outcome(workers=self._workers)
         self._done: dict[TableName, dict[str, t.Any]] = {}
         # Of the round that is under way or was the last.
         self._failures = Failures()
@@ -99,33 +126,57 @@ class Seeder:
         self._connected = False
         # Whether what is to be replaced although it is vouched for was forgotten.
         self._forgotten = not options.replace_vouched
+        # What the first round begins with, if nothing went wrong while it was looked.
+        self._first: _Look | None = None
 
-    def preview(self) -> Outcome:
-        """What `run` would do. Reads only."""
-        with contextlib.ExitStack() as stack:
-            source = stack.enter_context(self._connect(self._source_info))
-            target = pg.connect_if_exists(self._target_info, self._maintenance_db, self._connect)
-            if target is not None:
-                stack.enter_context(target)
-                # Who wants rows of the origin replaced is told that it is one.
-                if membership.is_only_origin(target) and not self._options.replace:
-                    # In a check the step that would have moved the origin changed nothing.
-                    self._outcome.warnings.append(
-                        f"{self._target_info.name} is the origin of its group, and not seeded"
-                    )
-                    return self._outcome
-            plan = self._plan(source, target, dry=True)
-        self._note_plan(plan)
-        self._outcome.changed = not plan.nothing_to_do
-        self._outcome.tables = [outcome.planned(job) for job in plan.jobs]
-        self._outcome.indexes_built = sum(len(indexes) for _name, indexes in plan.unfinished)
-        return self._outcome
+    def change(self, scope: Scope) -> Change:
+        """What there is to do. Reads only."""
+        change = Change(work=self._work)
+        try:
+            plan = self._look(scope)
+        except (ConnectionFailed, StatementFailed) as error:
+            if not self._may_try_again(error):
+                raise
+            # The rounds look again.
+            scope.suspects(error)
+            change.always = True
+            return change
+        outcome.planned(plan, self._target.name, self._workers).tell(change)
+        return change
 
-    def run(self) -> Outcome:
-        """Seed what is not seeded yet.
+    def _look(self, scope: Scope) -> Plan:
+        sessions = scope.enter_context(contextlib.ExitStack())
+        source = sessions.enter_context(self._connect(self._source.login))
+        target = pg.connect_if_exists(
+            self._target.login, self._target.maintenance_db, self._connect
+        )
+        self._connected = True
+        if target is None:
+            name = self._target.name
+            self._lacks(
+                Refused(
+                    f"There is no database {self._target.login.dbname} on {name}",
+                    "Clone it first, with schema_clone.",
+                )
+            )
+            return self._plan(source, None)
+        sessions.enter_context(target)
+        plan = self._plan(source, target)
+        self._first = _Look(source, target, plan, sessions)
+        return plan
+
+    def _work(self, change: Change) -> None:
+        """Seed what is not seeded yet, and tell what was done.
 
         :raises MultimasterError: naming the tables that could not be seeded; the others are.
         """
+        self._rounds()
+        self._outcome.tables = [self._done[name] for name in sorted(self._done)]
+        self._outcome.snapshot_seconds = self._meter.snapshot_seconds
+        self._outcome.seconds = round(time.monotonic() - self._meter.started, 3)
+        self._outcome.tell(change)
+
+    def _rounds(self) -> None:
         wait = _BACKOFF[0]
         number, lost_since = 1, 0.0
         while True:
@@ -133,11 +184,10 @@ class Seeder:
             self._failures = Failures()
             try:
                 if self._round():
-                    break
+                    return
                 lost_since = 0.0
             except (ConnectionFailed, StatementFailed) as error:
-                # Before that a wrong password is more likely than a server that restarts.
-                if not self._connected or not _passing(error):
+                if not self._may_try_again(error):
                     raise
                 lost_since = lost_since or time.monotonic()
                 if time.monotonic() - lost_since > _PATIENCE:
@@ -151,26 +201,23 @@ class Seeder:
                 number += 1
             self._sleep(wait)
             wait = min(wait * 2, _BACKOFF[1])
-        self._outcome.tables = [self._done[name] for name in sorted(self._done)]
-        self._outcome.snapshot_seconds = self._meter.snapshot_seconds
-        self._outcome.seconds = round(time.monotonic() - self._meter.started, 3)
-        return self._outcome
+
+    def _may_try_again(self, error: MultimasterError) -> bool:
+        # Before there was a connection a wrong password is more likely than a server that restarts.
+        return self._connected and _passing(error)
 
     # One round
 
     def _round(self) -> bool:
         """One snapshot and what can be copied of it; True when everything is done."""
         with contextlib.ExitStack() as stack:
-            source = stack.enter_context(self._connect(self._source_info))
-            target = stack.enter_context(self._connect(self._target_info))
-            self._connected = True
+            source, target, plan = self._begin_with(stack)
             self._name = alone.application_name(target)
             for session in (source, target):
                 alone.sign(session, self._name)
-            plan = None
             if not self._outcome.changed:
                 # A look without the lock, so that a run with nothing to do writes nothing.
-                plan = self._plan(source, target)
+                plan = plan or self._plan(source, target)
                 self._note_plan(plan)
                 if plan.nothing_to_do:
                     self._outcome.rounds = 0
@@ -189,18 +236,31 @@ class Seeder:
             self._complete(round_, plan)
             return True
 
-    def _connect(self, conninfo: ConnInfo) -> pg.Session:
-        return self._open(conninfo, self._name)
+    def _begin_with(
+        self, stack: contextlib.ExitStack
+    ) -> tuple[pg.Session, pg.Session, Plan | None]:
+        """Both sessions, with what was seen by them if that was before this round."""
+        first, self._first = self._first, None
+        if first is not None:
+            stack.enter_context(first.sessions)
+            return first.source, first.target, first.plan
+        source = stack.enter_context(self._connect(self._source.login))
+        target = stack.enter_context(self._connect(self._target.login))
+        self._connected = True
+        return source, target, None
 
-    def _plan(self, source: pg.Session, target: pg.Session | None, dry: bool = False) -> Plan:
+    def _connect(self, login: ConnInfo) -> pg.Session:
+        return self._open(login, self._name)
+
+    def _plan(self, source: pg.Session, target: pg.Session | None) -> Plan:
         return Planner(
             source,
             target,
-            self._target_info.name,
+            self._target.name,
             self._options,
             self._workers,
             self._forgotten,
-            dry,
+            self._lacks,
         ).plan()
 
     def _note_plan(self, plan: Plan) -> None:
@@ -218,7 +278,7 @@ class Seeder:
         wait = self._caller.lease + _CLIENT_DIES
         alone.check_settings(target, self._options.maintenance_work_mem)
         ledger.create(target)
-        alone.lock(target, self._target_info.name, wait, self._check_wanted)
+        alone.lock(target, self._target.name, wait, self._check_wanted)
         for session in (source, target):
             alone.end_orphans(session, self._name, wait, self._check_wanted)
         if not self._forgotten:
@@ -279,9 +339,9 @@ class Seeder:
         lz4 = self._options.lz4 and seed_read.knows_lz4(target)
         return Settings(
             # Converted, and validated, only once: by the target.
-            source=self._source_info.with_params(client_encoding=encoding),
-            target=self._target_info.with_params(client_encoding=encoding),
-            target_name=self._target_info.name,
+            source=self._source.login.with_params(client_encoding=encoding),
+            target=self._target.login.with_params(client_encoding=encoding),
+            target_name=self._target.name,
             today=plan.today,
             snapshot="",
             jobs=plan.jobs,
@@ -300,7 +360,7 @@ class Seeder:
         there = read_tables(target, sizes=False)
         if self._done or round_.schedule.finished:
             round_.analyze_parents(there)
-        check_indexes(source, there, plan, self._target_info.name)
+        check_indexes(source, there, plan, self._target.name)
         self._outcome.queued_rows = max(0, seed_read.queued_rows(source) - (self._queued or 0))
         ledger.finish_run(target, round_.run)
         self._meter.progress.phase = "finished"
@@ -328,7 +388,7 @@ class Seeder:
     def _check_wanted(self) -> None:
         if not self._caller.keep_going():
             raise Interrupted(
-                f"The seed of {self._target_info.name} was stopped; finished tables are kept",
+                f"The seed of {self._target.name} was stopped; finished tables are kept",
                 "Run the task again to go on.",
                 changed=self._outcome.changed,
             )

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from .._common.change import Lacks
 from .._common.errors import MultimasterError, Refused
 from .._common.names import TableName
 from .._common.text import listed
@@ -43,6 +44,24 @@ SELECT n.nspname AS schema, c.relname AS name,
 """
 
 
+def refuse_origin(target: pg.Session, name: str, lacks: Lacks) -> bool:
+    """Whether the others were seeded from this target, and a step to come makes another master
+    their origin.
+
+    :param name: of the target, for messages.
+    :param lacks: told so; where it returns, that step was only planned.
+    """
+    if not membership.is_only_origin(target):
+        return False
+    lacks(
+        Refused(
+            f"{name} is the origin of its group: the others were seeded from it, not it from them",
+            "Look which master is the source and which one the target.",
+        )
+    )
+    return True
+
+
 def check(target: pg.Session, name: str, tables: t.Sequence[Table], alone: bool) -> None:
     """Refuse a target whose rows must not be written.
 
@@ -50,11 +69,6 @@ def check(target: pg.Session, name: str, tables: t.Sequence[Table], alone: bool)
     :param alone: rows of its tables would go, so Bucardo must not be at work there.
     :raises Refused: before anything was changed.
     """
-    if membership.is_only_origin(target):
-        raise Refused(
-            f"{name} is the origin of its group: the others were seeded from it, not it from them",
-            "Look which master is the source and which one the target.",
-        )
     if not target.value("SELECT pg_catalog.to_regclass('bucardo.bucardo_delta_names') IS NOT NULL"):
         return
     shared = target.rows(_IN_OTHER_SYNCS, {"oids": [table.oid for table in tables]})

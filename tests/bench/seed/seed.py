@@ -16,8 +16,11 @@ import pathlib
 import sys
 import threading
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Scope
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
-from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import Options, Seeder
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Master
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.options import Options
+from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.run import plan_change
 
 # Seconds between two looks at the memory.
 INTERVAL = 0.5
@@ -51,19 +54,21 @@ def watch() -> None:
 options = json.loads(sys.argv[1])
 watcher = threading.Thread(target=watch, daemon=True)
 watcher.start()
-outcome = Seeder(
-    ConnInfo("here", {"host": "here", "user": "postgres", "dbname": "app"}),
-    ConnInfo("there", {"host": "there", "user": "postgres", "dbname": "app"}),
-    "postgres",
-    Options(tables=["*.*"], exclude=[], require_triggers=False, **options),
-).run()
+here, there = (
+    Master(name, ConnInfo(name, {"host": name, "user": "postgres", "dbname": "app"}))
+    for name in ("here", "there")
+)
+with Scope(check=False) as scope:
+    wanted = Options(tables=["*.*"], exclude=[], require_triggers=False, **options)
+    change = plan_change(here, there, wanted, scope)
+    change.apply()
 peak = max(peak, memory())
 ended.set()
 print(
     json.dumps(
         {
-            "tables": len(outcome.tables),
-            "seconds": outcome.seconds,
+            "tables": len(change.values["tables"]),
+            "seconds": change.values["totals"]["seconds"],
             "megabytes": round(peak, 1),
         }
     )

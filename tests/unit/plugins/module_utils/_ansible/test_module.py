@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.module import Result
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Change
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
 
 SECRET = "p,o's\"t g%r=e\\s"
@@ -21,11 +21,11 @@ SPEC = {"login_password": {"type": "str", "no_log": True}, "name": {"type": "str
 
 @pytest.fixture
 def run(capsys):
-    """Run a module with this body; returns its exit code and what it printed."""
+    """Run a module with this plan; returns its exit code and what it printed."""
 
-    def _run(body, **args):
+    def _run(plan, **args):
         with patch_module_args(args), pytest.raises(SystemExit) as caught:
-            module.run(SPEC, body)
+            module.run(SPEC, plan)
         output = capsys.readouterr()
         assert "\n" not in output.out.strip()
         result = json.loads(output.out)
@@ -40,27 +40,37 @@ def without_invocation(result):
     return {key: value for key, value in result.items() if key not in ("invocation", "warned")}
 
 
-def test_params_and_check_mode_reach_the_body(run):
-    seen = []
+def test_params_reach_the_plan_and_only_a_run_applies_it(run):
+    seen, applied = [], []
 
-    def body(params, check_mode):
-        seen.append((params["name"], check_mode))
-        return Result()
+    def plan(params, scope):
+        seen.append(params["name"])
+        return Change(changed=True, work=lambda change: applied.append(params["name"]))
 
-    run(body, name="x")
-    run(body, name="x", _ansible_check_mode=True)
-    assert seen == [("x", False), ("x", True)]
+    run(plan, name="x", _ansible_check_mode=True)
+    assert (seen, applied) == (["x"], [])
+    run(plan, name="x")
+    assert (seen, applied) == (["x", "x"], ["x"])
+
+
+def test_what_is_missing_stops_a_run_and_no_check(run):
+    def plan(params, scope):
+        scope.lacks(Refused("There is no sync 'x'"))
+        return Change(changed=True)
+
+    assert run(plan)[0] == 1
+    assert run(plan, _ansible_check_mode=True)[0] == 0
 
 
 def test_nothing_to_tell(run):
-    code, result = run(lambda params, check_mode: Result())
+    code, result = run(lambda params, scope: Change())
     assert code == 0
     assert without_invocation(result) == {"changed": False}
 
 
 def test_a_change_with_diff_commands_and_values(run):
     code, result = run(
-        lambda params, check_mode: Result(
+        lambda params, scope: Change(
             changed=True,
             before={"a": 1},
             after={"a": 2},
@@ -81,15 +91,15 @@ def test_a_change_with_diff_commands_and_values(run):
 
 @pytest.mark.parametrize(("before", "after"), [(None, {"a": 1}), ({"a": 1}, None), ({}, {"a": 1})])
 def test_absence_is_an_empty_side_of_the_diff(run, before, after):
-    _code, result = run(lambda params, check_mode: Result(before=before, after=after))
+    _code, result = run(lambda params, scope: Change(before=before, after=after))
     assert result["diff"] == {"before": before or {}, "after": after or {}}
 
 
 def test_a_failure_is_one_line_with_details(run):
-    def body(params, check_mode):
+    def plan(params, scope):
         raise Refused("There is no\n  sync 'x'", "Known: y.", known=["y"])
 
-    code, result = run(body)
+    code, result = run(plan)
     assert code == 1
     assert result["failed"] is True
     assert result["msg"] == "There is no sync 'x'. Known: y."
@@ -98,11 +108,11 @@ def test_a_failure_is_one_line_with_details(run):
 
 
 def test_other_exceptions_are_defects_and_not_hidden():
-    def body(params, check_mode):
+    def plan(params, scope):
         raise ZeroDivisionError
 
     with patch_module_args({}), pytest.raises(ZeroDivisionError):
-        module.run(SPEC, body)
+        module.run(SPEC, plan)
 
 
 @pytest.mark.parametrize("secret", [SECRET, "plain", "back\\slash", "qu'ote", "größe"])
@@ -112,9 +122,9 @@ def test_no_secret_leaves_in_any_form(run, capsys, secret):
         quoted = password.replace("'", "''")
         return [password, quoted, password.replace("\\", "\\\\"), f"x{password}y"]
 
-    def succeed(params, check_mode):
+    def succeed(params, scope):
         texts = forms(params)
-        return Result(
+        return Change(
             changed=True,
             before={"conn": texts},
             after={texts[0]: tuple(texts)},
@@ -122,11 +132,11 @@ def test_no_secret_leaves_in_any_form(run, capsys, secret):
             values={"deep": [{"er": texts}]},
         )
 
-    def fail(params, check_mode):
+    def fail(params, scope):
         raise Refused("no", texts=forms(params))
 
-    for body in (succeed, fail):
-        _code, result = run(body, login_password=secret)
+    for plan in (succeed, fail):
+        _code, result = run(plan, login_password=secret)
         text = json.dumps(result, ensure_ascii=False)
         for form in (secret, secret.replace("'", "''"), secret.replace("\\", "\\\\")):
             assert form not in text
@@ -152,12 +162,12 @@ def test_a_secret_in_free_keys_leaves_neither_by_the_result_nor_by_the_log(capsy
     masters = [{"name": "here", "connect_params": {"sslpassword": SECRET, "sslmode": "require"}}]
     options = {"masters": masters, "login_password": "other " + SECRET}
 
-    def body(params, check_mode):
+    def plan(params, scope):
         assert params["masters"] == masters
         raise Refused("no")
 
     with patch_module_args(options), pytest.raises(SystemExit):
-        module.run(FREE, body)
+        module.run(FREE, plan)
     text = capsys.readouterr().out + "".join(logged)
     assert "Invoked with" in text
     assert "require" in text
@@ -169,7 +179,7 @@ def test_a_secret_in_free_keys_leaves_neither_by_the_result_nor_by_the_log(capsy
 def test_a_secret_in_free_keys_is_hidden_while_the_options_are_looked_at(capsys):
     options = {"masters": [{"connect_params": {"password": SECRET}}], "nmae": "x"}
     with patch_module_args(options), pytest.raises(SystemExit):
-        module.run(FREE, lambda params, check_mode: Result())
+        module.run(FREE, lambda params, scope: Change())
     text = capsys.readouterr().out
     assert "nmae" in text
     assert "g%r=e" not in text

@@ -14,7 +14,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module, runlog
-from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.module import Result
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Change
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
 
 SPEC = {"login_password": {"type": "str", "no_log": True}}
@@ -26,16 +26,16 @@ def place(tmp_path, monkeypatch):
     return tmp_path / runlog.NAME
 
 
-def run(body, **args):
+def run(plan, **args):
     with patch_module_args(args), pytest.raises(SystemExit):
-        module.run(SPEC, body)
+        module.run(SPEC, plan)
 
 
 def changed(*commands):
-    return lambda params, check_mode: Result(changed=True, commands=list(commands))
+    return lambda params, scope: Change(changed=True, commands=list(commands))
 
 
-def refused(params, check_mode):
+def refused(params, scope):
     raise Refused("cannot do it", "do that")
 
 
@@ -56,7 +56,7 @@ def test_a_failure_is_one_line(place, capsys):
 
 
 def test_what_changes_nothing_and_what_only_looks_leaves_no_line(place, capsys):
-    run(lambda params, check_mode: Result())
+    run(lambda params, scope: Change())
     run(changed("x"), _ansible_check_mode=True)
     run(refused, _ansible_check_mode=True)
     assert not place.exists()

@@ -39,7 +39,7 @@ def job(text="t", size=0, state=None, **changes):
         format=plan.BINARY,
         reason="",
         index_mode=plan.KEEP,
-        state=plan.TableState(**(state or {})),
+        state=plan.PairState(**(state or {})),
     )
     return dataclasses.replace(made, **changes)
 

@@ -87,7 +87,7 @@ def test_a_table_in_parts_keeps_its_checks_and_one_in_doubt_is_not_split():
 
 def test_an_index_over_functions_of_users_waits_even_for_a_small_table():
     late, other = index("late", 8, late=True, method="gin"), index("other", 9)
-    state, form = plan.TableState(), ("binary", "")
+    state, form = plan.PairState(), ("binary", "")
     made = plan.make_job(table(), table(), form, state, (late, other), plan.CATALOG)
     assert made.defer == (late,)
     in_use = plan.make_job(table(), table(), form, state, (late, other), plan.KEEP)

@@ -7,7 +7,6 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import (
     Column,
@@ -33,7 +32,7 @@ def index(name="i", method="btree", valid=True, plain=True, oid=7):
 
 def job(name="t", size=0, **state):
     return plan.make_job(
-        table(name, size), table(name), ("binary", ""), plan.TableState(**state), (), plan.CATALOG
+        table(name, size), table(name), ("binary", ""), plan.PairState(**state), (), plan.CATALOG
     )
 
 
@@ -79,7 +78,7 @@ class TestFormat:
 class TestJob:
     def make(self, size, mode, *indexes):
         return plan.make_job(
-            table(size=size), table(), ("binary", ""), plan.TableState(), indexes, mode
+            table(size=size), table(), ("binary", ""), plan.PairState(), indexes, mode
         )
 
     def test_big_tables_defer_all_but_gin(self):
@@ -107,7 +106,7 @@ class TestJob:
             table(size=MB),
             table(),
             ("binary", ""),
-            plan.TableState(half=True),
+            plan.PairState(half=True),
             (left, kept),
             plan.CATALOG,
         )
@@ -116,7 +115,7 @@ class TestJob:
     def test_generated_columns_are_left_out(self):
         columns = [Column("a", "text", True), Column("g", "text", False, generated="s")]
         made = plan.make_job(
-            table(columns=columns), table(), ("text", ""), plan.TableState(), (), plan.KEEP
+            table(columns=columns), table(), ("text", ""), plan.PairState(), (), plan.KEEP
         )
         assert made.columns == ("a",)
 
@@ -209,81 +208,6 @@ class TestBatches:
         batches = plan.batches(jobs, 3)
         assert sorted(j.name for b in batches for j in b) == sorted(j.name for j in jobs)
         assert plan.batches([], 4) == []
-
-
-class TestCheck:
-    def check(self, sources, targets, states=None, **options):
-        states = states or {}
-        plan.check(
-            sources,
-            {found.name: found for found in targets},
-            states,
-            "there",
-            "here",
-            options.get("require_triggers", True),
-            options.get("replace", ()),
-        )
-
-    def test_good(self):
-        self.check([table("a")], [table("a")])
-
-    def test_everything_is_named_at_once(self):
-        tables = [
-            table("missing"),
-            table("full"),
-            table("bare"),
-            table("wide"),
-            table("p", kind="p"),
-        ]
-        wide = table("wide", columns=[Column("id", "bigint", True)])
-        states = {
-            TableName("public", "full"): plan.TableState(has_rows=True),
-            TableName("public", "bare"): plan.TableState(queues=False),
-        }
-        with pytest.raises(Refused) as caught:
-            self.check(tables, [table("full"), table("bare"), wide], states)
-        message = caught.value.one_line
-        for part in (
-            "public.missing: missing on there",
-            "public.full: replicated, and holds rows on there, but was never seeded",
-            "data_seed_replace",
-            "public.bare: without an enabled trigger bucardo_delta on here",
-            "public.wide: column id is integer here and bigint there",
-            "public.p: not a plain table",
-        ):
-            assert part in message
-        assert "\n" not in message
-        # On a master that is enrolled, whoever does that empties the table on the origin as well.
-        assert "empty" not in message.lower()
-
-    def test_rows_of_a_table_that_is_not_replicated_yet_may_also_stay(self):
-        states = {
-            TableName("public", "a"): plan.TableState(
-                has_rows=True, target_queues=False, doubt="was seeded before this membership began"
-            )
-        }
-        with pytest.raises(Refused) as caught:
-            self.check([table("a")], [table("a")], states, require_triggers=False)
-        assert "holds rows on there, but was seeded before" in caught.value.one_line
-        assert "leave it out with exclude" in caught.value.one_line
-
-    def test_rows_that_may_go_are_in_nobody_s_way(self):
-        states = {TableName("public", "a"): plan.TableState(has_rows=True)}
-        self.check([table("a")], [table("a")], states, replace={TableName("public", "a")})
-
-    def test_rows_of_a_copy_in_parts_are_no_rows_of_others(self):
-        states = {TableName("public", "a"): plan.TableState(has_rows=True, half=True)}
-        self.check([table("a")], [table("a")], states)
-
-    def test_triggers_are_needed_on_both_sides_unless_waived(self):
-        states = {TableName("public", "a"): plan.TableState(target_queues=False)}
-        with pytest.raises(Refused, match="bucardo_delta on there"):
-            self.check([table("a")], [table("a")], states)
-        self.check([table("a")], [table("a")], states, require_triggers=False)
-
-    def test_long_lists_are_cut(self):
-        with pytest.raises(Refused, match="and 15 more"):
-            self.check([table(f"t{i}") for i in range(20)], [])
 
 
 class TestIndexes:

@@ -13,7 +13,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import catalog
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import read
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.plan import (
-    TableState,
+    PairState,
     TypeFacts,
 )
 from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils._seed.made import (
@@ -72,8 +72,8 @@ class TestStates:
         pairs = [(table("a", oid=1), table("a", oid=3)), (table("b", oid=2), table("b", oid=4))]
         found = read.read_states(source, target, pairs, {name("b")}, {name("a"): "why"})
         assert found == {
-            name("a"): TableState(10, True, True, True, 8192, False, "why", (("audit", "A"),)),
-            name("b"): TableState(11, False, False, False, 0, True),
+            name("a"): PairState(10, True, True, True, 8192, False, "why", (("audit", "A"),)),
+            name("b"): PairState(11, False, False, False, 0, True),
         }
         # Whether a file without blocks holds rows needs no look.
         [look] = [text for text in target.texts if "AS oid WHERE EXISTS" in text]
@@ -83,13 +83,13 @@ class TestStates:
     def test_without_a_target(self):
         source = FakeSession({"pg_trigger": [state(1)]})
         found = read.read_states(source, None, [(table("a", oid=1), None)], (), {})
-        assert found == {name("a"): TableState(10, True, False)}
+        assert found == {name("a"): PairState(10, True, False)}
 
     def test_a_table_that_is_missing_on_either_side(self):
         source, target = FakeSession({"pg_trigger": []}), FakeSession({"pg_trigger": []})
         pairs = [(table("a", oid=1), None), (table("b", oid=2), table("b", oid=4))]
         found = read.read_states(source, target, pairs, (), {})
-        assert found[name("a")] == found[name("b")] == TableState(0, False, False)
+        assert found[name("a")] == found[name("b")] == PairState(0, False, False)
 
     def test_very_many_tables_are_looked_into_by_several_statements(self):
         source = FakeSession({"pg_trigger": []})

@@ -9,9 +9,11 @@ import datetime
 import os
 import signal
 import time
+import types
 
 import pytest
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Scope
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     ConnectionFailed,
     MultimasterError,
@@ -19,6 +21,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
     StatementFailed,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Master
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import alone, run
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed.options import Options
 from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils._seed.made import MB
@@ -35,8 +38,8 @@ from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils.fak
 PASSWORD = "hunter2-is-secret"
 # OID and bytes on the source; the target's tables have the same OIDs.
 TABLES = {"big": (1, 10 * MB), "other": (2, 5 * MB), "small": (3, 8192)}
-INFO = {
-    side: ConnInfo(side, {"host": side, "dbname": "app", "password": PASSWORD})
+MASTERS = {
+    side: Master(side, ConnInfo(side, {"host": side, "dbname": "app", "password": PASSWORD}))
     for side in ("source", "target")
 }
 
@@ -123,14 +126,31 @@ class Seed:
         self.sessions = []
         self._tables = TABLES if tables is None else tables
         self._answers = {"source": here or {}, "target": there or {}}
-        self.seeder = run.Seeder(
-            INFO["source"],
-            INFO["target"],
-            "postgres",
-            Options(tables=["*.*"], exclude=[], **given),
-            caller,
-            self._open,
-        )
+        self._options = Options(tables=["*.*"], exclude=[], **given)
+        self._caller = caller
+
+    def run(self):
+        """Plan and apply, as a module does."""
+        return self._told(check=False)
+
+    def preview(self):
+        """Plan only, as a module does in check mode."""
+        return self._told(check=True)
+
+    def _told(self, check):
+        with Scope(check=check) as scope:
+            change = run.plan_change(
+                MASTERS["source"],
+                MASTERS["target"],
+                self._options,
+                scope,
+                self._caller,
+                self._open,
+            )
+            if not check:
+                change.apply()
+        told = {**change.values["totals"], **change.values}
+        return types.SimpleNamespace(changed=change.changed, warnings=change.warnings, **told)
 
     def _open(self, conninfo, _name):
         make = {"source": source, "target": target}[conninfo.name]
@@ -162,7 +182,7 @@ def test_everything_is_copied():
     reports = []
     caller = run.Caller(lambda progress: reports.append((progress.phase, progress.tables_done)))
     made = Seed(caller=caller)
-    outcome = made.seeder.run()
+    outcome = made.run()
     assert (outcome.changed, outcome.rounds, outcome.selected, outcome.workers) == (True, 1, 3, 2)
     assert [(one["table"], one["rows"], one["bytes"]) for one in outcome.tables] == [
         (f"public.{text}", ROWS, len(CHUNK)) for text in sorted(TABLES)
@@ -182,7 +202,7 @@ def test_everything_is_copied():
 
 def test_check_mode_writes_nothing_and_says_what_would_be():
     made = Seed()
-    outcome = made.seeder.preview()
+    outcome = made.preview()
     assert outcome.changed
     assert [(one["table"], one["rows"]) for one in outcome.tables] == [
         ("public.big", ROWS),
@@ -194,7 +214,7 @@ def test_check_mode_writes_nothing_and_says_what_would_be():
 
 
 def test_nothing_selected_is_copied_but_a_run_is_entered():
-    outcome = Seed(tables={}).seeder.run()
+    outcome = Seed(tables={}).run()
     assert (outcome.changed, outcome.tables, outcome.rounds) == (True, [], 1)
 
 
@@ -203,7 +223,7 @@ def test_a_table_that_cannot_be_copied_is_named_with_what_the_server_said():
         "violates check constraint", sqlstate="23514", detail="Failing row contains (7)."
     )
     with pytest.raises(MultimasterError) as caught:
-        Seed(there=failing("other", refused)).seeder.run()
+        Seed(there=failing("other", refused)).run()
     error = caught.value
     text = "public.other: violates check constraint"
     assert error.message == text
@@ -214,7 +234,7 @@ def test_a_table_that_cannot_be_copied_is_named_with_what_the_server_said():
 
 def test_an_exception_that_nobody_thought_of_keeps_its_traceback_and_no_secrets():
     with pytest.raises(MultimasterError) as caught:
-        Seed(there=failing("other", KeyError("x"))).seeder.run()
+        Seed(there=failing("other", KeyError("x"))).run()
     [cause] = caught.value.details["causes"]
     assert cause["failure"] == "public.other: KeyError: 'x'"
     assert "in _load" in cause["traceback"]
@@ -223,7 +243,7 @@ def test_an_exception_that_nobody_thought_of_keeps_its_traceback_and_no_secrets(
 
 def test_workers_that_are_killed_again_and_again():
     with pytest.raises(MultimasterError) as caught:
-        Seed(here={"SET TRANSACTION SNAPSHOT": killed}, workers=1).seeder.run()
+        Seed(here={"SET TRANSACTION SNAPSHOT": killed}, workers=1).run()
     assert "Not everything could be seeded in 1 rounds: public.big, public.other" in str(
         caught.value
     )
@@ -239,7 +259,7 @@ def test_what_was_locked_is_copied_in_the_next_round(tmp_path):
             raise StatementFailed("canceling statement due to lock timeout", sqlstate="55P03")
         return catalogs(TABLES, False)["SET TRANSACTION SNAPSHOT"]
 
-    outcome = Seed(here={"SET TRANSACTION SNAPSHOT": once}, rounds=2, workers=1).seeder.run()
+    outcome = Seed(here={"SET TRANSACTION SNAPSHOT": once}, rounds=2, workers=1).run()
     assert outcome.rounds == 2
     assert len(outcome.tables) == 3
 
@@ -247,7 +267,7 @@ def test_what_was_locked_is_copied_in_the_next_round(tmp_path):
 def test_it_gives_up_what_stays_locked():
     locked = StatementFailed("canceling statement due to lock timeout", sqlstate="55P03")
     with pytest.raises(MultimasterError, match=r"public\.big.*: locked by others") as caught:
-        Seed(here={"SET TRANSACTION SNAPSHOT": locked}).seeder.run()
+        Seed(here={"SET TRANSACTION SNAPSHOT": locked}).run()
     assert caught.value.details["changed"]
 
 
@@ -264,7 +284,7 @@ def test_it_stops_when_nobody_wants_it_any_more():
     made = Seed(here={"SET TRANSACTION SNAPSHOT": slow}, caller=run.Caller(keep_going=keep_going))
     begun = time.monotonic()
     with pytest.raises(run.Interrupted, match="The seed of target was stopped"):
-        made.seeder.run()
+        made.run()
     assert time.monotonic() - begun < 30
     with pytest.raises(ChildProcessError):
         # Its processes are gone, and were waited for.
@@ -275,11 +295,12 @@ def test_a_wrong_password_is_not_tried_again():
     def refuse(_conninfo, _name):
         raise ConnectionFailed("Cannot connect to target: password authentication failed")
 
-    seeder = run.Seeder(
-        INFO["source"], INFO["target"], "postgres", Options(["*.*"], []), None, refuse
-    )
-    with pytest.raises(ConnectionFailed, match="password authentication failed"):
-        seeder.run()
+    options = Options(["*.*"], [])
+    with (
+        Scope(check=False) as scope,
+        pytest.raises(ConnectionFailed, match="password authentication failed"),
+    ):
+        run.plan_change(MASTERS["source"], MASTERS["target"], options, scope, open_=refuse)
 
 
 def test_a_server_that_went_away_is_waited_for(tmp_path):
@@ -291,7 +312,7 @@ def test_a_server_that_went_away_is_waited_for(tmp_path):
             raise ConnectionFailed("Lost the connection to source")
         return [{"snapshot": "00000003-1B-1"}]
 
-    outcome = Seed(here={"pg_export_snapshot": once}).seeder.run()
+    outcome = Seed(here={"pg_export_snapshot": once}).run()
     # That was no round.
     assert (outcome.rounds, len(outcome.tables)) == (1, 3)
 
@@ -358,7 +379,7 @@ def ledger(states, finished, proof="mixed-64"):
 
 def test_nothing_is_written_where_everything_is_seeded():
     made = Seed(there=ledger(dict.fromkeys(TABLES, "seeded"), True))
-    outcome = made.seeder.run()
+    outcome = made.run()
     assert (outcome.changed, outcome.rounds, outcome.tables) == (False, 0, [])
     assert (outcome.selected, outcome.unproven) == (3, [])
     words = ("INSERT", "UPDATE", "CREATE", "DELETE", "LOCK", "TRUNCATE")
@@ -367,7 +388,7 @@ def test_nothing_is_written_where_everything_is_seeded():
 
 def test_a_proof_of_version_1_0_0_is_named_and_not_copied_again():
     made = Seed(there=ledger(dict.fromkeys(TABLES, "seeded"), True, proof=None))
-    assert made.seeder.run().unproven == ["public.big", "public.other", "public.small"]
+    assert made.run().unproven == ["public.big", "public.other", "public.small"]
 
 
 def test_a_killed_run_is_gone_on_with():
@@ -388,14 +409,14 @@ def test_a_killed_run_is_gone_on_with():
         return [lacking] if params["oids"] == [2] else []
 
     there = ledger({"big": "seeded", "other": "copied"}, False)
-    outcome = Seed(there={**there, "AS table_oid": indexes}).seeder.run()
+    outcome = Seed(there={**there, "AS table_oid": indexes}).run()
     assert [one["table"] for one in outcome.tables] == ["public.small"]
     assert outcome.indexes_built == 1
 
 
 def test_on_a_master_in_use_indexes_stay():
     there = ledger({"big": "seeded", "other": "seeded"}, True)
-    [one] = Seed(there=there).seeder.preview().tables
+    [one] = Seed(there=there).preview().tables
     assert (one["table"], one["index_mode"]) == ("public.small", "keep")
 
 
@@ -409,7 +430,7 @@ def test_what_is_vouched_for_is_replaced_once():
         return [one for one in entries if not (gone and one["table_name"] == "other")]
 
     made = Seed(there={**there, question: left}, replace=["public.other"], replace_vouched=True)
-    outcome = made.seeder.run()
+    outcome = made.run()
     assert [one["table"] for one in outcome.tables] == ["public.other"]
     forgotten = [ran for ran in made.sessions[1].ran if ran.text.startswith("DELETE FROM multi")]
     assert [ran.params for ran in forgotten] == [([2],)]
@@ -418,7 +439,7 @@ def test_what_is_vouched_for_is_replaced_once():
 def test_only_a_superuser_can_keep_indexes_from_being_filled():
     there = {"SELECT rolsuper": [{"is": False}]}
     with pytest.raises(Refused, match="index_mode catalog needs a superuser on target"):
-        Seed(there=there, index_mode="catalog").seeder.run()
+        Seed(there=there, index_mode="catalog").run()
 
 
 def test_the_origin_is_not_seeded_in_check_mode():
@@ -426,7 +447,7 @@ def test_the_origin_is_not_seeded_in_check_mode():
         "to_regclass('multimaster.membership')": [{"there": True}],
         "FROM multimaster.membership": [{"dbgroup": "g", "epoch": "e", "is_origin": True}],
     }
-    outcome = Seed(there=there).seeder.preview()
+    outcome = Seed(there=there).preview()
     assert outcome.warnings == ["target is the origin of its group, and not seeded"]
     assert not outcome.changed
 
@@ -434,14 +455,14 @@ def test_the_origin_is_not_seeded_in_check_mode():
 def test_a_database_is_not_copied_into_itself():
     made = Seed(there={"pg_postmaster_start_time": [{"server": "source"}]})
     with pytest.raises(Refused, match="are the same database"):
-        made.seeder.run()
+        made.run()
 
 
 def test_what_the_server_does_not_let_a_seed_set_is_refused_before_anything_is_written():
     denied = StatementFailed("permission denied to set parameter", sqlstate="42501")
     made = Seed(there={"SELECT pg_catalog.set_config(%s, %s, false)": denied})
     with pytest.raises(Refused, match="permission denied to set parameter"):
-        made.seeder.run()
+        made.run()
     assert not any(text.startswith(("CREATE", "SET client_min")) for text in made.sessions[1].texts)
 
 
@@ -481,3 +502,54 @@ class TestAlone:
         # The server would cut off more, and replace what is not ASCII; then nobody would be found.
         assert len(named("1/2/app", "x" * 99)) == 63
         assert named("1/2/app", "größe").startswith("multimaster.bucardo seed gr??e ")
+
+
+def an_ended_look(text):
+    """An answer to a statement of the first look: an error once, then no rows."""
+    tried = []
+
+    def answer(_params):
+        if not tried:
+            tried.append(text)
+            raise StatementFailed(
+                "terminating connection due to administrator command", sqlstate="57P01"
+            )
+        return []
+
+    return {text: answer}
+
+
+def test_a_run_looks_again_where_its_first_look_was_ended():
+    here = an_ended_look("AS table_oid")
+    assert len(Seed(there=here).run().tables) == 3
+
+
+def test_a_check_that_was_ended_says_so():
+    with pytest.raises(StatementFailed, match="terminating connection"):
+        Seed(there=an_ended_look("AS table_oid")).preview()
+
+
+class TestNoDatabase:
+    """The target's is still to be cloned."""
+
+    def made(self, **options):
+        def nowhere(conninfo, name):
+            if conninfo.name == "target" and conninfo.dbname == "app":
+                raise ConnectionFailed("Cannot connect to target")
+            return known(conninfo, name)
+
+        made = Seed(there={"FROM pg_catalog.pg_database WHERE datname": []}, **options)
+        known, made._open = made._open, nowhere
+        return made
+
+    def test_a_check_takes_it_for_cloned(self):
+        outcome = self.made(require_triggers=True).preview()
+        assert [one["table"] for one in outcome.tables] == [
+            "public.big",
+            "public.other",
+            "public.small",
+        ]
+
+    def test_a_run_refuses(self):
+        with pytest.raises(Refused, match=r"There is no database app on target\. Clone it first"):
+            self.made().run()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import refuse
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     MultimasterError,
     Refused,
@@ -52,7 +53,11 @@ class TestRefused:
 
     def test_the_origin(self):
         with pytest.raises(Refused, match="there is the origin of its group"):
-            self.check(origin=True)
+            seed_target.refuse_origin(self.session(origin=True), "there", refuse)
+        passed_over = []
+        assert seed_target.refuse_origin(self.session(origin=True), "there", passed_over.append)
+        assert len(passed_over) == 1
+        assert not seed_target.refuse_origin(self.session(), "there", refuse)
 
     def test_tables_of_two_syncs(self):
         shared = [{"schema": "public", "name": "t", "syncs": "one, two"}]
