@@ -274,7 +274,9 @@ totals:
       type: int
     indexes_built: {description: Indexes that were built after the load., type: int}
 copied_once:
-  description: Tables that are not replicated, and whose rows were, or would be, copied once.
+  description:
+    - Tables that are not replicated, and whose rows were, or would be, copied once.
+    - Tables of extensions with rows that users put there are among them, without being asked for.
   returned: success
   type: list
   elements: str

@@ -77,7 +77,9 @@ SELECT n.nspname::text, c.relname::text,
    AND n.nspname !~ '^pg_'
    AND n.nspname NOT IN ('information_schema', 'multimaster', 'bucardo')
    AND c.oid <> ALL (ARRAY(SELECT objid FROM pg_catalog.pg_depend
-                            WHERE deptype = 'e' AND classid = 'pg_catalog.pg_class'::regclass))
+                            WHERE deptype = 'e' AND classid = 'pg_catalog.pg_class'::regclass
+                              AND objid NOT IN (SELECT pg_catalog.unnest(extconfig)
+                                                  FROM pg_catalog.pg_extension)))
 """
 
 

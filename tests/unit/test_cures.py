@@ -93,6 +93,8 @@ ANSWERS: dict[str, str] = {
         " once fills an empty table and touches none that holds rows. " + EXCLUDED
     ),
     "Leave it out.": EXCLUDED,
+    "Nothing of it was changed. Give the extension the same version on both sides, or put the table"
+    " into exclude (the roles' multimaster_exclude) to leave it alone.": EXCLUDED,
     "Make sure that only one master writes rows that can exclude each other.": NOTHING,
     "Name the partitions instead; remove the others from tables.": EXCLUDED,
     "Put it into exclude to say that you know.": EXCLUDED,

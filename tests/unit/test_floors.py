@@ -62,8 +62,8 @@ PURE = {
     "_catch_up": {"plan", "statements"},
     "_clone": {"facts", "plan", "schema"},
     "_seed": {
-        *("constraints", "meter", "options", "outcome", "plan", "refusals", "schedule"),
-        *("statements", "tasks"),
+        *("configuration", "constraints", "meter", "options", "outcome", "plan", "refusals"),
+        *("schedule", "statements", "tasks"),
     },
     "_compare": {"plan", "statements"},
     "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},

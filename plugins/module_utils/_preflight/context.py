@@ -11,7 +11,7 @@ import typing as t
 from .._bucardo.keys import registered_key
 from .._common.errors import Refused
 from .._common.names import TableName
-from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA, Table, select
+from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA, WITHOUT_KEY, Table, select
 from .facts import Database, Facts, Master, Server, Setting
 from .key_types import KeyType
 
@@ -62,6 +62,15 @@ class Context:
             else:
                 good.append(pattern)
         return good
+
+    def excluded(self, name: TableName) -> bool:
+        """Whether the user put one of the origin's tables into exclude, by its name."""
+        tables = self.origin.database.tables if self.origin and self.origin.database else ()
+        patterns = [one for one in self.wanted.exclude if one != WITHOUT_KEY]
+        return any(
+            table.name == name and any(matches(table, pattern) for pattern in patterns)
+            for table in tables
+        )
 
     def servers(self) -> t.Iterator[tuple[Master, Server]]:
         """Every master whose server could be read."""

@@ -76,7 +76,8 @@ def planned(plan: Plan, target: str, workers: int) -> Outcome:
     passed_over = f"{target} is the origin of its group, and not seeded"
     return Outcome(
         changed=not plan.nothing_to_do,
-        tables=[_to_copy(job) for job in plan.jobs],
+        tables=[_to_copy(job) for job in plan.jobs]
+        + [table.planned() for table in plan.configurations],
         selected=len(plan.selected),
         workers=workers,
         indexes_built=sum(len(indexes) for _name, indexes in plan.unfinished),

@@ -14,6 +14,7 @@ from .._common.names import TableName
 from .._ledger.doubts import Today
 from .._ledger.states import ONCE, Entry
 from .._postgres.tables import Selection, Table
+from .configuration import Configuration
 from .constraints import NONE, Constraints
 
 BINARY = "binary"
@@ -188,6 +189,7 @@ class Plan:
     :param complete: the last run came to its end.
     :param today: what entries must speak of.
     :param passed_over: the target is the origin still, and a step to come was only planned.
+    :param configurations: tables of extensions whose rows of users are to be copied once.
     """
 
     selected: list[Table]
@@ -198,19 +200,23 @@ class Plan:
     left_empty: list[str]
     today: Today
     passed_over: bool = False
+    configurations: t.Sequence[Configuration] = ()
 
     @property
     def nothing_to_do(self) -> bool:
         """Whether everything selected is seeded."""
-        seeded = self.complete and not self.jobs and not self.unfinished
-        return self.passed_over or seeded
+        todo = self.jobs or self.unfinished or self.configurations
+        return self.passed_over or (self.complete and not todo)
 
     @property
     def copied_once(self) -> list[str]:
         """Tables that are not replicated and were, or are going to be, copied as they are."""
         before = {name for name, entry in self.entries.items() if entry.how == ONCE}
         before -= {table.name for table in self.selected}
-        return [str(name) for name in sorted(before | {job.name for job in self.jobs if job.once})]
+        before |= {job.name for job in self.jobs if job.once}
+        return [
+            str(name) for name in sorted(before | {table.name for table in self.configurations})
+        ]
 
     @property
     def unproven(self) -> list[str]:

@@ -19,9 +19,9 @@ from .._postgres import pg
 from .._postgres.catalog import is_superuser, read_tables
 from .._postgres.identity import RUNNING_SERVER
 from .._postgres.tables import Selection, Table
+from . import configure, refusals
 from . import plan as seed_plan
 from . import read as seed_read
-from . import refusals
 from . import target as seed_target
 from .options import Options
 from .plan import IndexFacts, Job, PairState, Plan
@@ -88,6 +88,9 @@ class Planner:
             unfinished=self._unfinished(selected, known, there),
             complete=complete,
             today=today,
+            configurations=configure.to_copy(
+                self.source, target, everything, options, entries, today
+            ),
         )
 
     def _copies(

@@ -28,7 +28,7 @@ from .._postgres.catalog import read_tables
 from .._postgres.conninfo import ConnInfo
 from .._postgres.tables import Selection
 from .._postgres.topology import Master
-from . import alone, outcome
+from . import alone, configure, outcome
 from . import plan as seed_plan
 from . import read as seed_read
 from .connections import Connect, Connections, Settings, connect
@@ -356,6 +356,7 @@ class _Seeder:
     def _complete(self, round_: Round, plan: Plan) -> None:
         """What is left when every table is there."""
         source, target = round_.source, round_.target
+        self._configure(source, plan)
         round_.refresh()
         there = read_tables(target, sizes=False)
         if self._done or round_.schedule.finished:
@@ -365,6 +366,21 @@ class _Seeder:
         ledger.finish_run(target, round_.run)
         self._meter.progress.phase = "finished"
         self._caller.report(self._meter.progress)
+
+    def _configure(self, source: pg.Session, plan: Plan) -> None:
+        """Copy what users put into tables of extensions."""
+        if not plan.configurations:
+            return
+        encoding = str(source.value("SELECT pg_catalog.current_setting('server_encoding')"))
+        logins = (self._source.login, self._target.login)
+        with contextlib.ExitStack() as stack:
+            here, there = (
+                stack.enter_context(self._connect(login.with_params(client_encoding=encoding)))
+                for login in logins
+            )
+            done = configure.copy(here, there, plan.configurations, plan.today)
+        for table, values in zip(plan.configurations, done):
+            self._done[table.name] = values
 
     def _keep(self, round_: Round, plan: Plan) -> None:
         """Remember what a round has done, however it ended."""

@@ -18,18 +18,22 @@ _RESTRICTED_SINCE = 17
 @check(
     "extension-rows",
     WARNING,
-    "A table of an extension holds rows that users put there; tables of extensions are neither"
-    " copied nor replicated.",
-    "Insert these rows on the other masters as well, and there again whenever they change.",
+    "A table of an extension holds rows that users put there. The seed copies them once, to a"
+    " target that has nothing of the kind; later changes are not replicated, and what the extension"
+    " does with such rows (jobs, for example) every master does.",
+    "Change them on every master from then on. Who does not want them copied names the table in"
+    " multimaster_exclude.",
 )
 def _extension_rows(ctx: Context) -> t.Iterator[Hit]:
     if ctx.origin and ctx.origin.database:
         for found in ctx.origin.database.extension_rows:
+            if found.table in ctx.names or ctx.excluded(found.table):
+                continue
             yield Hit(
                 str(found.table),
                 ctx.origin.name,
                 f"holds {found.rows} row(s) of users' own beside those of extension"
-                f" {found.extension}",
+                f" {found.extension}: copied once, not replicated",
             )
 
 

@@ -72,7 +72,8 @@ def source(snapshot=({"oid": 1, "filenode": 0},), answers=None):
 
     :param snapshot: the answer to who enters the snapshot.
     """
-    return Side("source", _first(answers, {"SET TRANSACTION SNAPSHOT": snapshot}))
+    others = {"SET TRANSACTION SNAPSHOT": snapshot, "unnest(e.extconfig)": []}
+    return Side("source", _first(answers, others))
 
 
 def target(filled=(), queues=(), referenced=(), sums=SUMS, answers=None):
