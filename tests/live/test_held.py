@@ -118,7 +118,9 @@ def far(site, name):
         *("exec", "--detach", site.container("db"), "python3", "/tmp/delay_proxy.py", "0.06"),
         "6000=db:5432",
     )
-    site.run("db", "sed 's/:5432:/:6000:/' ~bucardo/.pgpass >> ~bucardo/.pgpass")
+    # Bucardo's own functions connect as well, as the server's user.
+    for user in ("bucardo", "postgres"):
+        site.run("db", f"sed 's/:5432:/:6000:/' ~{user}/.pgpass >> ~{user}/.pgpass")
     site.psql(
         "db",
         "bucardo",

@@ -69,7 +69,7 @@ def assert_together(site, masters, inventory):
     for master in masters:
         master.sql(f"INSERT INTO note (body) VALUES ('by {master.name}')")
     assert same_rows(masters, *TABLES)
-    assert site.play("bootstrap", inventory).changed == 0
+    assert site.play("bootstrap", inventory).changes == []
 
 
 def test_a_standby_that_takes_a_masters_place_has_its_queue(site, masters, inventory):

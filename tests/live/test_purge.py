@@ -86,7 +86,7 @@ def test_a_process_that_ended_by_itself_is_waited_for(site, masters, inventory):
     write_and_wait_for_the_purge(masters[:2])
 
 
-def test_after_a_third_master_came_in_and_went(site, masters, inventory):
+def test_after_a_third_master_came_in(site, masters, inventory):
     site.play("bootstrap", site.inventory(masters))
     write_and_wait_for_the_purge(masters)
     site.play("status", site.inventory(masters))
@@ -95,3 +95,11 @@ def test_after_a_third_master_came_in_and_went(site, masters, inventory):
 def test_status_shows_the_purge(site, masters, inventory):
     text = site.play("status", site.inventory(masters)).text
     assert re.search(r"left +multimaster +\d+ +[\d.]+ s", text), text
+
+
+def test_after_it_has_left(site, masters, inventory):
+    """Its schema goes, and the process that was connected to it ends."""
+    leaves = ("--extra-vars", "multimaster_remove_master=third")
+    site.play("remove_master", site.inventory(masters), *leaves)
+    write_and_wait_for_the_purge(masters[:2])
+    assert site.play("bootstrap", inventory).changes == []

@@ -60,7 +60,7 @@ def test_a_name_that_another_sync_uses_for_another_database_is_refused(
 ):
     said = site.play("bootstrap", site.inventory(gadgets, multimaster_sync="gadgets"), check=False)
     assert said.code != 0
-    assert "[name-taken] here: sync widgets uses this name for db/widgets" in said.text
+    assert "[name-taken] here: sync widgets uses this name for db:5432/widgets" in said.text
     assert "master_name: here_gadgets" in said.text
     options = site.masters_option(site.inventory(gadgets))
     found = site.module(
@@ -71,7 +71,7 @@ def test_a_name_that_another_sync_uses_for_another_database_is_refused(
         masters=options,
         sync="gadgets",
     )
-    assert "The name here belongs to db/widgets of the sync widgets" in found["msg"]
+    assert "The name here belongs to db:5432/widgets of the sync widgets" in found["msg"]
     assert "here_gadgets" in found["msg"]
     replicates(widgets, "widget")
 
@@ -95,7 +95,7 @@ def test_each_pair_keeps_its_lines_of_the_password_files(site, first, gadgets):
     for home in ("/var/lib/bucardo", "/var/lib/postgresql"):
         lines = site.run(site.hosts[0], f"cat {home}/.pgpass").splitlines()
         for database in ("widgets", "widgets2", "gadgets", "gadgets2"):
-            assert any(line.startswith(f"db:*:{database}:bucardo:") for line in lines)
+            assert any(line.startswith(f"db:5432:{database}:bucardo:") for line in lines)
 
 
 def test_a_block_of_an_older_version_is_left_to_whom_it_belongs(site, first, widgets):
