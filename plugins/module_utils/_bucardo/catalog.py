@@ -42,8 +42,8 @@ SELECT g.name, m.db, m.role
  ORDER BY g.name, m.db
 """
 _GOATS = """
-SELECT g.id, g.db, g.schemaname, g.tablename, g.reltype, g.pkey, g.qpkey, g.pkeytype,
-       g.autokick, g.strict_checking, COALESCE(h.relgroups, '{}') AS relgroups
+SELECT g.id, g.db, g.schemaname, g.tablename, g.reltype, g.pkey, g.pkeytype, g.autokick,
+       COALESCE(h.relgroups, '{}') AS relgroups
   FROM bucardo.goat g
   -- No index of herdmap begins with goat: one pass, not one per relation.
   LEFT JOIN (SELECT goat, array_agg(herd ORDER BY herd) AS relgroups
@@ -207,10 +207,8 @@ class Catalog:
                 name=TableName(row["schemaname"], row["tablename"]),
                 reltype=row["reltype"],
                 key=split_list(row["pkey"]),
-                quoted_key=split_list(row["qpkey"]),
                 key_types=split_list(row["pkeytype"]),
                 autokick=row["autokick"],
-                strict_checking=row["strict_checking"],
                 relgroups=tuple(row["relgroups"]),
             )
             for row in self._rows(_GOATS, {"relgroup": relgroup})

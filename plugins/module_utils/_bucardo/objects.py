@@ -73,7 +73,6 @@ class Goat:
 
     :param reltype: "table" or "sequence".
     :param key: the columns by which rows are identified; empty without a usable key.
-    :param quoted_key: the same as quote_ident() writes them.
     :param key_types: the same columns' types (pg_type.typname; integers spelled out).
     :param relgroups: the relgroups that hold it, sorted.
     """
@@ -83,10 +82,8 @@ class Goat:
     name: TableName
     reltype: str = "table"
     key: tuple[str, ...] = ()
-    quoted_key: tuple[str, ...] = ()
     key_types: tuple[str, ...] = ()
     autokick: bool | None = None
-    strict_checking: bool = True
     relgroups: tuple[str, ...] = ()
 
 

@@ -342,7 +342,7 @@ def last_run(session: pg.Session) -> t.Optional[Run]:
     if not exists(session):
         return None
     row = session.row(
-        "SELECT phase, source, started_at, updated_at, finished_at, snapshot_at,"
+        "SELECT phase, source, started_at, updated_at, finished_at,"
         "       tables_total, tables_done, bytes_total, bytes_done, current_tables,"
         "       (SELECT min(finished_at) FROM multimaster.seed_run) AS first_finished_at,"
         "       EXISTS (SELECT 1 FROM pg_catalog.pg_locks l"

@@ -94,7 +94,6 @@ class Run:
     started_at: datetime.datetime
     updated_at: datetime.datetime
     finished_at: t.Optional[datetime.datetime]
-    snapshot_at: t.Optional[datetime.datetime]
     tables_total: int
     tables_done: int
     bytes_total: int

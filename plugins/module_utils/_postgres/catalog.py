@@ -16,8 +16,7 @@ _LEFT_OUT = ["information_schema", BUCARDO_SCHEMA, OWN_SCHEMA]
 _RELATIONS = """
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
        c.relpersistence AS persistence, c.reltuples::bigint AS rows, c.relispartition,
-       c.relhassubclass, c.relrowsecurity OR c.relforcerowsecurity AS row_security,
-       c.relreplident AS replica_identity,
+       c.relrowsecurity OR c.relforcerowsecurity AS row_security,
        CASE WHEN %(sizes)s AND c.relkind IN ('r', 'm')
             THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END AS bytes,
        COALESCE((SELECT e.extname FROM pg_catalog.pg_depend d
@@ -115,9 +114,7 @@ def read_tables(session: Session, sizes: bool = True) -> list[Table]:
             rows=row["rows"],
             extension=row["extension"],
             is_partition=row["relispartition"],
-            has_children=row["relhassubclass"],
             has_row_security=row["row_security"],
-            replica_identity=row["replica_identity"],
         )
         for row in session.rows(_RELATIONS, {"left_out": _LEFT_OUT, "sizes": sizes})
     ]

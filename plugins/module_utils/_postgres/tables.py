@@ -73,9 +73,7 @@ class Table:
     rows: int = -1
     extension: str = ""
     is_partition: bool = False
-    has_children: bool = False
     has_row_security: bool = False
-    replica_identity: str = "d"
 
     @property
     def unique_keys(self) -> tuple[Index, ...]:

@@ -7,14 +7,10 @@
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
-from .._common.names import TableName
 from .._ledger.doubts import Today, doubt
 from .._ledger.states import COPYING, SEEDED
 from .facts import Database, Facts, Master
-
-Doubts = t.Dict[TableName, str]
 
 
 def judge(facts: Facts) -> Facts:

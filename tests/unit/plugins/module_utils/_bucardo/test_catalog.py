@@ -84,10 +84,8 @@ def test_relations():
         "tablename": "orders",
         "reltype": "table",
         "pkey": "id|line",
-        "qpkey": 'id|"line"',
         "pkeytype": "integer|text",
         "autokick": None,
-        "strict_checking": True,
         "relgroups": ["r"],
     }
     (goat,) = catalog({"FROM bucardo.goat": [row]}).goats("r")

@@ -52,10 +52,8 @@ def goat(number=1, name="orders", db="here", relgroups=("r",)):
         "tablename": name,
         "reltype": "table",
         "pkey": "id",
-        "qpkey": "id",
         "pkeytype": "integer",
         "autokick": None,
-        "strict_checking": True,
         "relgroups": list(relgroups),
     }
 

@@ -78,7 +78,6 @@ def seed(active=False, finished=False, **more):
         "started_at": moment,
         "updated_at": moment,
         "finished_at": moment if finished else None,
-        "snapshot_at": moment,
         "tables_total": 8,
         "tables_done": 2,
         "bytes_total": 1000,

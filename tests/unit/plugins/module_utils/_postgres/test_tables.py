@@ -24,7 +24,7 @@ def table(name, schema="public", **more):
 ORDERS = table("orders")
 ITEMS = table("Order Items")
 LOGS = [table("log_2025", "sales"), table("log_2026", "sales")]
-PARENT = table("measurements", kind="p", has_children=True)
+PARENT = table("measurements", kind="p")
 LEAF = table("measurements_1", is_partition=True)
 ALL = [ORDERS, ITEMS, *LOGS, PARENT, LEAF]
 

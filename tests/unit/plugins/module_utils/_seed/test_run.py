@@ -74,9 +74,7 @@ def catalogs(tables, has):
                 "persistence": "p",
                 "rows": ROWS,
                 "relispartition": False,
-                "relhassubclass": False,
                 "row_security": False,
-                "replica_identity": "d",
                 "bytes": 0,
                 "extension": "",
             }
@@ -361,7 +359,6 @@ def ledger(states, finished, proof="mixed-64"):
                 "started_at": NOW,
                 "updated_at": NOW,
                 "finished_at": NOW if finished else None,
-                "snapshot_at": NOW,
                 "tables_total": 3,
                 "tables_done": 3,
                 "bytes_total": 3,

@@ -51,9 +51,7 @@ TABLE = {
     "persistence": "p",
     "rows": 3,
     "relispartition": False,
-    "relhassubclass": False,
     "row_security": False,
-    "replica_identity": "d",
     "bytes": 8192,
     "extension": "",
 }
