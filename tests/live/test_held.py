@@ -102,7 +102,7 @@ def test_a_reload_that_works_is_waited_for_however_long_it_takes(site, inventory
     site.module("bucardo_daemon", inventory, state="restarted")
     control = site.conninfo(masters[0]).database("bucardo")
     with pg.Session(control) as session, pg.Session(site.conninfo(masters[0])) as master:
-        daemon = daemon_messages.Daemon(session)
+        daemon = daemon_messages.DaemonMessages(session)
         begun = time.monotonic()
         assert daemon.reload(2, [master])
         assert time.monotonic() - begun > 4, "too quick to tell"

@@ -13,7 +13,7 @@ from .._common.names import TableName
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import columns
-from .daemon_messages import Daemon
+from .daemon_messages import DaemonMessages
 from .objects import (
     BucardoSetting,
     Customcode,
@@ -127,9 +127,9 @@ class Catalog:
         return self._session
 
     @property
-    def daemon(self) -> Daemon:
+    def daemon(self) -> DaemonMessages:
         """The daemon that serves it."""
-        return Daemon(self._session)
+        return DaemonMessages(self._session)
 
     def _rows(self, query: str, params: t.Any = None) -> list[dict[str, t.Any]]:
         return [] if self._session is None else self._session.rows(query, params)

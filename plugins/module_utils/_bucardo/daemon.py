@@ -161,7 +161,7 @@ class Daemon:
         while the daemon is stopped.
         """
         with pg.Session(control_conninfo(self.rc)) as session:
-            return daemon_messages.Daemon(session).answers(timeout)
+            return daemon_messages.DaemonMessages(session).answers(timeout)
 
     def start(self, timeout: float) -> int:
         """Start it, wait until it answers, and return its PID.

@@ -34,8 +34,8 @@ SELECT pg_catalog.max(state_change) FROM pg_catalog.pg_stat_activity
 """
 
 
-class Daemon:
-    """The daemon that serves a control database, wherever it runs.
+class DaemonMessages:
+    """The daemon that serves a control database, wherever it runs, as one can talk to it.
 
     :param session: None for a control database that is not there: none serves it.
     """

@@ -13,7 +13,7 @@ import dataclasses
 import re
 import typing as t
 
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._postgres.tables import Table
 
 STRATEGIES = ("bucardo_latest", "bucardo_latest_all_tables", "bucardo_abort", "bucardo_custom")
@@ -123,6 +123,11 @@ class Sync:
     status: str = "active"
     options: t.Mapping[str, t.Any] = dataclasses.field(default_factory=dict)
     copyextra: str = ""
+
+    @property
+    def key(self) -> SyncKey:
+        """As which it notes what it has done."""
+        return SyncKey(self.name, self.dbgroup)
 
     def to_result(self) -> dict[str, t.Any]:
         """For results and diffs: with our word for its status."""

@@ -17,7 +17,7 @@ import typing as t
 from .._common.errors import Refused
 from .._common.text import listed
 from .._postgres.pg import Session
-from .daemon_messages import Daemon
+from .daemon_messages import DaemonMessages
 
 # Seconds for a run to end after it was told to, as when it copies a large table.
 _GRACE = 15.0
@@ -85,7 +85,7 @@ class Stillness:
         :param written: the row has just been changed.
         :raises Refused: when something runs on, or may begin to.
         """
-        daemon = Daemon(self.control)
+        daemon = DaemonMessages(self.control)
         silent = daemon.pid() is not None and not daemon.answers()
         moving = written or bool(self.moving())
         if moving and not silent:

@@ -46,18 +46,14 @@ class Group:
     @property
     def queues(self) -> list[Queue]:
         """What waits on each master."""
-        return [
-            Queue(name, session, self.sync.name, self.sync.dbgroup)
-            for name, session in self.sessions.items()
-        ]
+        return [Queue(name, session, self.sync.key) for name, session in self.sessions.items()]
 
     def members(self) -> release.Members:
         """What the ledgers of the masters are worth."""
         return release.Members(
             self.control.session,
             self.sessions,
-            self.sync.name,
-            self.sync.dbgroup,
+            self.sync.key,
             self.goats[0].db,
             [goat.name for goat in self.goats],
         )

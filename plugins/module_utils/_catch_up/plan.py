@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from .._bucardo.objects import Customcode, Override
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._postgres.tables import Column, Table
 from .._tracking.enrolled import Found
 from .._tracking.plan import target_name
@@ -63,15 +63,15 @@ def left_alone(
     key: t.Sequence[str],
     sides: t.Mapping[str, Side | None],
     special: Special,
-    sync: str,
-    dbgroup: str,
+    waiting: SyncKey,
 ) -> str:
     """Why a table must be left to Bucardo, "" when it can be caught up.
 
     :param key: its key as Bucardo knows it.
     :param sides: by master; None where there is no such table.
+    :param waiting: whose changes are to be caught up.
     """
-    why = _special(name, special, sync)
+    why = _special(name, special, waiting.sync)
     columns = {}
     for master, side in sides.items():
         if why:
@@ -80,8 +80,8 @@ def left_alone(
             why = f"it is not enrolled on {master}"
         elif not key or tuple(column for column, _shape in side.found.delta) != tuple(key):
             why = f"it is enrolled with another key on {master}"
-        elif side.targets != {target_name(dbgroup)} or side.syncs != {sync}:
-            why = f"others than sync {sync} wait for its changes on {master}"
+        elif side.targets != {target_name(waiting.dbgroup)} or side.syncs != {waiting.sync}:
+            why = f"others than sync {waiting.sync} wait for its changes on {master}"
         else:
             columns[master] = sorted(written(side.table))
     if not why and len({tuple(found) for found in columns.values()}) > 1:

@@ -118,9 +118,7 @@ class CatchUp:
         special = group.special()
         self.report = Report(before=self._pending())
         for name, sides in self._sides.items():
-            why = plan.left_alone(
-                name, self._keys[name], sides, special, group.sync.name, group.sync.dbgroup
-            )
+            why = plan.left_alone(name, self._keys[name], sides, special, group.sync.key)
             if why:
                 self.report.left_alone[name] = why
         self._note_truncates(self.report.before)

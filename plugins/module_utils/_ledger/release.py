@@ -17,7 +17,7 @@ import typing as t
 
 from .._common.change import Lacks
 from .._common.errors import Refused
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._common.text import listed
 from .._postgres import pg
 from . import doubts as ledger_doubts
@@ -68,23 +68,21 @@ class Members:
         self,
         control: pg.Session,
         sessions: t.Mapping[str, pg.Session],
-        sync: str,
-        dbgroup: str,
+        key: SyncKey,
         origin: str,
         names: t.Sequence[TableName],
     ) -> None:
         self.control = control
-        self.sync = sync
-        self.dbgroup = dbgroup
+        self.key = key
         self.origin = origin
         self.names = names
         # Members that have still to note their membership, with the entries that it takes over.
         self._unnoted: dict[str, list[states.Entry]] = {}
-        epochs = ledger_membership.epochs(control, dbgroup)
+        epochs = ledger_membership.epochs(control, key.dbgroup)
         joined = {
             row["db"]: row["cdate"]
             for row in control.rows(
-                "SELECT db, cdate FROM bucardo.dbmap WHERE dbgroup = %s", (dbgroup,)
+                "SELECT db, cdate FROM bucardo.dbmap WHERE dbgroup = %s", (key.dbgroup,)
             )
         }
         self.standings = {
@@ -92,12 +90,12 @@ class Members:
                 name=name,
                 session=session,
                 epoch=epochs.get(name),
-                noted=ledger_membership.memberships(session).get(dbgroup),
+                noted=ledger_membership.memberships(session).get(key.dbgroup),
                 identity=ledger.identity(session),
                 place=ledger.place(session),
                 oids=ledger_membership.read_oids(session, names),
                 entries=ledger.entries(session),
-                truncates=_read_truncates(session, sync),
+                truncates=_read_truncates(session, key.sync),
                 joined=joined[name],
             )
             for name, session in sessions.items()
@@ -146,7 +144,7 @@ class Members:
     def settle(self) -> None:
         """Give every member an epoch and let it note it, as was foreseen."""
         if any(one.epoch == _NEW for one in self.standings.values()):
-            epochs = ledger_membership.join(self.control, self.dbgroup, list(self.standings))
+            epochs = ledger_membership.join(self.control, self.key.dbgroup, list(self.standings))
             for one in self.standings.values():
                 one.epoch = epochs[one.name]
         for name in list(self._unnoted):
@@ -157,7 +155,7 @@ class Members:
                 if adopted:
                     ledger.create(one.session)
                     ledger.readdress(one.session, adopted)
-                ledger_membership.note(one.session, self.dbgroup, one.noted)
+                ledger_membership.note(one.session, self.key.dbgroup, one.noted)
             del self._unnoted[name]
 
     def _adopt(self, one: Standing) -> list[states.Entry]:
@@ -209,8 +207,8 @@ class Members:
             return
         if self.origin not in self.standings:
             raise Refused(
-                f"The tables of sync {self.sync} are registered as those of {self.origin}, which"
-                f" is no master of dbgroup {self.dbgroup}",
+                f"The tables of sync {self.key.sync} are registered as those of {self.origin},"
+                f" which is no master of dbgroup {self.key.dbgroup}",
                 "Register them as those of the master from which the others were seeded.",
             )
         lines = []
@@ -222,7 +220,7 @@ class Members:
             lines.append(f"{name}: {count}{' ' + why if same else ''}: {tables}")
         if lines:
             raise Refused(
-                f"Sync {self.sync} may not replicate yet, since masters may lack rows of"
+                f"Sync {self.key.sync} may not replicate yet, since masters may lack rows of"
                 f" {self.origin}. {'; '.join(lines)}",
                 "Run the playbook multimaster.bucardo.bootstrap again: it seeds what is missing,"
                 " and says what can be done where rows are in the way.",

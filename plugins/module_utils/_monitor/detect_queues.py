@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._common.text import age, listed, size
-from .facts import WORKER, Facts, Master, SyncFacts, pairs
+from .facts import WORKER, Facts, MasterFacts, SyncFacts, pairs
 from .problem import BOOTSTRAP, WARNING, Alarm, said
 
 # Seconds. A living purge takes changes away within 90; one over many rows takes longer.
@@ -154,7 +154,7 @@ def truncate_lost(facts: Facts) -> t.Iterator[Alarm]:
             )
 
 
-def _fullest(master: Master) -> str:
+def _fullest(master: MasterFacts) -> str:
     tables = sorted(master.pending, key=lambda one: -one.changes)
     return listed((f"{one.table} {one.changes}" for one in tables[:3]), 3)
 

@@ -65,7 +65,7 @@ class EqualTimes:
 
 
 @dataclasses.dataclass(frozen=True)
-class Master:
+class MasterFacts:
     """One member of a sync's group.
 
     :param role: Bucardo's; only a "source" has a queue.
@@ -135,7 +135,7 @@ class SyncFacts:
     name: str
     status: str
     members: t.Mapping[str, str]
-    masters: tuple[Master, ...] = ()
+    masters: tuple[MasterFacts, ...] = ()
     failure: Failure | None = None
     under_way: float = 0.0
     seeding: bool = False
@@ -154,7 +154,7 @@ class SyncFacts:
         return max((master.oldest for master in self.masters), default=0.0)
 
     @property
-    def read(self) -> list[Master]:
+    def read(self) -> list[MasterFacts]:
         """The masters of which anything is known."""
         return [one for one in self.masters if not one.error]
 
@@ -195,7 +195,7 @@ class Facts:
     )
 
 
-def pairs(facts: Facts) -> t.Iterator[tuple[SyncFacts, Master]]:
+def pairs(facts: Facts) -> t.Iterator[tuple[SyncFacts, MasterFacts]]:
     """Every master that could be read, with each of its syncs."""
     for sync in facts.syncs:
         for master in sync.read:

@@ -14,7 +14,7 @@ import typing as t
 
 from .._bucardo.catalog import Catalog
 from .._bucardo.daemon import control_conninfo, parse_rc
-from .._bucardo.daemon_messages import Daemon
+from .._bucardo.daemon_messages import DaemonMessages
 from .._common.errors import MultimasterError
 from .._postgres.pg import Session
 from . import detectors, mend, render
@@ -137,7 +137,7 @@ def _mend(
             daemon.send(f"kick_sync_{problem.sync}")
 
 
-def _reload(daemon: Daemon, settings: Settings, control: Catalog) -> list[str]:
+def _reload(daemon: DaemonMessages, settings: Settings, control: Catalog) -> list[str]:
     try:
         daemon.reload(settings.patience)
     except MultimasterError as error:

@@ -24,7 +24,7 @@ from .._tracking import truncate_lost
 from .._tracking.queue import Queue
 from . import equal_times, read_runs, violation
 from . import read_master as reader
-from .facts import CONTROLLER, Facts, Failure, Limits, Master, SyncFacts
+from .facts import CONTROLLER, Facts, Failure, Limits, MasterFacts, SyncFacts
 from .memory import Memory
 
 if t.TYPE_CHECKING:
@@ -199,22 +199,22 @@ class _Sync:
             else (),
         )
 
-    def _master(self, name: str, role: str) -> Master:
+    def _master(self, name: str, role: str) -> MasterFacts:
         session = self.sessions.get(name)
         if session is None:
-            return Master(name, role, error=self.errors.get(name, "no session"))
+            return MasterFacts(name, role, error=self.errors.get(name, "no session"))
         try:
             if role != "source":
-                return Master(name, role, processes=reader.processes(session))
+                return MasterFacts(name, role, processes=reader.processes(session))
             return self._source(name, session)
         except MultimasterError as error:
-            return Master(name, role, error=error.one_line)
+            return MasterFacts(name, role, error=error.one_line)
 
-    def _source(self, name: str, session: Session) -> Master:
-        queue = Queue(name, session, self.sync.name, self.sync.dbgroup)
+    def _source(self, name: str, session: Session) -> MasterFacts:
+        queue = Queue(name, session, self.sync.key)
         pending = tuple(queue.pending())
         self.filled[name] = reader.filled(session, self.keys)
-        return Master(
+        return MasterFacts(
             name=name,
             pending=pending,
             bytes=reader.size(session),

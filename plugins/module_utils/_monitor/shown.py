@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .facts import Facts, Master, SyncFacts, pairs
+from .facts import Facts, MasterFacts, SyncFacts, pairs
 
 if t.TYPE_CHECKING:
     from .problem import Alarm
@@ -82,7 +82,7 @@ def alarms(problems: t.Iterable[Alarm]) -> Rows:
     ]
 
 
-def _sources(facts: Facts) -> t.Iterator[tuple[SyncFacts, Master]]:
+def _sources(facts: Facts) -> t.Iterator[tuple[SyncFacts, MasterFacts]]:
     for sync in facts.syncs:
         for master in sync.masters:
             if master.role == "source":

@@ -12,7 +12,7 @@ from .._bucardo.keys import registered_key
 from .._common.errors import Refused
 from .._common.names import TableName
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA, WITHOUT_KEY, Table, select
-from .facts import Database, Facts, Master, Server, Setting
+from .facts import Database, Facts, Server, Setting, SurveyedMaster
 from .key_types import KeyType
 
 
@@ -24,7 +24,7 @@ class Context:
         self.wanted = facts.wanted
         origins = [master for master in facts.masters if master.origin]
         # Comparisons need one reference; several origins are a blocker of their own.
-        self.origin: Master | None = origins[0] if len(origins) == 1 else None
+        self.origin: SurveyedMaster | None = origins[0] if len(origins) == 1 else None
         self.targets = [master for master in facts.masters if not master.origin]
         self.unknown: list[tuple[str, str, str]] = []
         self.selected: list[Table] = []
@@ -72,26 +72,26 @@ class Context:
             for table in tables
         )
 
-    def servers(self) -> t.Iterator[tuple[Master, Server]]:
+    def servers(self) -> t.Iterator[tuple[SurveyedMaster, Server]]:
         """Every master whose server could be read."""
         for master in self.facts.masters:
             if master.server:
                 yield master, master.server
 
-    def databases(self) -> t.Iterator[tuple[Master, Database]]:
+    def databases(self) -> t.Iterator[tuple[SurveyedMaster, Database]]:
         """Every master whose database is there and could be read."""
         for master in self.facts.masters:
             if master.database:
                 yield master, master.database
 
-    def copies(self) -> t.Iterator[tuple[Master, Database, Table]]:
+    def copies(self) -> t.Iterator[tuple[SurveyedMaster, Database, Table]]:
         """Every selected table on every master that has it."""
         for master, database in self.databases():
             for table in database.tables:
                 if table.name in self.names:
                     yield master, database, table
 
-    def cloned_targets(self) -> t.Iterator[tuple[Master, Database, dict[TableName, Table]]]:
+    def cloned_targets(self) -> t.Iterator[tuple[SurveyedMaster, Database, dict[TableName, Table]]]:
         """Targets whose database already has some of the selected tables, and those."""
         for master in self.targets:
             if master.database:
@@ -114,7 +114,7 @@ class Context:
             for name in registered_key(table)
         }
 
-    def effective(self, master: Master, server: Server, name: str) -> Setting | None:
+    def effective(self, master: SurveyedMaster, server: Server, name: str) -> Setting | None:
         """The setting that a session of Bucardo's role would start with, None when not known."""
         fitting = [
             setting
@@ -125,9 +125,9 @@ class Context:
         ]
         return max(fitting, key=lambda setting: setting.rank) if fitting else None
 
-    def twins(self) -> t.Iterator[tuple[Master, Master]]:
+    def twins(self) -> t.Iterator[tuple[SurveyedMaster, SurveyedMaster]]:
         """Masters that are the same database as one before them, and that one."""
-        seen: dict[tuple[str, str], Master] = {}
+        seen: dict[tuple[str, str], SurveyedMaster] = {}
         for master, server in self.servers():
             if server.identity:
                 first = seen.setdefault((server.identity, master.dbname), master)

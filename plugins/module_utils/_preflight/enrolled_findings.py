@@ -12,7 +12,7 @@ from .._common.names import TableName
 from .._ledger.doubts import COMPARABLE
 from .._tracking import enrolled
 from .._tracking.plan import specs_of
-from .facts import Database, Facts, Master
+from .facts import Database, Facts, SurveyedMaster
 
 
 def members(facts: Facts) -> set[TableName]:
@@ -27,7 +27,7 @@ def members(facts: Facts) -> set[TableName]:
     }
 
 
-def faults(facts: Facts, master: Master, name: TableName) -> list[enrolled.Fault]:
+def faults(facts: Facts, master: SurveyedMaster, name: TableName) -> list[enrolled.Fault]:
     """What is wrong with the enrolment of a table that takes part already.
 
     Not what only wakes the sync, nor by which of its ways a TRUNCATE is replicated.
@@ -46,7 +46,7 @@ def faults(facts: Facts, master: Master, name: TableName) -> list[enrolled.Fault
     ]
 
 
-def _was_enrolled(facts: Facts, master: Master, name: TableName) -> bool:
+def _was_enrolled(facts: Facts, master: SurveyedMaster, name: TableName) -> bool:
     """Of tables without a trigger: whether it must have had one."""
     if name in ((master.database.ledger if master.database else None) or {}):
         return True
@@ -54,12 +54,14 @@ def _was_enrolled(facts: Facts, master: Master, name: TableName) -> bool:
     return bool(master.origin and group and master.name in group.members and name in members(facts))
 
 
-def lost(facts: Facts, masters: t.Iterable[Master | None], name: TableName) -> bool:
+def lost(facts: Facts, masters: t.Iterable[SurveyedMaster | None], name: TableName) -> bool:
     """Whether a change of a table may have been missed on one of these masters."""
     return any(fault.lost for one in masters if one for fault in faults(facts, one, name))
 
 
-def is_comparable(facts: Facts, origin: Master | None, master: Master, name: TableName) -> bool:
+def is_comparable(
+    facts: Facts, origin: SurveyedMaster | None, master: SurveyedMaster, name: TableName
+) -> bool:
     """Whether a table's rows were the origin's once, and the bootstrap finds out if they still are.
 
     Those of a table that nobody seeded are a stranger's.

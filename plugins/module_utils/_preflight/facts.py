@@ -337,7 +337,7 @@ class Address:
 
 
 @dataclasses.dataclass(frozen=True)
-class Master:
+class SurveyedMaster:
     """One master as it was found.
 
     :param error: why it could not be read, "" when it could.
@@ -359,7 +359,7 @@ class Master:
 
 
 @dataclasses.dataclass(frozen=True)
-class Control:
+class SurveyedControl:
     """The control database's server, and Bucardo's catalog where it is installed.
 
     :param error: why it could not be read, "" when it could.
@@ -419,8 +419,8 @@ class Facts:
     """
 
     wanted: Wanted
-    masters: tuple[Master, ...]
-    control: Control | None = None
+    masters: tuple[SurveyedMaster, ...]
+    control: SurveyedControl | None = None
     host: Host = Host()
     former_origin: str = ""
     origin_stays: str = ""

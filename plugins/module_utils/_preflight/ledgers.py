@@ -10,7 +10,7 @@ import dataclasses
 
 from .._ledger.doubts import Today, doubt
 from .._ledger.states import COPYING, SEEDED
-from .facts import Database, Facts, Master
+from .facts import Database, Facts, SurveyedMaster
 
 
 def judge(facts: Facts) -> Facts:
@@ -46,7 +46,7 @@ def judge(facts: Facts) -> Facts:
     )
 
 
-def _former(facts: Facts, origin: Master) -> Master | None:
+def _former(facts: Facts, origin: SurveyedMaster) -> SurveyedMaster | None:
     """The sync's origin, where that is another of the masters."""
     control = facts.control
     sync = control.syncs.get(facts.wanted.sync) if control else None
@@ -56,7 +56,7 @@ def _former(facts: Facts, origin: Master) -> Master | None:
     return next((m for m in facts.masters if m.name in names and m is not origin), None)
 
 
-def _why_not(facts: Facts, former: Master, origin: Master) -> str:
+def _why_not(facts: Facts, former: SurveyedMaster, origin: SurveyedMaster) -> str:
     """Why the origin cannot move, "" when it can."""
     control = facts.control
     sync = control.syncs[facts.wanted.sync] if control else None

@@ -14,7 +14,7 @@ from .._ledger.states import SEEDED
 from .checklist import CHECKS
 from .context import Context
 from .enrolled_findings import lost
-from .facts import Facts, Master
+from .facts import Facts, SurveyedMaster
 from .registry import BLOCKER, INFO, WARNING
 
 # In a failure's message; the result holds all findings.
@@ -172,7 +172,7 @@ def examine(facts: Facts) -> Report:
     )
 
 
-def _is_seeded(context: Context, master: Master) -> bool:
+def _is_seeded(context: Context, master: SurveyedMaster) -> bool:
     ledger = master.database.ledger if master.database else None
     return (
         bool(ledger and context.names)
@@ -181,7 +181,7 @@ def _is_seeded(context: Context, master: Master) -> bool:
     )
 
 
-def _is_empty(context: Context, master: Master) -> bool:
+def _is_empty(context: Context, master: SurveyedMaster) -> bool:
     if master.error:
         return False
     database = master.database

@@ -12,6 +12,7 @@ import typing as t
 from .._bucardo import statements
 from .._bucardo.objects import Sync
 from .._common.change import Change
+from .._common.names import SyncKey
 from .._ledger import membership, sightings
 from .._tracking import loaded
 from . import commands, departure, teardown
@@ -31,9 +32,9 @@ def plan(keeper: Keeper, name: str, leave_masters: bool = False, dbgroup: str = 
     control = keeper.control
     keeper.scope.lock(control.alone(name))
     current = control.sync(name)
-    dbgroup = current.dbgroup if current else dbgroup
+    key = current.key if current else SyncKey(name, dbgroup)
     warnings: list[str] = []
-    group = control.dbgroups().get(dbgroup)
+    group = control.dbgroups().get(key.dbgroup)
     masters = {} if leave_masters else keeper.masters(group, warnings)
     traces = _traces(masters, name)
     going = {master: teardown.to_drop(one, name) for master, one in traces.items()}
@@ -49,7 +50,7 @@ def plan(keeper: Keeper, name: str, leave_masters: bool = False, dbgroup: str = 
             f"The triggers of sync {name} stay on the masters and go on filling the"
             " queue there; remove them with bucardo_teardown."
         )
-    parting = Parting(keeper, masters, name, dbgroup, traces)
+    parting = Parting(keeper, masters, key, traces)
     waiting = parting.look(enrolment)
     waits = [departure.waits(waiting)] if waiting else []
 
@@ -70,7 +71,7 @@ def plan(keeper: Keeper, name: str, leave_masters: bool = False, dbgroup: str = 
             *control.shown([*_holding(current), *_removing(current)]),
         ],
         warnings=[*warnings, *waits],
-        work=_Work(keeper, name, dbgroup, current, masters, parting, waits),
+        work=_Work(keeper, key, current, masters, parting, waits),
     )
 
 
@@ -79,8 +80,7 @@ class _Work:
     """Drains the sync, takes its triggers off the masters, holds it, deletes its row."""
 
     keeper: Keeper
-    name: str
-    dbgroup: str
+    key: SyncKey
     current: Sync | None
     masters: Masters
     parting: Parting
@@ -97,9 +97,9 @@ class _Work:
             change.values["reloaded"] = self.keeper.reload()
         self.parting.finish(change)
         for one in self.masters.values():
-            membership.leave(one.session, self.dbgroup)
-            sightings.forget(one.session, self.dbgroup)
-            loaded.forget(one.session, self.name)
+            membership.leave(one.session, self.key.dbgroup)
+            sightings.forget(one.session, self.key.dbgroup)
+            loaded.forget(one.session, self.key.sync)
         if current:
             control.execute(_removing(current))
             change.values["reloaded"] = self.keeper.reload() or change.values["reloaded"]

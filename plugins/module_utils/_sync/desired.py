@@ -19,7 +19,7 @@ from .._bucardo.objects import (
     shown_status,
 )
 from .._common.errors import Refused
-from .._common.names import problem_with_sync_name
+from .._common.names import SyncKey, problem_with_sync_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Desired:
     options: t.Mapping[str, t.Any]
     seeded_elsewhere: bool = False
     truncate: str = ""
+
+    @property
+    def key(self) -> SyncKey:
+        """As which it will note what it has done."""
+        return SyncKey(self.name, self.dbgroup)
 
 
 def changes(current: Sync | None, desired: Desired) -> dict[str, t.Any]:

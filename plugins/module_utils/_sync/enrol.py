@@ -19,14 +19,14 @@ from .._bucardo.catalog import Catalog
 from .._bucardo.objects import Goat
 from .._bucardo.writes import Control
 from .._common.errors import Refused
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._ledger import ledger
 from .._postgres import locks
 from .._postgres.parallel import each
 from .._tracking import plan
 from .._tracking import truncate as tracking_truncate
 from . import commands, statements
-from .master import Master
+from .master import OpenMaster
 
 
 @dataclasses.dataclass
@@ -39,10 +39,9 @@ class Enrolment:
     """
 
     control: Control
-    masters: t.Mapping[str, Master]
-    sync: str
+    masters: t.Mapping[str, OpenMaster]
+    key: SyncKey
     relgroup: str
-    dbgroup: str
     autokick: bool
     truncate: str = ""
     policy: locks.LockPolicy = dataclasses.field(default_factory=locks.LockPolicy)
@@ -54,9 +53,7 @@ class Enrolment:
         :param goats: the tables of the relgroup.
         :raises Refused: when a member of the relgroup cannot be replicated, naming all such.
         """
-        states = each(
-            self.masters, lambda _name, master: master.read(goats, self.sync, self.dbgroup)
-        )
+        states = each(self.masters, lambda _name, master: master.read(goats, self.key))
         problems = [line for state in states.values() for line in plan.problems(state)]
         if problems:
             more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
@@ -78,23 +75,23 @@ class Enrolment:
         """
         states = self.look(goats)
         if not self.truncate_before:
-            self.truncate_before = plan.truncate_policy(states.values(), self.sync)
+            self.truncate_before = plan.truncate_policy(states.values(), self.key.sync)
         # For what is made later, too.
         self.truncate = self.truncate or self.truncate_before or tracking_truncate.DEFAULT
         clashes = [
             line
             for state in states.values()
-            for line in plan.truncate_problems(state, self.sync, self.truncate)
+            for line in plan.truncate_problems(state, self.key.sync, self.truncate)
         ]
         if clashes:
             raise Refused(
-                f"sync {self.sync} cannot have the policy {self.truncate} for TRUNCATE:"
+                f"sync {self.key.sync} cannot have the policy {self.truncate} for TRUNCATE:"
                 f" {'; '.join(clashes[:3])}",
                 f"Give one of the syncs the policy {tracking_truncate.REFUSE} first.",
                 problems=clashes,
             )
         return {
-            name: plan.needs(state, self.sync, self.autokick, self.truncate)
+            name: plan.needs(state, self.key.sync, self.autokick, self.truncate)
             for name, state in states.items()
         }
 
@@ -111,7 +108,7 @@ class Enrolment:
         )
 
     def _wanted(self) -> statements.Wanted:
-        return statements.Wanted(self.sync, self.dbgroup, self.autokick, self.truncate)
+        return statements.Wanted(self.key, self.autokick, self.truncate)
 
     def enrol(self, needed: t.Mapping[str, plan.Needs]) -> dict[str, locks.LockReport]:
         """Make what is missing; afterwards a validation has nothing to lock.
@@ -142,14 +139,14 @@ class Enrolment:
         for master in self.masters.values():
             ledger.distrust(master.session, suspects)
 
-    def _enrol_one(self, master: Master, need: plan.Needs) -> locks.LockReport:
+    def _enrol_one(self, master: OpenMaster, need: plan.Needs) -> locks.LockReport:
         # A run that was killed may have left it behind.
         if master.has_probe():
             master.drop_probe()
         master.make_functions(need.functions)
         master.make_objects(need.tables)
         # Before the triggers: from the first change on, the purge must know whose it is.
-        master.register(need.tables, self.dbgroup)
+        master.register(need.tables, self.key.dbgroup)
         report = master.make_triggers(need.tables, self._wanted(), self.policy)
         master.secure()
         master.extend_path(need.unsearched)
@@ -161,12 +158,12 @@ class Enrolment:
         Inside one transaction of the control database the sync consists of a probe table only.
         """
         check_version(self.control)
-        made: list[Master] = []
+        made: list[OpenMaster] = []
         try:
             for name in names:
                 made.append(self.masters[name])
                 self.masters[name].make_probe()
-            self.control.validate_probe(self.sync, names, statements.PROBE)
+            self.control.validate_probe(self.key.sync, names, statements.PROBE)
         finally:
             for master in made:
                 master.drop_probe()

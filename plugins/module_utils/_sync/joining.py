@@ -32,7 +32,7 @@ from .._ledger import ledger, membership, own_objects, states
 from .._postgres import sql
 from .._postgres.pg import Session
 from . import enrol, joining_rows
-from .master import Master
+from .master import OpenMaster
 
 _MARKER = "joining "
 # Passes while the sync runs: until one is this small, or this often.
@@ -169,11 +169,11 @@ def enrol_newcomers(
     :param newcomers: sessions, and as whom Bucardo connects.
     """
     sync = group.sync
-    present = {name: Master(name, one, "") for name, one in group.members.items()}
-    names = (sync.name, sync.relgroup, sync.dbgroup, sync.options.get("autokick", True))
+    present = {name: OpenMaster(name, one, "") for name, one in group.members.items()}
+    names = (sync.key, sync.relgroup, sync.options.get("autokick", True))
     standing = enrol.Enrolment(control, present, *names)
     standing.needs(group.goats)
-    masters = {name: Master(name, *given) for name, given in newcomers.items()}
+    masters = {name: OpenMaster(name, *given) for name, given in newcomers.items()}
     enrolment = enrol.Enrolment(control, masters, *names, truncate=standing.truncate)
     needed = enrolment.needs(group.goats)
     if any(needed.values()):

@@ -21,12 +21,12 @@ from .._postgres import locks
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from .._tracking import loaded, purge
-from .master import Master
+from .master import OpenMaster
 
 # Seconds for the daemon to confirm that it has read the syncs anew; it stops every run first.
 RELOAD_TIMEOUT = 120.0
 
-Masters = t.Mapping[str, Master]
+Masters = t.Mapping[str, OpenMaster]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Keeper:
     logins: t.Mapping[str, ConnInfo]
     terms: Terms
 
-    def masters(self, group: Dbgroup | None, warnings: list[str]) -> dict[str, Master]:
+    def masters(self, group: Dbgroup | None, warnings: list[str]) -> dict[str, OpenMaster]:
         """Every source of a group, with sessions that stay open and locks against other runs.
 
         :raises ConnectionFailed: when one cannot be reached: half of a sync is none.
@@ -74,7 +74,7 @@ class Keeper:
             if databases[name].status == "inactive":
                 warnings.append(f"Database {name} is inactive and is left alone.")
                 continue
-            found[name] = Master(name, self._session(name), databases[name].user)
+            found[name] = OpenMaster(name, self._session(name), databases[name].user)
             own_objects.require_ours(found[name].session, databases[name].user)
             self.scope.lock(found[name].alone())
         return found

@@ -17,6 +17,7 @@ import typing as t
 from .._bucardo.catalog import Catalog
 from .._common.change import Change, Scope
 from .._common.errors import CommandFailed, DeadlineExceeded, Refused
+from .._common.names import SyncKey
 from .._postgres.conninfo import ConnInfo
 from .._tracking.queue import Pending, Queue, as_rows, open_queues
 
@@ -205,7 +206,7 @@ def plan(
     except Refused as error:
         scope.lacks(error)
     sync = control.sync(name)
-    queues = open_queues(scope, control, logins, name, sync.dbgroup if sync else "")
+    queues = open_queues(scope, control, logins, sync.key if sync else SyncKey(name, ""))
     change = _told(Drained(read(queues)))
 
     def work(change: Change) -> None:

@@ -12,7 +12,7 @@ import typing as t
 
 from .._bucardo.objects import Goat
 from .._common.errors import Refused, StatementFailed
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._postgres import advisory, locks, sql
 from .._postgres.pg import Session
 from .._tracking import enrolled, key_path, plan
@@ -71,7 +71,7 @@ SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
 """
 
 
-class Master:
+class OpenMaster:
     """A master's session and what Bucardo has there.
 
     :param role: as whom Bucardo connects; owner of what is made.
@@ -99,12 +99,15 @@ class Master:
             )
         yield
 
-    def read(self, goats: t.Sequence[Goat], sync: str, dbgroup: str) -> plan.MasterState:
+    def read(self, goats: t.Sequence[Goat], key: SyncKey) -> plan.MasterState:
         """What is there now, in eight round trips whatever the number of tables."""
         wanted = {goat.name: goat.key for goat in goats}
         found = tracking_read.read(self.session, wanted)
         given = json.dumps(
-            [{"s": name.schema, "t": name.name, "k": list(key)} for name, key in wanted.items()]
+            [
+                {"s": name.schema, "t": name.name, "k": list(columns)}
+                for name, columns in wanted.items()
+            ]
         )
         tables = []
         for row in self.session.rows(_TABLES, (given,)):
@@ -134,11 +137,11 @@ class Master:
         if "bucardo_delta_targets" in relations:
             targets = self.session.column(
                 "SELECT tablename::bigint FROM bucardo.bucardo_delta_targets WHERE target = %s",
-                (plan.target_name(dbgroup),),
+                (plan.target_name(key.dbgroup),),
             )
         if "bucardo_delta_names" in relations:
             registered = self.session.column(
-                "SELECT tablename FROM bucardo.bucardo_delta_names WHERE sync = %s", (sync,)
+                "SELECT tablename FROM bucardo.bucardo_delta_names WHERE sync = %s", (key.sync,)
             )
         return plan.MasterState(
             name=self.name,

@@ -55,7 +55,7 @@ def plan(
     }
     tables = [goat.name for goat in goats if goat.reltype == "table"]
     members, moved = (
-        release.Members(control.session, sessions, name, sync.dbgroup, one, tables)
+        release.Members(control.session, sessions, sync.key, one, tables)
         for one in (former, origin)
     )
     members.foresee(True)
@@ -150,7 +150,7 @@ def _readdress(members: release.Members, moved: release.Members) -> None:
                 ledger.readdress(standing.session, known)
             membership.note(
                 standing.session,
-                members.dbgroup,
+                members.key.dbgroup,
                 membership.Membership(standing.epoch or "", False),
             )
     moved.vouch(states.AS_ORIGIN, {members.origin})

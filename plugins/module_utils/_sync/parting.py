@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from .._common.change import Change
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._postgres import locks
 from .._tracking.queue import Pending, Queue
 from . import departure, indexes, teardown
@@ -30,30 +30,29 @@ class Parting:
         self,
         keeper: Keeper,
         masters: Masters,
-        sync: str,
-        dbgroup: str,
+        key: SyncKey,
         traces: t.Mapping[str, teardown.Traces],
         keep: t.Collection[TableName] = (),
     ) -> None:
         self._sessions = {name: master.session for name, master in masters.items()}
         self._policy = keeper.terms.policy
-        self._sync, self._dbgroup, self._traces, self._keep = sync, dbgroup, traces, keep
+        self._key, self._traces, self._keep = key, traces, keep
         self._names: set[TableName] = set()
         self._broken: dict[str, list[indexes.Broken]] = {}
         queues, unserved = [], set()
         for name, one in traces.items():
-            leaving = teardown.leaving(one, sync, keep)
-            registered = teardown.existing(self._sessions[name], one, sync)
+            leaving = teardown.leaving(one, key.sync, keep)
+            registered = teardown.existing(self._sessions[name], one, key.sync)
             there = {table.name for table in one.tables} | registered
-            queues.append(Queue(name, self._sessions[name], sync, dbgroup, leaving & there))
+            queues.append(Queue(name, self._sessions[name], key, leaving & there))
             self._names |= leaving
             unserved |= (leaving & there) - registered
         control = keeper.control
         # Before its first run no master counts on another's changes.
-        released = not traces or control.sync(sync) is None or control.has_run(sync)
+        released = not traces or control.sync(key.sync) is None or control.has_run(key.sync)
         self._departure = departure.Departure(
             control,
-            sync,
+            key.sync,
             queues,
             keeper.terms.drain_timeout,
             keeper.terms.discard_queue,
@@ -86,7 +85,7 @@ class Parting:
             return
         teardown.stop_vouching(self._sessions.values(), self._names)
         for name, traces in self._traces.items():
-            dropped = teardown.to_drop(traces, self._sync, self._keep)
+            dropped = teardown.to_drop(traces, self._key.sync, self._keep)
             report = teardown.drop_triggers(self._sessions[name], dropped, self._policy)
             enrolment[name].update(figures(report))
         self._departure.settle()
@@ -95,7 +94,7 @@ class Parting:
         """Drop the queue and what belongs to it, and say what was in it."""
         lost = self._departure.waiting()
         for name, traces in self._traces.items():
-            teardown.leave_sync(self._sessions[name], traces, self._sync, self._dbgroup, self._keep)
+            teardown.leave_sync(self._sessions[name], traces, self._key, self._keep)
         change.values["lost"] = departure.rows(lost)
         if lost:
             change.warnings.append(departure.were_lost(lost))

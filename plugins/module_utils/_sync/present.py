@@ -116,9 +116,8 @@ class _Present:
         self.enrolment = Enrolment(
             self.control,
             masters,
-            desired.name,
+            desired.key,
             desired.relgroup,
-            desired.dbgroup,
             self.wanted.get("autokick", autokick),
             desired.truncate,
             keeper.terms.policy,
@@ -148,9 +147,7 @@ class _Present:
         self.incomplete = bool(self.row or self.validation or self._outdated())
         change = self._change()
         change.warnings += [*warnings, *self.guard.warnings]
-        parting = Parting(
-            self.keeper, self.masters, desired.name, desired.dbgroup, self.surplus, keep
-        )
+        parting = Parting(self.keeper, self.masters, desired.key, self.surplus, keep)
         waiting = parting.look(change.values["enrolment"])
         change.values["lost"] = departure.rows(waiting)
         waits = [departure.waits(waiting)] if waiting else []
@@ -175,8 +172,7 @@ class _Present:
             members = release.Members(
                 self.control.session,
                 {name: master.session for name, master in self.masters.items()},
-                desired.name,
-                desired.dbgroup,
+                desired.key,
                 self.members[0].db,
                 [goat.name for goat in self.members],
             )

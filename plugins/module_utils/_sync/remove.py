@@ -193,7 +193,7 @@ class Removal:
     def _waiting(self, group: Group) -> dict[str, list[Pending]]:
         found = {}
         for name, session in self._sessions.items():
-            queue = Queue(name, session, group.sync.name, group.sync.dbgroup)
+            queue = Queue(name, session, group.sync.key)
             found[name] = queue.pending()
         return found
 

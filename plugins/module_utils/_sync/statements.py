@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._postgres import sql
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA
 from .._tracking import delta_function, plan, truncate
@@ -84,8 +84,7 @@ class Wanted:
     :param truncate: one of `_truncate.POLICIES`.
     """
 
-    sync: str
-    dbgroup: str
+    key: SyncKey
     autokick: bool
     truncate: str
 
@@ -124,7 +123,7 @@ def under_lock(need: plan.TableNeed, wanted: Wanted, replace: bool) -> t.Iterato
         yield sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(own.values()))
         yield sql.SQL(
             "INSERT INTO bucardo.bucardo_delta_targets (tablename, target) VALUES ({}, {})"
-        ).format(sql.Literal(table.oid), sql.Literal(plan.target_name(wanted.dbgroup)))
+        ).format(sql.Literal(table.oid), sql.Literal(plan.target_name(wanted.key.dbgroup)))
     if need.carry:
         suffix = need.carry[len("delta_") :]
         columns = sql.SQL(", ").join(map(sql.Identifier, (*table.wanted_key, "txntime")))
@@ -135,7 +134,7 @@ def under_lock(need: plan.TableNeed, wanted: Wanted, replace: bool) -> t.Iterato
             yield sql.SQL("INSERT INTO {} SELECT * FROM {}").format(
                 own[prefix], sql.Identifier("bucardo", prefix + suffix)
             )
-    for spec in plan.specs(table.name, wanted.sync, wanted.autokick, wanted.truncate):
+    for spec in plan.specs(table.name, wanted.key.sync, wanted.autokick, wanted.truncate):
         if spec.name in need.triggers:
             verb = "CREATE TRIGGER"
             if spec.name in need.replaced and spec.name not in dropped:

@@ -10,7 +10,7 @@ import dataclasses
 import typing as t
 
 from .._common.errors import Refused
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._ledger import ledger
 from .._postgres import locks, sql
 from .._postgres.pg import Session
@@ -190,8 +190,7 @@ def existing(session: Session, traces: Traces, sync: str) -> set[TableName]:
 def leave_sync(
     session: Session,
     traces: Traces,
-    sync: str,
-    dbgroup: str,
+    key: SyncKey,
     keep: t.Collection[TableName] = (),
 ) -> None:
     """Take tables out of a sync: registrations, and what no other sync uses.
@@ -202,27 +201,27 @@ def leave_sync(
     """
     if BUCARDO_SCHEMA not in traces.schemas:
         return
-    dropped = to_drop(traces, sync, keep)
+    dropped = to_drop(traces, key.sync, keep)
     kept = {table.quoted for table in traces.tables if table.name in keep}
-    kept |= {name for name in traces.registered.get(sync, ()) if TableName.parse(name) in keep}
+    kept |= {name for name in traces.registered.get(key.sync, ()) if TableName.parse(name) in keep}
     gone = sorted(
-        {table.quoted for table in dropped} | (traces.registered.get(sync, frozenset()) - kept)
+        {table.quoted for table in dropped} | (traces.registered.get(key.sync, frozenset()) - kept)
     )
     session.execute(
         "DELETE FROM bucardo.bucardo_delta_targets WHERE target = %s"
         " AND tablename IN (SELECT pg_catalog.to_regclass(n) FROM pg_catalog.unnest(%s) n)",
-        (plan.target_name(dbgroup), gone),
+        (plan.target_name(key.dbgroup), gone),
     )
     session.execute(
         "DELETE FROM bucardo.bucardo_truncate_trigger WHERE sync = %s"
         " AND tablename IN (SELECT pg_catalog.to_regclass(n) FROM pg_catalog.unnest(%s) n)",
-        (sync, gone),
+        (key.sync, gone),
     )
     by_quoted = {table.quoted: table for table in traces.tables}
     unused = [
         TableName.parse(name)
         for name in gone
-        if name not in by_quoted or not used_by_others(traces, by_quoted[name], sync)
+        if name not in by_quoted or not used_by_others(traces, by_quoted[name], key.sync)
     ]
     session.execute(
         "DELETE FROM bucardo.bucardo_delta_targets"
@@ -233,10 +232,10 @@ def leave_sync(
     # Last: by these rows a run that was killed finds what is still to be dropped.
     session.execute(
         "DELETE FROM bucardo.bucardo_delta_names WHERE sync = %s AND tablename = ANY(%s)",
-        (sync, gone),
+        (key.sync, gone),
     )
     if not keep:
-        session.execute(statements.dropped_function(plan.kick_name(sync)))
+        session.execute(statements.dropped_function(plan.kick_name(key.sync)))
 
 
 def drop_objects(session: Session, tables: t.Sequence[TableName]) -> None:
@@ -290,8 +289,8 @@ def waiting(session: Session, traces: Traces, syncs: t.Collection[str]) -> list[
             (sorted(traces.registered[sync]), plan.target_name("%")),
         )
         for target in targets or [plan.target_name("")]:
-            dbgroup = target.replace(plan.target_name(""), "", 1)
-            for one in Queue(traces.master, session, sync, dbgroup, tables).pending():
+            key = SyncKey(sync, target.replace(plan.target_name(""), "", 1))
+            for one in Queue(traces.master, session, key, tables).pending():
                 if one.table not in found or found[one.table].changes < one.changes:
                     found[one.table] = one
     return sorted(found.values(), key=lambda one: (-one.changes, one.table))
@@ -313,7 +312,7 @@ def remove_syncs(
         report = drop_triggers(session, to_drop(traces, sync), policy)
         total.longest_hold = max(total.longest_hold, report.longest_hold)
         total.longest_wait = max(total.longest_wait, report.longest_wait)
-        leave_sync(session, traces, sync, "")
+        leave_sync(session, traces, SyncKey(sync, ""))
         traces = look(traces.master, session)
     return total
 

@@ -11,7 +11,7 @@ import dataclasses
 import typing as t
 
 from .._bucardo.catalog import Catalog
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._postgres import sql
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
@@ -54,14 +54,12 @@ class Queue:
         self,
         master: str,
         session: Session,
-        sync: str,
-        dbgroup: str,
+        key: SyncKey,
         only: t.Collection[TableName] | None = None,
     ) -> None:
         self.master = master
         self.session = session
-        self.sync = sync
-        self.dbgroup = dbgroup
+        self.key = key
         self.only = only
 
     def clock(self) -> str:
@@ -79,7 +77,7 @@ class Queue:
             return []
         names = self.session.column(
             "SELECT tablename FROM bucardo.bucardo_delta_names WHERE sync = %s ORDER BY 1",
-            (self.sync,),
+            (self.key.sync,),
         )
         return [TableName.parse(name) for name in names]
 
@@ -111,7 +109,7 @@ class Queue:
 
     def purge(self) -> tracking_purge.Purge:
         """What was replicated and waits to be removed."""
-        return tracking_purge.read(self.session, self.dbgroup, self._filled(self.tables()))
+        return tracking_purge.read(self.session, self.key.dbgroup, self._filled(self.tables()))
 
     def _filled(self, names: t.Sequence[TableName]) -> list[TableName]:
         """Those whose delta tables hold anything."""
@@ -133,7 +131,7 @@ class Queue:
                 position=sql.Literal(position),
                 delta=sql.Identifier("bucardo", object_name("delta_", name)),
                 track=sql.Identifier("bucardo", object_name("track_", name)),
-                target=sql.Literal(target_name(self.dbgroup)),
+                target=sql.Literal(target_name(self.key.dbgroup)),
                 limit=limit,
             )
             for position, name in enumerate(names)
@@ -146,7 +144,7 @@ class Queue:
             " WHERE sync = %(sync)s AND replicated IS NULL"
             "   AND (%(until)s = '' OR cdate <= NULLIF(%(until)s, '')::timestamptz)"
             " GROUP BY sname, tname",
-            {"sync": self.sync, "until": until},
+            {"sync": self.key.sync, "until": until},
         )
         return {TableName(row["sname"], row["tname"]): row["age"] for row in rows}
 
@@ -185,14 +183,13 @@ def open_queues(
     stack: contextlib.ExitStack,
     control: Catalog,
     logins: t.Mapping[str, ConnInfo],
-    sync: str,
-    dbgroup: str,
+    key: SyncKey,
 ) -> list[Queue]:
     """The sync's queue on every source of its group; sessions are closed by the stack.
 
     :param logins: connection options of masters by name; others log in as Bucardo does.
     """
     return [
-        Queue(name, stack.enter_context(Session(conninfo())), sync, dbgroup)
-        for name, conninfo in _sources(control, logins, dbgroup).items()
+        Queue(name, stack.enter_context(Session(conninfo())), key)
+        for name, conninfo in _sources(control, logins, key.dbgroup).items()
     ]

@@ -13,7 +13,7 @@ from ..._bucardo.registration import other_users
 from ..._common.text import listed
 from ..._tracking.plan import SUPPORTED_VERSION
 from ..context import Context
-from ..facts import Control, Master
+from ..facts import SurveyedControl, SurveyedMaster
 from ..registry import BLOCKER, WARNING, Hit, check
 
 
@@ -76,7 +76,9 @@ def sync_taken(ctx: Context) -> t.Iterator[Hit]:
         )
 
 
-def _takes_part(ctx: Context, control: Control, group: Dbgroup, master: Master) -> bool:
+def _takes_part(
+    ctx: Context, control: SurveyedControl, group: Dbgroup, master: SurveyedMaster
+) -> bool:
     """Whether a master is, or may be, in the sync: its address may have changed since."""
     known = control.databases.get(master.name)
     return (
@@ -116,7 +118,7 @@ def _database_differs(ctx: Context) -> t.Iterator[Hit]:
             )
 
 
-def _is_of_others(ctx: Context, master: Master) -> bool:
+def _is_of_others(ctx: Context, master: SurveyedMaster) -> bool:
     """Whether another sync uses the name, which is another check's."""
     control = ctx.facts.control
     return bool(

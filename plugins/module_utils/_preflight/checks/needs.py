@@ -11,14 +11,14 @@ import typing as t
 from ..._common.text import listed
 from ..._postgres.locale import normal_locale
 from ..context import Context
-from ..facts import Master, Server
+from ..facts import Server, SurveyedMaster
 from ..needs import Needed, Needs
 from ..registry import BLOCKER, WARNING, Hit, check
 
 _POLYMORPHIC_SINCE = 14
 
 
-def _targets(ctx: Context) -> t.Iterator[tuple[Master, Server, Needs]]:
+def _targets(ctx: Context) -> t.Iterator[tuple[SurveyedMaster, Server, Needs]]:
     """Targets that could be read, each with what the origin's database needs."""
     origin = ctx.origin.database if ctx.origin else None
     for master in ctx.targets:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ..context import Context
-from ..facts import Master
+from ..facts import SurveyedMaster
 from ..registry import BLOCKER, INFO, WARNING, Hit, check
 
 
@@ -95,7 +95,7 @@ def _foreign_schema(ctx: Context) -> t.Iterator[Hit]:
             )
 
 
-def _other_syncs(ctx: Context) -> t.Iterator[tuple[Master, str, int, bool]]:
+def _other_syncs(ctx: Context) -> t.Iterator[tuple[SurveyedMaster, str, int, bool]]:
     """Syncs of each master beside ours, with the number of tables and whether control has them."""
     control = ctx.facts.control
     known = set(control.syncs) if control else set()

@@ -12,7 +12,7 @@ from ..._postgres.output import OUTPUT_SETTINGS, is_output
 from ..._postgres.timeouts import TIMEOUTS
 from ..._tracking import truncate
 from ..context import Context
-from ..facts import BUCARDO_CONNECTIONS, Master, Setting
+from ..facts import BUCARDO_CONNECTIONS, Setting, SurveyedMaster
 from ..registry import BLOCKER, WARNING, Hit, check
 
 
@@ -81,7 +81,7 @@ def _bucardo_role_connections(ctx: Context) -> t.Iterator[Hit]:
             )
 
 
-def _limits(ctx: Context, of_role: bool) -> t.Iterator[tuple[Master, Setting]]:
+def _limits(ctx: Context, of_role: bool) -> t.Iterator[tuple[SurveyedMaster, Setting]]:
     for master, server in ctx.servers():
         for name in TIMEOUTS:
             setting = ctx.effective(master, server, name)

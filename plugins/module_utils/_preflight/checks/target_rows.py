@@ -15,7 +15,7 @@ from ..._common.text import listed
 from ..._postgres.tables import Table
 from .. import enrolled_findings
 from ..context import Context, matches
-from ..facts import Database, Master
+from ..facts import Database, SurveyedMaster
 from ..registry import BLOCKER, WARNING, Hit, check
 from . import control
 
@@ -97,7 +97,7 @@ def _missing_table(ctx: Context) -> t.Iterator[Hit]:
                 yield Hit(str(table.name), master.name, "does not exist on this target")
 
 
-def _pairs(ctx: Context) -> t.Iterator[tuple[Master, Database, Table, Table]]:
+def _pairs(ctx: Context) -> t.Iterator[tuple[SurveyedMaster, Database, Table, Table]]:
     for master, database, found in ctx.cloned_targets():
         for table in ctx.selected:
             if table.name in found:

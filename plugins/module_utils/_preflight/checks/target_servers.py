@@ -12,7 +12,7 @@ import typing as t
 from ..._common.text import size
 from ..._postgres.locale import normal_locale
 from ..context import Context
-from ..facts import Database, Master
+from ..facts import Database, SurveyedMaster
 from ..registry import BLOCKER, INFO, WARNING, Hit, check
 
 # A seed that fills a disk to the last byte is no success.
@@ -160,7 +160,7 @@ def _tablespace_missing(ctx: Context) -> t.Iterator[Hit]:
                 yield Hit(name, master.name, f"{relations} relation(s) of the origin are in it")
 
 
-def _needed(ctx: Context, master: Master) -> int:
+def _needed(ctx: Context, master: SurveyedMaster) -> int:
     """Bytes that a target still has to take in: the origin's database less what is there."""
     origin = ctx.origin.database if ctx.origin else None
     there = master.database.bytes if master.database else 0

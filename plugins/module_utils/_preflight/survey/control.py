@@ -16,23 +16,23 @@ from ..._bucardo.catalog import CONTROL_DB, THE_CONTROL_DB, Catalog, is_installe
 from ..._common.errors import ConnectionFailed, MultimasterError
 from ..._postgres import pg
 from ..._postgres.conninfo import ConnInfo
-from ..facts import Control, Wanted
+from ..facts import SurveyedControl, Wanted
 from . import addresses
 from .host import home_of
 from .master import Options, is_local
 
 
-def read_control(options: Options, wanted: Wanted) -> Control:
+def read_control(options: Options, wanted: Wanted) -> SurveyedControl:
     """The control database, as far as it is there."""
     try:
         conninfo = ConnInfo.from_options(options, THE_CONTROL_DB, CONTROL_DB)
     except MultimasterError as error:
-        return Control(error=error.one_line)
+        return SurveyedControl(error=error.one_line)
     found = _read_control_at(conninfo, wanted)
     return dataclasses.replace(found, not_passed_on=addresses.not_passed_on(conninfo))
 
 
-def _read_control_at(conninfo: ConnInfo, wanted: Wanted) -> Control:
+def _read_control_at(conninfo: ConnInfo, wanted: Wanted) -> SurveyedControl:
     local = is_local(conninfo)
     problem = ""
     for os_user, candidate in _control_candidates(conninfo, local):
@@ -46,8 +46,8 @@ def _read_control_at(conninfo: ConnInfo, wanted: Wanted) -> Control:
             try:
                 return _read_control(session, local, wanted)
             except MultimasterError as error:
-                return Control(error=error.message, local=local)
-    return Control(error=problem, local=local)
+                return SurveyedControl(error=error.message, local=local)
+    return SurveyedControl(error=problem, local=local)
 
 
 def _control_candidates(conninfo: ConnInfo, local: bool) -> t.Iterator[tuple[str, ConnInfo]]:
@@ -78,16 +78,16 @@ def _as_os_user(name: str) -> t.Iterator[None]:
         os.seteuid(0)
 
 
-def _read_control(session: pg.Session, local: bool, wanted: Wanted) -> Control:
+def _read_control(session: pg.Session, local: bool, wanted: Wanted) -> SurveyedControl:
     differs = addresses.password_differs(session, wanted)
     plperlu = session.value(
         "SELECT EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'plperlu')"
         " OR EXISTS (SELECT FROM pg_catalog.pg_language WHERE lanname = 'plperlu')"
     )
     if not is_installed(session):
-        return Control(local=local, plperlu=plperlu, password_differs=differs)
+        return SurveyedControl(local=local, plperlu=plperlu, password_differs=differs)
     catalog = Catalog(session)
-    return Control(
+    return SurveyedControl(
         local=local,
         plperlu=plperlu,
         installed=True,

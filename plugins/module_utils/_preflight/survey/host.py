@@ -15,7 +15,7 @@ from ..._common.errors import MultimasterError
 from ..._postgres import pg
 from ..._postgres.conninfo import ConnInfo
 from ..._postgres.pgdump import find_tools
-from ..facts import Host, Login, Master, Wanted
+from ..facts import Host, Login, SurveyedMaster, Wanted
 from . import addresses
 from .master import Options
 
@@ -25,7 +25,7 @@ _LOGIN_TIMEOUT = 5
 
 def read_host(
     masters: t.Sequence[Options],
-    found: t.Sequence[Master],
+    found: t.Sequence[SurveyedMaster],
     wanted: Wanted,
     os_users: t.Sequence[str],
     pg_bin_dir: str | None,
@@ -64,7 +64,7 @@ def home_of(user: str) -> str:
 
 
 def _places(
-    masters: t.Sequence[Options], found: t.Sequence[Master], wanted: Wanted
+    masters: t.Sequence[Options], found: t.Sequence[SurveyedMaster], wanted: Wanted
 ) -> list[tuple[str, dict[str, str]]]:
     """Master's name and what Bucardo's role connects with, without its password."""
     places = []

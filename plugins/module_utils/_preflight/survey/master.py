@@ -17,7 +17,7 @@ from ..._postgres.conninfo import ConnInfo
 from ..._postgres.locale import normal_locale
 from ..._postgres.output import OUTPUT_SETTINGS
 from ..._postgres.timeouts import TIMEOUTS
-from ..facts import Address, Master, Role, Server, Setting, Wanted
+from ..facts import Address, Role, Server, Setting, SurveyedMaster, Wanted
 from . import addresses, queries
 from .database import read_database
 from .needs import read_offers
@@ -40,9 +40,9 @@ _SETTINGS = [
 ]
 
 
-def read_master(options: Options, wanted: Wanted) -> Master:
+def read_master(options: Options, wanted: Wanted) -> SurveyedMaster:
     """One master as it is; an error ends up in `Master.error`."""
-    unknown = Master(name=str(options["name"]), origin=bool(options.get("origin")))
+    unknown = SurveyedMaster(name=str(options["name"]), origin=bool(options.get("origin")))
     try:
         conninfo = ConnInfo.from_options(options)
         unknown = dataclasses.replace(
@@ -62,7 +62,9 @@ def read_master(options: Options, wanted: Wanted) -> Master:
         return dataclasses.replace(unknown, error=error.message)
 
 
-def _read_master(master: Master, conninfo: ConnInfo, maintenance_db: str, wanted: Wanted) -> Master:
+def _read_master(
+    master: SurveyedMaster, conninfo: ConnInfo, maintenance_db: str, wanted: Wanted
+) -> SurveyedMaster:
     began = time.monotonic()
     try:
         session = pg.Session(conninfo)
@@ -86,8 +88,8 @@ def _read_master(master: Master, conninfo: ConnInfo, maintenance_db: str, wanted
 
 
 def _without_database(
-    master: Master, conninfo: ConnInfo, maintenance_db: str, wanted: Wanted
-) -> Master | None:
+    master: SurveyedMaster, conninfo: ConnInfo, maintenance_db: str, wanted: Wanted
+) -> SurveyedMaster | None:
     """The master if only its database is missing, else None."""
     try:
         session = pg.Session(conninfo.database(maintenance_db))

@@ -17,12 +17,14 @@ from ..._common.errors import MultimasterError
 from ..._postgres import pg
 from ..._postgres.conninfo import ConnInfo
 from ..._postgres.locale import normal_locale
-from ..facts import Database, Master, Server
+from ..facts import Database, Server, SurveyedMaster
 from . import trials
 from .master import Options
 
 
-def look_again(options: Options, master: Master, origin: Master | None) -> Master:
+def look_again(
+    options: Options, master: SurveyedMaster, origin: SurveyedMaster | None
+) -> SurveyedMaster:
     """The target with what was tried there; as it was where there is nothing to try."""
     if master.server is None or origin is None or origin.server is None or origin.database is None:
         return master
@@ -61,7 +63,7 @@ def _unlisted(server: Server, database: Database) -> list[str]:
     return sorted(name for name in wanted if normal_locale(name) not in server.locales)
 
 
-def origin_of(masters: t.Sequence[Master]) -> Master | None:
+def origin_of(masters: t.Sequence[SurveyedMaster]) -> SurveyedMaster | None:
     """The one origin, None without or with several."""
     origins = [master for master in masters if master.origin]
     return origins[0] if len(origins) == 1 else None

@@ -15,7 +15,10 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objec
     Override,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._catch_up import plan
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import (
+    SyncKey,
+    TableName,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.tables import (
     Column,
     Table,
@@ -43,7 +46,7 @@ PLAIN = plan.Special()
 def why(special=PLAIN, key=("id",), **changed):
     """With the second master's table changed."""
     second = dataclasses.replace(SIDE, **changed)
-    return plan.left_alone(NAME, key, {"one": SIDE, "two": second}, special, "s", "g")
+    return plan.left_alone(NAME, key, {"one": SIDE, "two": second}, special, SyncKey("s", "g"))
 
 
 def table(*columns, kind="r"):
@@ -73,7 +76,7 @@ def test_what_a_master_has_stands_against_it(changed, said):
 def test_a_table_without_key_or_on_one_master_only_is_left_alone():
     assert "another key" in why(key=())
     sides = {"one": SIDE, "two": None}
-    assert "two" in plan.left_alone(NAME, ("id",), sides, PLAIN, "s", "g")
+    assert "two" in plan.left_alone(NAME, ("id",), sides, PLAIN, SyncKey("s", "g"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,10 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Scope
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import (
+    SyncKey,
+    TableName,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import (
     membership,
     release,
@@ -36,7 +39,7 @@ class Members(release.Members):
                 ],
             }
         )
-        self.sync = self.dbgroup = "shop"
+        self.key = SyncKey("shop", "shop")
         self.origin = "here"
         self.names = [ORDERS]
         self._unnoted = {}

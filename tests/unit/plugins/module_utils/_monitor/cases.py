@@ -17,7 +17,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.facts
     EqualTimes,
     Facts,
     Failure,
-    Master,
+    MasterFacts,
     Process,
     Sample,
     SyncFacts,
@@ -46,14 +46,14 @@ HEALTHY = Facts(
             status="active",
             members={"here": "source", "there": "source"},
             masters=(
-                Master(
+                MasterFacts(
                     "here",
                     pending=(Pending(NOTE, 3, 2.0),),
                     bytes=8192,
                     purge=Purge(True, 20, 40.0),
                     processes=DAEMON,
                 ),
-                Master("there", purge=Purge(True), processes=DAEMON),
+                MasterFacts("there", purge=Purge(True), processes=DAEMON),
             ),
         ),
     ),

@@ -22,7 +22,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.facts
     WORKER,
     Facts,
     Limits,
-    Master,
+    MasterFacts,
     Process,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.problem import (
@@ -119,7 +119,7 @@ def test_a_controller_of_another_sync_does_not_count():
 
 def test_one_master_away_of_three_stops_the_others_and_that_is_said():
     (shop,) = HEALTHY.syncs
-    third = Master("third", error="Connection refused.")
+    third = MasterFacts("third", error="Connection refused.")
     found = sync_of(
         HEALTHY, masters=(*shop.masters, third), members={**shop.members, "third": "source"}
     )

@@ -33,17 +33,17 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.fac
     Address,
     BadExpression,
     CheckCall,
-    Control,
     Database,
     ExtensionRows,
     Facts,
     ForeignKey,
     Host,
     Login,
-    Master,
     Role,
     Server,
     Setting,
+    SurveyedControl,
+    SurveyedMaster,
     Transaction,
     Trigger,
     Wanted,
@@ -111,7 +111,7 @@ def database(**values: t.Any) -> Database:
     return Database(**{"name": "shop", **values})
 
 
-HERE = Master(
+HERE = SurveyedMaster(
     "here",
     origin=True,
     dbname="shop",
@@ -119,7 +119,7 @@ HERE = Master(
     server=Server(identity="1", available={"plpgsql": "1.0"}, locales=frozenset({"c.utf8"})),
     database=database(bytes=1000),
 )
-THERE = Master(
+THERE = SurveyedMaster(
     "there",
     dbname="shop",
     host="db2",
@@ -168,8 +168,8 @@ def facts(
     *,
     here_server: t.Mapping[str, t.Any] | None = None,
     there_server: t.Mapping[str, t.Any] | None = None,
-    masters: tuple[Master, ...] | None = None,
-    control: Control | None = None,
+    masters: tuple[SurveyedMaster, ...] | None = None,
+    control: SurveyedControl | None = None,
     host: Host | None = None,
     **wanted: t.Any,
 ) -> Facts:
@@ -183,10 +183,10 @@ def facts(
 
 
 def _changed(
-    master: Master,
+    master: SurveyedMaster,
     of_database: t.Mapping[str, t.Any] | None,
     of_server: t.Mapping[str, t.Any] | None,
-) -> Master:
+) -> SurveyedMaster:
     assert master.database
     assert master.server
     return dataclasses.replace(
@@ -238,7 +238,7 @@ def sole(report: Report, check: str) -> t.Any:
 DE = Needed("de_DE.utf8", "column v of table a")
 LONG = TableName("schlüsselschemaäöüß", "übertragungsprotokölläöüßäöüß")
 SYNC = Sync("multimaster", "multimaster", "multimaster")
-SOUND_CONTROL = Control(
+SOUND_CONTROL = SurveyedControl(
     installed=True,
     bucardo_version="5.6.0",
     databases={
@@ -289,7 +289,7 @@ def setting(name: str, value: str, **where: str) -> Facts:
     return facts(there_server={"settings": (Setting(name, value, **where),)})
 
 
-def named(master: Master, **changed: t.Any) -> Master:
+def named(master: SurveyedMaster, **changed: t.Any) -> SurveyedMaster:
     return dataclasses.replace(master, **changed)
 
 
@@ -313,7 +313,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
     "unknown-table": (facts(tables=("*.*", "public.ordrs")), "public.ordrs", "public.orders"),
     "no-tables": (facts(exclude=("*.*",)), "shop", "no table"),
     "unreachable": (
-        facts(masters=(HERE, Master("there", error="timeout", dbname="shop"))),
+        facts(masters=(HERE, SurveyedMaster("there", error="timeout", dbname="shop"))),
         "shop",
         "timeout",
     ),
@@ -378,11 +378,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "session_preload_libraries",
     ),
     "control-unreachable": (
-        facts(control=Control(error="refused")),
+        facts(control=SurveyedControl(error="refused")),
         "control database",
         "refused",
     ),
-    "plperlu-missing": (facts(control=Control(plperlu=False)), "plperlu", "cannot create"),
+    "plperlu-missing": (facts(control=SurveyedControl(plperlu=False)), "plperlu", "cannot create"),
     "bucardo-version": (control(bucardo_version="5.4.1"), "bucardo", "5.4.1"),
     "sync-taken": (
         control(syncs={"multimaster": Sync("multimaster", "old", "multimaster")}),
@@ -903,7 +903,7 @@ HARMLESS: dict[str, list[Facts]] = {
     "foreign-installation": [
         facts(control=SOUND_CONTROL, host=Host(18, bucardorc="ours")),
         # Installed but never used, as by a run that was killed there.
-        facts(control=Control(installed=True), host=Host(18, bucardorc="packaged")),
+        facts(control=SurveyedControl(installed=True), host=Host(18, bucardorc="packaged")),
         facts(control=SOUND_CONTROL, host=Host(18, bucardorc="foreign"), adopt=True),
         # Not known.
         facts(control=SOUND_CONTROL, host=Host(18)),
@@ -956,7 +956,7 @@ HARMLESS: dict[str, list[Facts]] = {
             there_server={"lock_slots": 4},
         )
     ],
-    "plperlu-missing": [facts(control=Control(plperlu=False, local=True))],
+    "plperlu-missing": [facts(control=SurveyedControl(plperlu=False, local=True))],
     "sequence-enrolled": [
         control(goats=(Goat(1, "here", OTHER, "sequence", relgroups=("else",)),))
     ],
@@ -968,7 +968,7 @@ HARMLESS: dict[str, list[Facts]] = {
     ],
     "foreign-bucardo": [
         facts({"enrolled": {"multimaster": 7}}),
-        facts({"enrolled": {"multimaster": 7}}, control=Control()),
+        facts({"enrolled": {"multimaster": 7}}, control=SurveyedControl()),
     ],
     "foreign-schema": [facts({"bucardo_relations": 20, "has_bucardo": True})],
     "table-name": [with_table(table(TableName("Öl", "it's 1.5 | 2 $ \\ ? : 😀")))],
@@ -1214,7 +1214,7 @@ def test_all_wrong_patterns_are_reported_at_once() -> None:
 
 
 def test_an_unreachable_origin_hides_nothing_of_the_others() -> None:
-    origin = Master("here", origin=True, error="timeout", dbname="shop")
+    origin = SurveyedMaster("here", origin=True, error="timeout", dbname="shop")
     there = _changed(THERE, None, {"in_recovery": True})
     checks = {finding.check for finding in examine(facts(masters=(origin, there))).findings}
     assert checks == {"unreachable", "in-recovery"}
@@ -1233,7 +1233,7 @@ def test_a_sync_between_other_databases_is_not_taken_over() -> None:
     assert not examine(control(**taken, databases=ours)).of(BLOCKER)
     enrolled = facts(
         {"enrolled": {"multimaster": 1}},
-        control=Control(installed=True, bucardo_version="5.6.0", **taken),
+        control=SurveyedControl(installed=True, bucardo_version="5.6.0", **taken),
     )
     assert not [f for f in examine(enrolled).findings if f.check == "sync-taken"]
 
@@ -1246,7 +1246,7 @@ def test_the_origin_given_twice_is_one_blocker() -> None:
 
 
 def test_a_configuration_that_others_wrote_is_theirs_even_where_nothing_is_installed() -> None:
-    report = examine(facts(control=Control(), host=Host(18, bucardorc="foreign")))
+    report = examine(facts(control=SurveyedControl(), host=Host(18, bucardorc="foreign")))
     assert sole(report, "foreign-installation").object == "/etc/bucardorc"
 
 
@@ -1295,7 +1295,7 @@ class TestReport:
         assert report.target_exists == {"there": False}
 
     def test_an_unreachable_target_is_nothing_at_all(self) -> None:
-        report = examine(facts(masters=(HERE, Master("there", error="timeout"))))
+        report = examine(facts(masters=(HERE, SurveyedMaster("there", error="timeout"))))
         assert (report.empty, report.target_exists, report.all_seeded) == ((), {}, False)
 
     def test_versions_and_sizes(self) -> None:

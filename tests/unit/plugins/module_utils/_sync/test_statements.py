@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import (
+    SyncKey,
+    TableName,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import statements
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import plan, truncate
 
@@ -25,7 +28,7 @@ ITEMS = plan.TableState(
     ),
     ("Code", "id"),
 )
-WANTED = statements.Wanted("shop", "shop", True, truncate.DELETE)
+WANTED = statements.Wanted(SyncKey("shop", "shop"), True, truncate.DELETE)
 FUNCTION = """\
 CREATE OR REPLACE FUNCTION "bucardo"."delta_public_Order Items"() RETURNS trigger LANGUAGE plpgsql\
  SECURITY DEFINER AS $body$
@@ -79,7 +82,8 @@ def under_lock(replace=True, wanted=WANTED, **need):
 
 def triggers(wanted=WANTED):
     return tuple(
-        spec.name for spec in plan.specs(ITEMS.name, wanted.sync, wanted.autokick, wanted.truncate)
+        spec.name
+        for spec in plan.specs(ITEMS.name, wanted.key.sync, wanted.autokick, wanted.truncate)
     )
 
 
@@ -110,7 +114,7 @@ def test_a_trigger_is_replaced_where_the_server_can_and_dropped_where_it_cannot(
 
 
 def test_a_sync_that_nothing_wakes_has_no_trigger_for_it():
-    quiet = statements.Wanted("shop", "shop", False, truncate.DELETE)
+    quiet = statements.Wanted(SyncKey("shop", "shop"), False, truncate.DELETE)
     assert under_lock(wanted=quiet, triggers=triggers(quiet)) == ["CREATE " + DELTA, TRUNCATE]
 
 
