@@ -86,13 +86,12 @@ commands:
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
-    connection_spec,
+    override_spec,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import overrides
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.object_plan import (
     check_clause,
-    parse_relation,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
     Change,
@@ -102,35 +101,16 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change
 
 def plan(params: module.Params, scope: Scope) -> Change:
     """The row that comes, changes or goes."""
-    absent = params["state"] == "absent"
-    if not absent:
-        check_clause(params["clause"])
-    place = overrides.Place(
-        kind="customcols",
-        option="clause",
-        relation=parse_relation("relation", params["relation"]),
-        relation_db=params["relation_db"] or "",
-        db=params["db"] or "",
-        sync=params["sync"] or "",
-    )
-    control = connect(params, scope)
-    if absent:
-        return overrides.plan_absent(control, scope, place)
-    return overrides.plan(control, scope, place, params["clause"])
+    value = params["clause"] if params["state"] == "present" else None
+    if value is not None:
+        check_clause(value)
+    place = overrides.Place.from_options("customcols", "clause", params)
+    return overrides.plan(connect(params, scope), scope, place, value)
 
 
 def main() -> None:
     """Module entry point."""
-    spec = {
-        **connection_spec(),
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "relation": {"type": "str", "required": True},
-        "relation_db": {"type": "str"},
-        "clause": {"type": "str"},
-        "db": {"type": "str"},
-        "sync": {"type": "str"},
-    }
-    module.run(spec, plan, required_if=[["state", "present", ["clause"]]])
+    module.run(override_spec("clause"), plan, required_if=[["state", "present", ["clause"]]])
 
 
 if __name__ == "__main__":

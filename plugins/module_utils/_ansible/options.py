@@ -53,6 +53,22 @@ def master_option() -> dict[str, t.Any]:
     return {"type": "dict", "required": True, "options": master_spec()}
 
 
+def override_spec(value: str) -> Spec:
+    """The options of a module for rows of customname or customcols.
+
+    :param value: the one for what stands in the place of the relation's own.
+    """
+    return {
+        **connection_spec(),
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "relation": {"type": "str", "required": True},
+        "relation_db": {"type": "str"},
+        value: {"type": "str"},
+        "db": {"type": "str"},
+        "sync": {"type": "str"},
+    }
+
+
 def selection_spec() -> Spec:
     """Which tables take part; see `Selection` for what the patterns mean."""
     return {

@@ -13,7 +13,7 @@ from .._common.errors import CommandFailed, Refused
 from .._common.names import TableName
 from .._common.text import nearest
 from . import statements
-from .object_plan import find_goat, matching_overrides, users_of_overrides
+from .object_plan import find_goat, matching_overrides, parse_relation, users_of_overrides
 from .objects import Goat, Override
 from .writes import Control
 
@@ -34,9 +34,30 @@ class Place(t.NamedTuple):
     db: str
     sync: str
 
+    @classmethod
+    def from_options(cls, kind: str, option: str, options: t.Mapping[str, t.Any]) -> Place:
+        """From a task's options.
 
-def plan(control: Control, scope: Scope, place: Place, value: str) -> Change:
-    """What it takes until there is exactly one such row, with this value."""
+        :raises Refused: when its relation is none.
+        """
+        return cls(
+            kind=kind,
+            option=option,
+            relation=parse_relation("relation", options["relation"]),
+            relation_db=options["relation_db"] or "",
+            db=options["db"] or "",
+            sync=options["sync"] or "",
+        )
+
+
+def plan(control: Control, scope: Scope, place: Place, value: str | None) -> Change:
+    """What it takes until there is exactly one such row, with this value; or, for None, none."""
+    if value is None:
+        return _plan_absent(control, scope, place)
+    return _plan_present(control, scope, place, value)
+
+
+def _plan_present(control: Control, scope: Scope, place: Place, value: str) -> Change:
     kind = place.kind
     goat = find_goat(control.goats(), place.relation, place.relation_db, scope.lacks)
     found = _matching(control, place, goat)
@@ -68,8 +89,7 @@ def plan(control: Control, scope: Scope, place: Place, value: str) -> Change:
     )
 
 
-def plan_absent(control: Control, scope: Scope, place: Place) -> Change:
-    """What it takes until there is no such row."""
+def _plan_absent(control: Control, scope: Scope, place: Place) -> Change:
     kind = place.kind
     gone = Change(values={kind: None, "reload_required": False})
     goats = control.goats()

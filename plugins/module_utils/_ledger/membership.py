@@ -19,35 +19,21 @@ import typing as t
 from .._common.errors import Refused
 from .._common.names import TableName
 from .._postgres import pg
-from . import ledger, own_objects
+from . import ledger, own_table
 from .doubts import Today
 
 # Random and not counted: a control database that was made anew must not repeat an epoch.
-_CREATE_ON_CONTROL = """
-SET client_min_messages = warning;
-CREATE SCHEMA IF NOT EXISTS multimaster;
-CREATE TABLE IF NOT EXISTS multimaster.member (
-    dbgroup text NOT NULL,
-    db text NOT NULL,
-    epoch text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text,
-    joined_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    PRIMARY KEY (dbgroup, db),
-    FOREIGN KEY (db, dbgroup) REFERENCES bucardo.dbmap (db, dbgroup)
-        ON UPDATE CASCADE ON DELETE CASCADE
-);
-RESET client_min_messages;
-"""
-_CREATE_ON_MASTER = """
-SET client_min_messages = warning;
-CREATE SCHEMA IF NOT EXISTS multimaster;
-CREATE TABLE IF NOT EXISTS multimaster.membership (
-    dbgroup text PRIMARY KEY,
-    epoch text NOT NULL,
-    is_origin boolean NOT NULL,
-    noted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
-);
-RESET client_min_messages;
-"""
+_MEMBERS = own_table.of_members(
+    "member",
+    "epoch text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text",
+    "joined_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()",
+)
+_MEMBERSHIPS = own_table.of_groups(
+    "membership",
+    "epoch text NOT NULL",
+    "is_origin boolean NOT NULL",
+    "noted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +64,7 @@ def read_oids(session: pg.Session, names: t.Collection[TableName]) -> dict[Table
 
 def epochs(control: pg.Session, dbgroup: str) -> dict[str, str]:
     """Epoch by member; without those that joined by another hand or under 1.0.0."""
-    if not control.value("SELECT pg_catalog.to_regclass('multimaster.member') IS NOT NULL"):
+    if not _MEMBERS.exists(control):
         return {}
     rows = control.rows("SELECT db, epoch FROM multimaster.member WHERE dbgroup = %s", (dbgroup,))
     return {row["db"]: row["epoch"] for row in rows}
@@ -86,9 +72,7 @@ def epochs(control: pg.Session, dbgroup: str) -> dict[str, str]:
 
 def join(control: pg.Session, dbgroup: str, members: t.Collection[str]) -> dict[str, str]:
     """Give an epoch to members that have none; returns that of each member."""
-    if not control.value("SELECT pg_catalog.to_regclass('multimaster.member') IS NOT NULL"):
-        own_objects.require_ours(control)
-        control.execute(_CREATE_ON_CONTROL)
+    _MEMBERS.ensure(control)
     control.execute(
         "INSERT INTO multimaster.member (dbgroup, db)"
         " SELECT %s, pg_catalog.unnest(%s::text[]) ON CONFLICT DO NOTHING",
@@ -102,7 +86,7 @@ def join(control: pg.Session, dbgroup: str, members: t.Collection[str]) -> dict[
 
 def memberships(session: pg.Session) -> dict[str, Membership]:
     """What a master has noted, by dbgroup."""
-    if not session.value("SELECT pg_catalog.to_regclass('multimaster.membership') IS NOT NULL"):
+    if not _MEMBERSHIPS.exists(session):
         return {}
     return {
         row["dbgroup"]: Membership(row["epoch"], row["is_origin"])
@@ -112,9 +96,7 @@ def memberships(session: pg.Session) -> dict[str, Membership]:
 
 def note(session: pg.Session, dbgroup: str, membership: Membership) -> None:
     """Let a master know of its membership."""
-    if not session.value("SELECT pg_catalog.to_regclass('multimaster.membership') IS NOT NULL"):
-        own_objects.require_ours(session)
-        session.execute(_CREATE_ON_MASTER)
+    _MEMBERSHIPS.ensure(session)
     session.execute(
         "INSERT INTO multimaster.membership (dbgroup, epoch, is_origin) VALUES (%s, %s, %s)"
         " ON CONFLICT (dbgroup) DO UPDATE SET epoch = excluded.epoch,"
@@ -128,8 +110,7 @@ def leave(session: pg.Session, dbgroup: str) -> None:
     if not memberships(session):
         return
     session.execute("DELETE FROM multimaster.membership WHERE dbgroup = %s", (dbgroup,))
-    if not memberships(session):
-        session.execute("DROP TABLE multimaster.membership")
+    _MEMBERSHIPS.drop_if_empty(session)
 
 
 def epoch_of(session: pg.Session, dbgroup: str = "") -> str | None:

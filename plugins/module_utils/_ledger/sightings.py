@@ -18,34 +18,20 @@ import dataclasses
 import typing as t
 
 from .._postgres import pg
-from . import ledger, own_objects
+from . import ledger, own_objects, own_table
 
-_CREATE_ON_CONTROL = """
-SET client_min_messages = warning;
-CREATE SCHEMA IF NOT EXISTS multimaster;
-CREATE TABLE IF NOT EXISTS multimaster.sighting (
-    dbgroup text NOT NULL,
-    db text NOT NULL,
-    place text NOT NULL,
-    token text NOT NULL,
-    next_token text,
-    seen_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    PRIMARY KEY (dbgroup, db),
-    FOREIGN KEY (db, dbgroup) REFERENCES bucardo.dbmap (db, dbgroup)
-        ON UPDATE CASCADE ON DELETE CASCADE
-);
-RESET client_min_messages;
-"""
-_CREATE_ON_MASTER = """
-SET client_min_messages = warning;
-CREATE SCHEMA IF NOT EXISTS multimaster;
-CREATE TABLE IF NOT EXISTS multimaster.sighted (
-    dbgroup text PRIMARY KEY,
-    token text NOT NULL,
-    seen_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
-);
-RESET client_min_messages;
-"""
+_SIGHTINGS = own_table.of_members(
+    "sighting",
+    "place text NOT NULL",
+    "token text NOT NULL",
+    "next_token text",
+    "seen_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()",
+)
+_SIGHTED = own_table.of_groups(
+    "sighted",
+    "token text NOT NULL",
+    "seen_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()",
+)
 _PROMISE = """
 INSERT INTO multimaster.sighting (dbgroup, db, place, token, next_token)
 VALUES (%(dbgroup)s, %(db)s, %(place)s, '', %(token)s)
@@ -105,7 +91,7 @@ def look(control: pg.Session, dbgroup: str, masters: t.Mapping[str, pg.Session])
 def note(control: pg.Session, dbgroup: str, masters: t.Mapping[str, pg.Session]) -> None:
     """They are as they are to be; members of the group only."""
     own_objects.require_ours(control)
-    control.execute(_CREATE_ON_CONTROL)
+    _SIGHTINGS.ensure(control)
     for name, session in masters.items():
         token = control.value("SELECT pg_catalog.gen_random_uuid()::text")
         given = {"dbgroup": dbgroup, "db": name, "place": ledger.place(session), "token": token}
@@ -117,14 +103,13 @@ def note(control: pg.Session, dbgroup: str, masters: t.Mapping[str, pg.Session])
 
 def forget(session: pg.Session, dbgroup: str) -> None:
     """A master leaves a group."""
-    if session.value("SELECT pg_catalog.to_regclass('multimaster.sighted') IS NOT NULL"):
+    if _SIGHTED.exists(session):
         session.execute("DELETE FROM multimaster.sighted WHERE dbgroup = %s", (dbgroup,))
-        if not session.value("SELECT EXISTS (SELECT FROM multimaster.sighted)"):
-            session.execute("DROP TABLE multimaster.sighted")
+        _SIGHTED.drop_if_empty(session)
 
 
 def _seen(control: pg.Session, dbgroup: str) -> dict[str, Sighting]:
-    if not control.value("SELECT pg_catalog.to_regclass('multimaster.sighting') IS NOT NULL"):
+    if not _SIGHTINGS.exists(control):
         return {}
     rows = control.rows(
         "SELECT db, place, token, next_token FROM multimaster.sighting WHERE dbgroup = %s",
@@ -134,14 +119,12 @@ def _seen(control: pg.Session, dbgroup: str) -> dict[str, Sighting]:
 
 
 def _token(session: pg.Session, dbgroup: str) -> str:
-    if not session.value("SELECT pg_catalog.to_regclass('multimaster.sighted') IS NOT NULL"):
+    if not _SIGHTED.exists(session):
         return ""
     found = session.value("SELECT token FROM multimaster.sighted WHERE dbgroup = %s", (dbgroup,))
     return str(found or "")
 
 
 def _give(session: pg.Session, dbgroup: str, token: str) -> None:
-    if not session.value("SELECT pg_catalog.to_regclass('multimaster.sighted') IS NOT NULL"):
-        own_objects.require_ours(session)
-        session.execute(_CREATE_ON_MASTER)
+    _SIGHTED.ensure(session)
     session.execute(_GIVE, (dbgroup, token))

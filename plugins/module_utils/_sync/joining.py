@@ -28,7 +28,7 @@ from .._bucardo.stillness import Stillness
 from .._bucardo.writes import Control
 from .._common.errors import Refused
 from .._common.text import listed
-from .._ledger import ledger, membership, own_objects, states
+from .._ledger import ledger, membership, own_objects, own_table, states
 from .._postgres import sql
 from .._postgres.pg import Session
 from . import enrol, joining_rows
@@ -39,18 +39,16 @@ _MARKER = "joining "
 _SMALL = 500
 _PASSES = 8
 
-_CREATE = """
-SET client_min_messages = warning;
-CREATE SCHEMA IF NOT EXISTS multimaster;
-CREATE TABLE IF NOT EXISTS multimaster.joining (
-    dbgroup text NOT NULL,
-    db text NOT NULL,
-    epoch text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text,
-    begun_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    PRIMARY KEY (dbgroup, db)
-);
-RESET client_min_messages;
-"""
+_JOINING = own_table.OwnTable(
+    "joining",
+    (
+        "dbgroup text NOT NULL",
+        "db text NOT NULL",
+        "epoch text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text",
+        "begun_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()",
+        "PRIMARY KEY (dbgroup, db)",
+    ),
+)
 _LACKING = """
 SELECT pg_catalog.to_regclass(n)::oid::bigint FROM pg_catalog.unnest(%s::text[]) n
  WHERE NOT EXISTS (SELECT FROM bucardo.bucardo_delta_targets d
@@ -101,7 +99,7 @@ class Group:
 
 def known(control: Session, dbgroup: str) -> dict[str, str]:
     """Who is being taken in, and with which epoch."""
-    if not control.value("SELECT pg_catalog.to_regclass('multimaster.joining') IS NOT NULL"):
+    if not _JOINING.exists(control):
         return {}
     rows = control.rows("SELECT db, epoch FROM multimaster.joining WHERE dbgroup = %s", (dbgroup,))
     return {row["db"]: row["epoch"] for row in rows}
@@ -135,7 +133,7 @@ def prepare(control: Control, group: Group, newcomers: t.Mapping[str, Session]) 
     """
     session = control.session
     own_objects.require_ours(session)
-    session.execute(_CREATE)
+    _JOINING.ensure(session)
     for name, newcomer in newcomers.items():
         epoch = known(session, group.sync.dbgroup).get(name)
         if epoch and any(
@@ -198,7 +196,7 @@ def sweep(control: Control, group: Group, wanted: t.Collection[str]) -> list[str
             (group.sync.dbgroup, name),
         )
     kept = set()
-    if session.value("SELECT pg_catalog.to_regclass('multimaster.joining') IS NOT NULL"):
+    if _JOINING.exists(session):
         kept = {
             _MARKER + epoch for epoch in session.column("SELECT epoch FROM multimaster.joining")
         }

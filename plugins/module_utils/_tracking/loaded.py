@@ -18,6 +18,7 @@ import typing as t
 
 from .._common.errors import StatementFailed
 from .._common.names import TableName
+from .._ledger.own_table import OwnTable
 from .._postgres.pg import Session
 
 _COLUMNS = """
@@ -30,12 +31,7 @@ SELECT m.s, m.t, c.oid::bigint,
  GROUP BY 1, 2, 3
  ORDER BY 1, 2
 """
-_CREATE = """
-SET client_min_messages = warning;
-CREATE SCHEMA IF NOT EXISTS multimaster;
-CREATE TABLE IF NOT EXISTS multimaster.loaded (sync text PRIMARY KEY, columns text NOT NULL);
-RESET client_min_messages
-"""
+_LOADED = OwnTable("loaded", ("sync text PRIMARY KEY", "columns text NOT NULL"))
 
 
 def signature(session: Session, tables: t.Mapping[TableName, t.Sequence[str]]) -> str:
@@ -49,7 +45,7 @@ def signature(session: Session, tables: t.Mapping[TableName, t.Sequence[str]]) -
 
 def loaded(session: Session, sync: str) -> str:
     """The signature of the last reload, "" when none is known."""
-    if not _exists(session):
+    if not _LOADED.exists(session):
         return ""
     return str(
         session.value("SELECT columns FROM multimaster.loaded WHERE sync = %s", (sync,)) or ""
@@ -58,8 +54,7 @@ def loaded(session: Session, sync: str) -> str:
 
 def remember(session: Session, sync: str, text: str) -> None:
     """The daemon has just read everything anew."""
-    if not _exists(session):
-        session.execute(_CREATE)
+    _LOADED.ensure(session)
     session.execute(
         "INSERT INTO multimaster.loaded VALUES (%s, %s)"
         " ON CONFLICT (sync) DO UPDATE SET columns = excluded.columns",
@@ -69,14 +64,9 @@ def remember(session: Session, sync: str, text: str) -> None:
 
 def forget(session: Session, sync: str) -> None:
     """The sync leaves this master; so does what is only kept for it."""
-    if not _exists(session):
+    if not _LOADED.exists(session):
         return
     session.execute("DELETE FROM multimaster.loaded WHERE sync = %s", (sync,))
-    if not session.value("SELECT EXISTS (SELECT FROM multimaster.loaded)"):
-        session.execute("DROP TABLE multimaster.loaded")
+    if _LOADED.drop_if_empty(session):
         with contextlib.suppress(StatementFailed):
             session.execute("DROP SCHEMA multimaster RESTRICT")
-
-
-def _exists(session: Session) -> bool:
-    return bool(session.value("SELECT pg_catalog.to_regclass('multimaster.loaded') IS NOT NULL"))

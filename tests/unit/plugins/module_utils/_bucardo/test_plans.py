@@ -217,8 +217,8 @@ def test_what_was_not_written_is_an_error():
 
 def test_what_is_not_there_is_not_removed():
     control, _session = Catalog(goat=[goat()]).control()
-    assert not overrides.plan_absent(control, Scope(check=False), PLACE).changed
-    assert not overrides.plan_absent(Control(None), Scope(check=True), PLACE).changed
+    assert not overrides.plan(control, Scope(check=False), PLACE, None).changed
+    assert not overrides.plan(Control(None), Scope(check=True), PLACE, None).changed
 
 
 CODE = {"whenrun": "exception", "about": None, "getdbh": None, "status": None}
