@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options of C(_args.connection_spec)."""
+    """Options of `connection_spec` of _ansible/options.py."""
 
     DOCUMENTATION = r"""
 options:
@@ -31,7 +31,7 @@ options:
     description: Database to connect to.
     type: str
   login_unix_socket:
-    description: Directory of the Unix socket, used when O(login_host) is empty or C(localhost).
+    description: Directory of the Unix socket, used when O(login_host) is empty or V(localhost).
     type: str
   ssl_mode:
     description: libpq's C(sslmode).

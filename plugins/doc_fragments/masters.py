@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Documentation of the options that describe masters: C(masters), C(source), C(target), C(targets).
+"""Documentation of the options that describe masters: `masters`, `source`, `target`, `targets`.
 
-Each holds the login options of C(connection.py), and so does C(control). A module adds the
-description of the option itself, and C(required) where it is not.
+Each holds the login options of `connection.py`, and so does `control`. A module adds the
+description of the option itself, and `required` where it is not.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ requirements:
 
 
 class ModuleDocFragment:
-    """Options of C(_args.masters_option) and C(_args.master_option)."""
+    """Options of `masters_option` and `master_option` of _ansible/options.py."""
 
     DOCUMENTATION: str = "options:\n" + _several("masters") + _REQUIREMENTS
     CONTROL: str = "options:\n" + _CONTROL + _REQUIREMENTS

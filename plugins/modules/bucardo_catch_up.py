@@ -123,13 +123,19 @@ left_alone:
   type: dict
   sample: {public.items: a TRUNCATE of it waits}
 totals:
-  description:
-    - C(changes) were taken from the queues, C(keys) were brought, several changes of one row being
-      one; C(conflicts) wait on several masters, C(violations) violate a constraint, and of
-      C(busy) keys somebody held a lock.
-    - C(growing) is true when changes arrived faster than they were applied.
+  description: Sums over all tables, and how it went.
   returned: success
   type: dict
+  contains:
+    changes: {description: What was taken from the queues., type: int}
+    keys: {description: "Rows that were brought, several changes of one being one.", type: int}
+    conflicts: {description: Keys that wait on several masters., type: int}
+    violations: {description: Keys whose rows violate a constraint., type: int}
+    busy: {description: Keys of which somebody held a lock., type: int}
+    rounds: {description: How often the queues were gone through., type: int}
+    bytes: {description: Bytes of the rows., type: int}
+    seconds: {description: Time of the whole., type: float}
+    growing: {description: Whether changes arrived faster than they were applied., type: bool}
   sample:
     changes: 120000
     keys: 98000

@@ -53,7 +53,7 @@ notes:
   - The O(login_host) and its companions name the control database; O(login_db) defaults to
     V(bucardo). Log in as the role C(bucardo), which is a superuser there.
 
-  - Bucardo looks at this only for databases whose role is not C(source). Between masters it has no
+  - Bucardo looks at this only for databases whose role is not V(source). Between masters it has no
     effect; the module warns when no database could use it.
   - A running daemon reads it when it reloads its syncs, see RV(reload_required).
 """

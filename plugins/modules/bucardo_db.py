@@ -96,7 +96,7 @@ options:
   status:
     description:
       - Whether Bucardo uses the database. V(active) for a new one.
-      - A database that the daemon found unreachable (C(stalled)) counts as V(active).
+      - A database that the daemon found unreachable (V(stalled)) counts as V(active).
     type: str
     choices: [active, inactive]
   server_side_prepares:

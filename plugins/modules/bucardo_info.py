@@ -176,7 +176,7 @@ alarms:
   elements: dict
   contains:
     name: {description: The detector., type: str}
-    severity: {description: C(critical) or C(warning)., type: str}
+    severity: {description: V(critical) or V(warning)., type: str}
     sync: {description: Which sync it is about., type: str}
     master: {description: Which master; empty for none., type: str}
     table: {description: Which table; empty for none., type: str}

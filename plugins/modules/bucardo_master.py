@@ -105,12 +105,22 @@ origin:
   sample: paris
 missing:
   description:
-    - "What the others lack of lost masters. C(until): what had been committed before has reached
-      them. C(seconds): since then. C(interrupted): a run that began later may have reached some of
-      the others and not all. C(waiting): what the lost masters had not got from the others, who
-      get it now."
-  returned: success, C({}) unless a lost master leaves
+    - What the others lack of lost masters. Empty unless a lost master leaves.
+  returned: success
   type: dict
+  contains:
+    masters: {description: Their names., type: list, elements: str}
+    until:
+      description: What had been committed before has reached the others. Empty when nothing has.
+      type: str
+    seconds: {description: Time since then., type: float}
+    interrupted:
+      description: Whether a run that began later may have reached some of the others, and not all.
+      type: bool
+    waiting:
+      description: What the lost masters had not got from the others, who get it now.
+      type: list
+      elements: dict
   sample:
     masters: [oslo]
     until: "2026-01-02 03:04:05.678901 UTC"

@@ -81,7 +81,7 @@ options:
         V(bucardo_latest_all_tables), V(bucardo_abort), V(bucardo_custom), or databases of the group
         in order of precedence, separated by blanks.
       - V(bucardo_latest) decides per table and run, not per row.
-      - C(bucardo_source), C(bucardo_target), C(bucardo_skip) and C(bucardo_random) are refused;
+      - V(bucardo_source), V(bucardo_target), V(bucardo_skip) and V(bucardo_random) are refused;
         Bucardo 5.6.0 documents them without having them.
     type: str
   autokick:

@@ -26,7 +26,7 @@ description:
     writers of the table on the target wait meanwhile, and readers as well where its rows are
     replaced or its indexes are built after the load.
   - A table that dominates the database can be copied in parts, see O(split_above). Until it is
-    proven, readers of the target see some of its rows, and the ledger calls it C(copying). When the
+    proven, readers of the target see some of its rows, and the ledger calls it V(copying). When the
     task is run again after it was killed, such a table is emptied first, by TRUNCATE, or by DELETE
     where foreign keys of other tables point at it. Write nothing into it on the target before.
   - Larger tables are loaded without maintaining their indexes, which are built right afterwards

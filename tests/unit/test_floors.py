@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
 # Folders inside a feature, one level deep.
 INNER = {"_preflight": {"checks", "survey"}}
 
-# Files that neither open, read, wait nor fork, by the floor or feature; C(folder/*) is all of one.
+# Files that neither open, read, wait nor fork, by the floor or feature; `folder/*` is all of one.
 PURE = {
     "_common": {"batches", "change", "cures", "errors", "names", "text"},
     "_postgres": {

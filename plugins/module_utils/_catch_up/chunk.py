@@ -116,7 +116,7 @@ class Carrier:
         self._done = Done()
 
     def carry(self, pages: tuple[int, int], part: tuple[int, int] = (0, 1)) -> Done:
-        """Bring what waits in some pages of the delta table, see C(Statements.take).
+        """Bring what waits in some pages of the delta table, see `Statements.take`.
 
         :raises Truncated: when a TRUNCATE of the table waits on a master.
         """

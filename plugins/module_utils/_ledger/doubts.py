@@ -25,7 +25,7 @@ class Today:
 
     :param source: identity of the origin's database.
     :param source_oids: the origin's tables.
-    :param target: C(ledger.place) of the master whose ledger it is.
+    :param target: `ledger.place` of the master whose ledger it is.
     :param epoch: of its membership; None where it has none, as before a group is made.
     """
 
@@ -77,6 +77,6 @@ def doubts(
 
 
 def old_identity(identity: str) -> str:
-    """As 1.0.0 wrote C(ledger.identity): without the database's OID."""
+    """As 1.0.0 wrote `ledger.identity`: without the database's OID."""
     system, _oid, name = identity.split("/", 2)
     return f"{system}/{name}"

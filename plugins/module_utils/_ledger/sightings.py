@@ -55,7 +55,7 @@ WENT_BACK = "was restored to an earlier moment"
 class Sighting:
     """What the control database keeps of a master.
 
-    :param place: see C(ledger.place); it begins with the timeline.
+    :param place: see `ledger.place`; it begins with the timeline.
     :param next_token: one that is just being given.
     """
 

@@ -43,10 +43,10 @@ _PREFIX = "multimaster_"
 def masters(hosts: t.Iterable[t.Mapping[str, t.Any]], any_number: bool = False) -> list[Options]:
     """The masters that a group of hosts describes, the origin first.
 
-    :param hosts: the variables of each host, with C(inventory_hostname).
+    :param hosts: the variables of each host, with `inventory_hostname`.
     :param any_number: one alone, or some without their origin, will do: replication ends.
     :raises Refused: on fewer than two hosts, none or several origins, two masters of one name, a
-        name that Bucardo cannot take, or a misspelt C(master_) variable.
+        name that Bucardo cannot take, or a misspelt `master_` variable.
     """
     found = [_master(host) for host in hosts]
     for fault in topology.faults((one["name"], one["origin"]) for one in found):
@@ -126,7 +126,7 @@ def _truth(value: t.Any, inventory_name: str) -> bool:
 def mistyped(variables: t.Iterable[str], known: t.Collection[str]) -> list[str]:
     """Lines about variables that were probably meant to be one of the known ones.
 
-    Unknown C(multimaster_) names are always wrong. Other names only when they are nearly a known
+    Unknown `multimaster_` names are always wrong. Other names only when they are nearly a known
     one: an inventory may have variables of its own with a role's prefix.
     """
     lines = []

@@ -9,7 +9,7 @@ the newcomer is given the epoch of the membership that it will have, which its l
 all tables are there, some passes bring what changed meanwhile; for the last one the sync is held.
 Then the newcomer becomes a member, and is enrolled and released like any other.
 
-Everything is found again by a run after one that was killed: C(multimaster.joining) of the control
+Everything is found again by a run after one that was killed: `multimaster.joining` of the control
 database says who is being taken in, and the keeping targets carry the epoch.
 """
 

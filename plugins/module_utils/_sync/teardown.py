@@ -53,7 +53,7 @@ class Traces:
     """What Bucardo and this collection have left on a master.
 
     :param schemas: which of the two own schemas are there.
-    :param registered: sync to the tables registered for it, as C(Tracked.quoted).
+    :param registered: sync to the tables registered for it, as `Tracked.quoted`.
     :param is_control: whether this is a control database, which is nobody's to remove here.
     """
 

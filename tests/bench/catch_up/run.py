@@ -12,7 +12,7 @@ then. For ours it includes Ansible, the release and Bucardo's own run afterwards
 
     tests/bench/catch_up/run.py [--changes 200000 ...] [--ways default settings ours native]
 
-C(default) is Bucardo with its own statement_chunk_size, C(settings) with that of the role.
+`default` is Bucardo with its own statement_chunk_size, `settings` with that of the role.
 """
 
 from __future__ import annotations
