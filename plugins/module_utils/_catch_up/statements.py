@@ -160,7 +160,7 @@ class Statements:
             " AND tname OPERATOR(pg_catalog.=) {})"
         ).format(sql.Literal(self.name.schema), sql.Literal(self.name.name))
 
-    # -------------------------------------------------------------------------------------------
+    # -- parts of them --------------------------------------------------------------------------
 
     def _part(self, part: tuple[int, int]) -> sql.Composable:
         number, of = part

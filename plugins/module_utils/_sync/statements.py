@@ -81,7 +81,7 @@ def _function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.
 class Wanted:
     """What a sync needs on every table.
 
-    :param truncate: one of `_truncate.POLICIES`.
+    :param truncate: one of `_tracking/truncate.POLICIES`.
     """
 
     key: SyncKey

@@ -19,7 +19,7 @@ from .._tracking import plan
 from .._tracking.queue import Pending, Queue
 from . import statements
 
-# See _enrolment: dropped relations need entries in the server's lock table too.
+# Tables per message: a relation that is dropped needs an entry in the server's lock table, too.
 _CHUNK = 100
 
 # Whatever their names, the triggers that call into schema bucardo, outside of it.

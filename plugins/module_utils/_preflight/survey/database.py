@@ -251,7 +251,7 @@ def _read_sequences(session: pg.Session) -> Survey:
     try:
         survey = sequences_read.read(session)
     except Refused:
-        # As above.
+        # A ledger that somebody else made is a finding of its own.
         return Survey()
     # What is shared out already stays, whatever is stored.
     new = [name for name, sequence in survey.sequences.items() if not sequence.share]
