@@ -12,6 +12,8 @@ from .._common.text import age, listed
 from .facts import CONTROLLER, MAIN, WORKER, Facts, Failure, SyncFacts, pairs
 from .problem import BOOTSTRAP, Alarm, said
 
+# Seconds in which a server notices that those of an earlier daemon have gone.
+_GONE_WITHIN = 10.0
 # Seconds during which a process does nothing on any server before it counts as stuck.
 _STUCK = 120.0
 
@@ -49,6 +51,33 @@ def daemon_stuck(facts: Facts) -> t.Iterator[Alarm]:
             "See its log, and restart it (bucardo_daemon with state restarted).",
             age=still,
         )
+
+
+def other_daemon(facts: Facts) -> t.Iterator[Alarm]:
+    """The daemon of another control database works on a sync of the same name.
+
+    Sessions of a daemon that died with its host may stay for hours; they do nothing any more.
+    """
+    started = min((one.age for one in facts.processes if one.kind == MAIN), default=0.0)
+    for sync, master in pairs(facts):
+        clients = sorted(
+            {
+                one.client
+                for one in master.processes
+                if one.kind == WORKER and one.sync == sync.name and one.pid not in facts.pids
+                if one.still < started - _GONE_WITHIN
+            }
+        )
+        if clients:
+            yield Alarm(
+                "other_daemon",
+                f"A second daemon, at {', '.join(clients)}, replicates {sync.name} on"
+                f" {master.name}: each marks changes as done that the other has not brought over",
+                "Stop the one that is not meant to be (bucardo stop there, and keep it from"
+                " starting with its host), then compare with the playbook verify.",
+                sync=sync.name,
+                master=master.name,
+            )
 
 
 def sync_stalled(facts: Facts) -> t.Iterator[Alarm]:

@@ -42,6 +42,8 @@ class Process:
     :param sync: a worker's.
     :param state: as in pg_stat_activity.
     :param still: seconds since the state changed.
+    :param age: seconds since it connected.
+    :param client: from where, as the server sees it.
     :param blockers: who holds the lock that it waits for.
     """
 
@@ -50,6 +52,8 @@ class Process:
     sync: str = ""
     state: str = "idle"
     still: float = 0.0
+    age: float = 0.0
+    client: str = ""
     blockers: tuple[str, ...] = ()
 
 
@@ -178,6 +182,7 @@ class Facts:
     :param purges: whether the daemon purges at all (setting bucardo_vac).
     :param stalled: databases that the daemon has given up.
     :param processes: the daemon's sessions in the control database.
+    :param pids: of its processes that were connected there before the masters were read, or after.
     :param sequences: problems of sequences, by sync.
     :param history: earlier looks, oldest first, by sync and master; empty where nobody looks
         regularly.
@@ -188,6 +193,7 @@ class Facts:
     purges: bool = True
     stalled: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
+    pids: frozenset[int] = frozenset()
     syncs: tuple[SyncFacts, ...] = ()
     sequences: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     history: t.Mapping[tuple[str, str], tuple[Sample, ...]] = dataclasses.field(

@@ -82,6 +82,7 @@ def read(
         for name, sync in syncs.items()
     }
     everybody = dict.fromkeys([*logins, *(one for some in members.values() for one in some)])
+    mine = _pids(control) if control.installed else frozenset()
     with contextlib.ExitStack() as stack:
         sessions, errors = _open(stack, control, logins, everybody)
         found = []
@@ -92,9 +93,8 @@ def read(
         seeds = {name: _last_run(session) for name, session in sessions.items()}
         facts = Facts(running=False, answers=False)
         if control.installed:
-            facts = dataclasses.replace(
-                _facts(control, found, sessions, seeds), history=remembered.history()
-            )
+            facts = _facts(control, found, sessions, seeds)
+            facts = dataclasses.replace(facts, pids=facts.pids | mine, history=remembered.history())
     return Reading(facts, {name: run for name, run in seeds.items() if run is not None})
 
 
@@ -115,9 +115,14 @@ def _facts(
         purges=_setting(control, "bucardo_vac") != "0",
         stalled=_stalled(control),
         processes=reader.processes(control.session),
+        pids=_pids(control),
         syncs=tuple(_with_seeds(one, seeds) for one in syncs),
         sequences={one.name: _strayed(one, sessions) for one in syncs},
     )
+
+
+def _pids(control: Catalog) -> frozenset[int]:
+    return frozenset(one.pid for one in reader.processes(control.session))
 
 
 def _last_run(session: Session) -> Run | None:

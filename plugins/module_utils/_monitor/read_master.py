@@ -30,6 +30,8 @@ SELECT (pg_catalog.regexp_match(a.application_name, '^bucardo (MCP|CTL|KID|VAC)'
        COALESCE(a.state, '') AS state,
        COALESCE(EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.state_change), 0)::float8
          AS still,
+       EXTRACT(epoch FROM pg_catalog.clock_timestamp() - a.backend_start)::float8 AS age,
+       COALESCE(pg_catalog.host(a.client_addr), 'this host') AS client,
        CASE WHEN a.wait_event_type = 'Lock' THEN ARRAY(
          SELECT 'PID ' || b.pid || ' (' || b.usename || ', ' || b.application_name || ', '
                 || COALESCE(b.state, '?') || ' since ' || b.state_change::timestamptz(0) || ')'

@@ -30,7 +30,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.trun
 
 NOTE = TableName("public", "note")
 DAEMON = (
-    Process(MAIN, 10, still=1.0),
+    Process(MAIN, 10, still=1.0, age=5400.0),
     Process(CONTROLLER, 11, still=1.0),
     Process(WORKER, 12, sync="shop", still=1.0),
     Process(PURGER, 13, still=1.0),
@@ -40,6 +40,7 @@ HEALTHY = Facts(
     running=True,
     answers=True,
     processes=DAEMON,
+    pids=frozenset({10, 11, 12, 13}),
     syncs=(
         SyncFacts(
             name="shop",
@@ -71,6 +72,11 @@ def facts(master: dict[str, object] | None = None, sync: dict[str, object] | Non
     here = dataclasses.replace(shop.masters[0], **(master or {}))
     shop = dataclasses.replace(shop, **{"masters": (here, shop.masters[1]), **(sync or {})})
     return dataclasses.replace(HEALTHY, **{"syncs": (shop,), **more})
+
+
+def foreign(still: float, sync: str = "shop") -> tuple[Process, ...]:
+    """With a worker of somebody else's daemon."""
+    return (*DAEMON, Process(WORKER, 99, sync=sync, still=still, client="192.0.2.9"))
 
 
 def without(*kinds: str) -> tuple[Process, ...]:
@@ -105,6 +111,10 @@ CASES = {
     "daemon_stuck": (
         dataclasses.replace(everywhere(still(200.0)), answers=False),
         "has done nothing for 3 min",
+    ),
+    "other_daemon": (
+        facts({"processes": foreign(3.0)}),
+        "A second daemon, at 192.0.2.9, replicates shop on here",
     ),
     "sync_stalled": (facts(stalled=("there",)), "has stalled shop, since it lost there"),
     "controller_missing": (everywhere(without(CONTROLLER, WORKER)), "no controller of shop"),

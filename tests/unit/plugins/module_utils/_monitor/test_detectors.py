@@ -39,6 +39,7 @@ from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils._mo
     RISING,
     everywhere,
     facts,
+    foreign,
     still,
     sync_of,
     waiting,
@@ -79,6 +80,9 @@ def test_a_sync_that_is_held_needs_no_process(name):
 @pytest.mark.parametrize(
     "one",
     [
+        # A worker that died with its host before our daemon was started, and one of another sync.
+        facts({"processes": foreign(5395.0)}),
+        facts({"processes": foreign(3.0, sync="other")}),
         # Just below the limits.
         facts(waiting(999_999, 299.0)),
         facts({"bytes": 999_999_999}),
