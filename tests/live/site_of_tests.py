@@ -271,24 +271,8 @@ class Site(Servers):
         self, playbook: str, inventory: dict[str, t.Any], *options: str
     ) -> t.Iterator[subprocess.Popen[str]]:
         """The same, under way; stopped at the end of the block."""
-        path = pathlib.Path(tempfile.mkdtemp(dir=self._files.name)) / "inventory.yml"
-        path.write_text(yaml.safe_dump(copy.deepcopy(inventory), allow_unicode=True), "utf-8")
         name = playbook if playbook.endswith(".yml") else f"multimaster.bucardo.{playbook}"
-        process = subprocess.Popen(
-            [
-                str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
-                name,
-                "--inventory",
-                str(path),
-                *options,
-            ],
-            cwd=path.parent,
-            env={**_environment(), **self.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        process = self._start("ansible-playbook", inventory, name, *options)
         try:
             yield process
         finally:
@@ -297,6 +281,33 @@ class Site(Servers):
                 process.wait()
             assert process.stdout is not None
             process.stdout.close()
+
+    def ad_hoc(self, inventory: dict[str, t.Any], *words: str) -> str:
+        """Run `ansible` with these words, as a user does; returns what it said."""
+        process = self._start("ansible", inventory, *words)
+        text, _errors = process.communicate(timeout=PLAY_TIMEOUT)
+        assert process.returncode == 0, text
+        return text
+
+    def _start(
+        self, program: str, inventory: dict[str, t.Any], *words: str
+    ) -> subprocess.Popen[str]:
+        path = pathlib.Path(tempfile.mkdtemp(dir=self._files.name)) / "inventory.yml"
+        path.write_text(yaml.safe_dump(copy.deepcopy(inventory), allow_unicode=True), "utf-8")
+        return subprocess.Popen(
+            [
+                str(pathlib.Path(sys.executable).with_name(program)),
+                *words,
+                "--inventory",
+                str(path),
+            ],
+            cwd=path.parent,
+            env={**_environment(), **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def task(self, module: str, user: str = "bucardo", /, **options: t.Any) -> str:
         """A playbook that runs one module, see `module`; its result goes to a file beside it."""
