@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup venv other versions test long matrix lint sanity unit fix docs live molecule demo demo-clean bench changelog lock build clean
+.PHONY: help setup venv other versions test long matrix lint sanity unit fix docs live chaos molecule demo demo-clean bench changelog lock build clean
 
 # The Python that .venv is made with (3.11 or newer).
 PYTHON ?= python3
@@ -60,6 +60,13 @@ docs: venv ## Write the tables of the roles' READMEs and of docs/preflight.md
 
 live: other ## Tests on real servers and the real daemon, or one: make live TEST=bootstrap
 	@tools/run-tests $(if $(TEST),live-$(TEST),live)
+
+# How long, and the seed of a run that is to be repeated.
+MINUTES ?= 2
+SEED ?=
+
+chaos: setup ## Everything fails while clients write; then all is right: make chaos MINUTES=10 SEED=1
+	@tests/chaos/run.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 molecule: setup ## All Molecule scenarios, or one: make molecule SCENARIO=default
 	@tools/run-tests $(if $(SCENARIO),molecule-$(SCENARIO),molecule)

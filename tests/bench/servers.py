@@ -86,13 +86,18 @@ class Servers:
             docker(
                 *("run", "--detach", "--init", "--name", self.container(host), "--hostname", host),
                 *("--network", self.prefix, "--network-alias", host, "--cap-add", "NET_ADMIN"),
-                *("--shm-size", "1g", self.image_of(host), "sleep", "infinity"),
+                *("--shm-size", "1g", *self.options_of(host)),
+                *(self.image_of(host), "sleep", "infinity"),
             )
             self.configure(host)
 
     def image_of(self, host: str) -> str:
         """What a container is made from."""
         return self.image
+
+    def options_of(self, host: str) -> t.Sequence[str]:
+        """Further options of the container, such as a volume."""
+        return ()
 
     def container(self, host: str) -> str:
         """Docker's name of one of ours."""

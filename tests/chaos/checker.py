@@ -32,6 +32,8 @@ from history import ACKNOWLEDGED, REFUSED, Change, Row, Transaction
 Found = t.Tuple[str, int, bool, str]
 Tables = t.Mapping[str, t.Sequence[Found]]
 Baseline = t.Mapping[Row, int]
+# PostgreSQL's code.
+UNIQUE_VIOLATION = "23505"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,17 +79,19 @@ def check(
     baseline: Baseline,
     masters: t.Mapping[str, Tables],
     preference: t.Sequence[str] = (),
+    numbers: dict[Row, str] | None = None,
 ) -> Verdict:
     """Compare.
 
     :param baseline: what all masters held before the first of these transactions.
     :param masters: what each of them holds now; nothing must be under way.
     :param preference: masters in the order in which they win conflicts; else `bucardo_latest`.
+    :param numbers: who handed out which; those of these transactions are added.
     """
     verdict = Verdict([])
     held = {name: _held(tables, name, verdict) for name, tables in masters.items()}
     _compare(masters, verdict)
-    _numbers(transactions, verdict)
+    _numbers(transactions, {} if numbers is None else numbers, verdict)
     writes = _writes_of_rows(transactions)
     for row in sorted({*baseline, *writes, *(row for rows in held.values() for row in rows)}):
         verdict.rows += 1
@@ -127,19 +131,21 @@ def _compare(masters: t.Mapping[str, Tables], verdict: Verdict) -> None:
             _say(verdict, "masters differ", row, text)
 
 
-def _numbers(transactions: t.Sequence[Transaction], verdict: Verdict) -> None:
+def _numbers(
+    transactions: t.Sequence[Transaction], given: dict[Row, str], verdict: Verdict
+) -> None:
     """No sequence hands out a number that another one, or itself, handed out before."""
-    given: dict[Row, str] = {}
-    for transaction in transactions:
-        if transaction.outcome != ACKNOWLEDGED:
-            continue
-        for change in transaction.changes:
+    for done in transactions:
+        if done.error == UNIQUE_VIOLATION and done.changes[-1].number:
+            text = f"{done.master} handed out a number that was there already"
+            _say(verdict, "doubled id", done.changes[-1].row, text)
+        for change in done.changes if done.outcome == ACKNOWLEDGED else ():
             if not change.number:
                 continue
             if change.row in given:
-                text = f"handed out by {given[change.row]} and by {transaction.master}"
+                text = f"handed out by {given[change.row]} and by {done.master}"
                 _say(verdict, "doubled id", change.row, text)
-            given[change.row] = transaction.master
+            given[change.row] = done.master
 
 
 def _writes_of_rows(transactions: t.Sequence[Transaction]) -> dict[Row, list[_Write]]:

@@ -47,6 +47,8 @@ class Change:
 class Transaction:
     """By one client on one master; times are of one clock, before the first statement and after
     the last answer.
+
+    :param error: PostgreSQL's code for it; the statement that failed is the last change.
     """
 
     master: str
@@ -55,6 +57,7 @@ class Transaction:
     ended: float
     outcome: str
     changes: tuple[Change, ...]
+    error: str = ""
 
 
 class History:

@@ -107,14 +107,25 @@ def test_a_row_that_nobody_wrote():
     assert kinds(story(("a", 8, 2)), 2, before=1) == ["phantom"]
 
 
+def inserted(master, version, outcome=ACKNOWLEDGED, error=""):
+    change = Change(ROW, None, version, number=True)
+    return Transaction(master, master, version, version, outcome, (change,), error)
+
+
 def test_a_number_that_was_handed_out_twice():
-    twice = [
-        Transaction(master, master, at, at, ACKNOWLEDGED, (Change(ROW, None, int(at), True),))
-        for master, at in (("a", 1.0), ("b", 2.0))
-    ]
-    assert kinds(twice, 2) == ["doubled id"]
-    twice[0] = Transaction("a", "a", 1.0, 1.0, REFUSED, twice[0].changes)
-    assert kinds(twice, 2) == []
+    assert kinds([inserted("a", 1), inserted("b", 2)], 2) == ["doubled id"]
+    assert kinds([inserted("a", 1, REFUSED), inserted("b", 2)], 2) == []
+    assert kinds([inserted("a", 1), inserted("b", 2, REFUSED, "23505")], 1) == ["doubled id"]
+    assert kinds([inserted("a", 1), inserted("b", 2, REFUSED, "55P03")], 1) == []
+
+
+def test_a_number_that_was_handed_out_before_the_last_check():
+    numbers = {}
+    for version, transaction in ((1, inserted("a", 1)), (2, inserted("b", 2))):
+        masters = {"a": {"item": [("1", version, True, "")]}}
+        verdict = checker.check([transaction], {}, masters, (), numbers)
+        assert [one.kind for one in verdict.violations] == ["doubled id"] * (version - 1)
+    assert "handed out by a and by b" in str(verdict.violations[0])
 
 
 def verdict_of(one, other):
