@@ -12,7 +12,8 @@ module: preflight
 short_description: Report everything that stands in the way of a second writable master
 description:
   - Connects to all masters, reads their catalogs, and reports every blocker and warning at once.
-    Nothing is changed anywhere; what can only be known by trying is rolled back.
+    Nothing is changed anywhere; what can only be known by trying is rolled back, or done in a
+    scratch database of a target, see O(try_restore).
   - An error on one server is a finding like others; the survey goes on with the next server.
   - All checks, with what they mean and what to do, are listed in C(docs/preflight.md).
 version_added: "1.0.0"
@@ -21,7 +22,7 @@ author:
 attributes:
   check_mode:
     support: full
-    description: The module only reads, in check mode and out of it.
+    description: The module only reads; in check mode it makes no scratch database either.
   diff_mode:
     support: none
     description: There is nothing that could differ.
@@ -158,6 +159,15 @@ options:
   pg_bin_dir:
     description: Directory of C(pg_dump); the newest that is installed by default.
     type: path
+  try_restore:
+    description:
+      - Whether the origin's schema, without rows, is restored on each target that has none yet,
+        to see what its server refuses.
+      - Where the target's database is still to be made, in a scratch database that is removed
+        again, by the next run if this one is killed; else in a transaction that is rolled back.
+    type: bool
+    default: true
+    version_added: "1.1.0"
   max_transaction_age:
     description: Seconds after which an open transaction is worth a warning.
     type: float
@@ -336,6 +346,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.rep
     Blocked,
     examine,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.restore import (
+    try_restores,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.run import (
     survey,
 )
@@ -379,6 +392,7 @@ def argument_spec() -> Spec:
         },
         "control": {"type": "dict", "options": connection_spec()},
         "pg_bin_dir": {"type": "path"},
+        "try_restore": {"type": "bool", "default": True},
         "max_transaction_age": {"type": "float", "default": 60},
         "max_clock_skew": {"type": "float", "default": 1},
         "workers": {"type": "int", "default": 4},
@@ -386,16 +400,19 @@ def argument_spec() -> Spec:
     }
 
 
-def plan(params: module.Params, _scope: Scope) -> Change:
-    report = examine(
-        survey(
-            params["masters"],
-            Wanted.from_options(params),
-            params["control"],
-            params["os_users"],
-            params["pg_bin_dir"],
-        )
+def plan(params: module.Params, scope: Scope) -> Change:
+    facts = survey(
+        params["masters"],
+        Wanted.from_options(params),
+        params["control"],
+        params["os_users"],
+        params["pg_bin_dir"],
     )
+    if params["try_restore"]:
+        facts = scope.tries(
+            lambda known: try_restores(known, params["masters"], params["pg_bin_dir"]), facts
+        )
+    report = examine(facts)
     values = report.values()
     if values["blockers"] and params["fail_on_blockers"]:
         raise Blocked(report)

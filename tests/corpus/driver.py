@@ -52,6 +52,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topo
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import Wanted
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.report import examine
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.restore import (
+    try_restores,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.run import (
     survey,
 )
@@ -165,7 +168,7 @@ class Group:
 
     def _judge(self) -> None:
         wanted = Wanted(exclude=tuple(self.exclude), check_os_users="never")
-        values = examine(survey(self.masters, wanted)).values()
+        values = examine(try_restores(survey(self.masters, wanted), self.masters)).values()
         found: dict[str, dict[tuple[str, str], str]] = {case.name: {} for case in self.cases}
         for severity, key in (("blocker", "blockers"), ("warning", "cautions")):
             for finding in values[key]:

@@ -37,7 +37,7 @@ FEATURES = dict.fromkeys(
     ("_sync", "_catch_up", "_clone", "_seed", "_compare", "_sequences"), set(FLOORS) - {"_ansible"}
 )
 # But preflight judges with the features' own rules what they are going to do.
-FEATURES["_preflight"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
+FEATURES["_preflight"] = set(FLOORS) - {"_ansible"} | {"_clone", "_sequences"}
 # And the monitor with what each feature knows of its own state.
 FEATURES["_monitor"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
 MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}

@@ -85,3 +85,17 @@ class Surroundings:
     roles: frozenset[str] = frozenset()
     extensions: frozenset[str] = frozenset()
     tablespaces: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True)
+class RefusedObject:
+    """What a target's server does not take.
+
+    :param type: pg_dump's word, e.g. "TABLE".
+    :param name: with its schema, if it has one.
+    """
+
+    type: str
+    name: str
+    message: str
+    sqlstate: str = ""

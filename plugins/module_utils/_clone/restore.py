@@ -34,6 +34,7 @@ class Restorer:
     :param major: its major version.
     :param sections: of the archive, e.g. ("pre-data", "post-data").
     :param tablespaces: whether objects keep theirs.
+    :param owners: whether objects get theirs, or belong to who is logged in.
     """
 
     tools: pgdump.Tools
@@ -42,6 +43,7 @@ class Restorer:
     archive: str
     sections: tuple[str, ...]
     tablespaces: bool
+    owners: bool = True
 
     def restore(
         self, conninfo: ConnInfo, todo: t.Sequence[dump.TocEntry], one_transaction: bool
@@ -60,14 +62,25 @@ class Restorer:
                 session.execute("SELECT pg_catalog.set_config(%s, %s, false)", (setting, value))
             if one_transaction:
                 stack.enter_context(session.transaction())
-            for start in range(0, len(todo), _PIECE):
-                self._piece(session, todo[start : start + _PIECE], one_transaction)
+            self._pieces(session, todo, one_transaction)
+
+    def restore_in(self, session: Session, todo: t.Sequence[dump.TocEntry]) -> None:
+        """The same in a transaction that is under way."""
+        self._pieces(session, todo, one_transaction=True)
+
+    def _pieces(
+        self, session: Session, todo: t.Sequence[dump.TocEntry], one_transaction: bool
+    ) -> None:
+        for start in range(0, len(todo), _PIECE):
+            self._piece(session, todo[start : start + _PIECE], one_transaction)
 
     def _piece(
         self, session: Session, piece: t.Sequence[dump.TocEntry], one_transaction: bool
     ) -> None:
         """All or nothing of a piece; halves it until the one is alone that cannot be created."""
-        script = self.tools.script(self.archive, piece, self.sections, self.tablespaces)
+        script = self.tools.script(
+            self.archive, piece, self.sections, self.tablespaces, self.owners
+        )
         if one_transaction:
             session.execute("SAVEPOINT piece")
         try:
@@ -88,12 +101,17 @@ class Restorer:
                 self._piece(session, piece[:half], one_transaction)
                 self._piece(session, piece[half:], one_transaction)
                 return
-            blocks = schema.parse_script(script)
-            raise CommandFailed(
-                f"Cannot create {blocks[0].title if blocks else piece[0].label} on"
-                f" {dump.redact(error.message)}",
-                f"Nothing of the schema was left on {self.server}.",
-                sqlstate=error.sqlstate,
-            ) from error
+            self._refused(piece[0], script, error)
+            return
         if one_transaction:
             session.execute("RELEASE SAVEPOINT piece")
+
+    def _refused(self, entry: dump.TocEntry, script: str, error: StatementFailed) -> None:
+        """Nothing more is restored when the server does not take an object."""
+        blocks = schema.parse_script(script)
+        raise CommandFailed(
+            f"Cannot create {blocks[0].title if blocks else entry.label} on"
+            f" {dump.redact(error.message)}",
+            f"Nothing of the schema was left on {self.server}.",
+            sqlstate=error.sqlstate,
+        ) from error

@@ -135,7 +135,12 @@ class Target:
         self.ran += self.texts([statement])
 
     def _scratch_name(self, purpose: str) -> str:
-        digest = hashlib.sha256(self._side.login.dbname.encode()).hexdigest()[:12]
+        return self.scratch_name(purpose, self._side.login.dbname)
+
+    @staticmethod
+    def scratch_name(purpose: str, dbname: str) -> str:
+        """The same in every run, so that each removes what a killed one has left."""
+        digest = hashlib.sha256(dbname.encode()).hexdigest()[:12]
         return f"multimaster_{purpose}_{digest}"
 
     def _drop(self, name: str) -> None:

@@ -57,6 +57,9 @@ class Change:
             self.work(self)
 
 
+Known = t.TypeVar("Known")
+
+
 class Scope(contextlib.ExitStack):
     """What a plan opens stays open in here until its change is applied.
 
@@ -90,6 +93,13 @@ class Scope(contextlib.ExitStack):
         """
         if self._check:
             raise error
+
+    def tries(self, work: t.Callable[[Known], Known], known: Known) -> Known:
+        """What leaves nothing behind, but is more than a look, adds to what is known.
+
+        A check goes without.
+        """
+        return known if self._check else work(known)
 
 
 # A module's part: reads, writes nothing, and returns what is to be done.

@@ -94,10 +94,12 @@ class Tools:
         entries: t.Iterable[dump.TocEntry],
         sections: t.Sequence[str] = (),
         tablespaces: bool = True,
+        owners: bool = True,
     ) -> str:
         """Some entries of an archive as SQL text.
 
         :param sections: pre-data, post-data; both when empty.
+        :param owners: whether it says whose the objects are.
         """
         use_list = archive + ".list"
         with open(use_list, "w", encoding="utf-8", errors="surrogateescape") as stream:
@@ -107,6 +109,7 @@ class Tools:
             f"--use-list={use_list}",
             *(f"--section={section}" for section in sections),
             *([] if tablespaces else ["--no-tablespaces"]),
+            *([] if owners else ["--no-owner"]),
             "--file=-",
             archive,
         ]

@@ -18,6 +18,7 @@ from .checks import (
     other_replication,
     reach,
     request,
+    restore,
     roles,
     rows,
     sequences,
@@ -46,5 +47,6 @@ FILES = (
     target_rows,
     target_servers,
     needs,
+    restore,
 )
 CHECKS: t.Sequence[Check] = tuple(found for file in FILES for found in checks_in(file))

@@ -14,6 +14,7 @@ import typing as t
 
 from .._bucardo.objects import DatabaseRecord as BucardoDatabase
 from .._bucardo.objects import Dbgroup, Goat, Sync
+from .._clone.facts import RefusedObject
 from .._common.names import TableName
 from .._ledger.foreign import Foreign
 from .._ledger.states import Entry
@@ -344,6 +345,7 @@ class SurveyedMaster:
     :param dbname: the database asked for.
     :param database: None when the database does not exist yet.
     :param unread: what could not be read there, and why.
+    :param refused_objects: of the origin's schema, when a restore was tried.
     """
 
     name: str
@@ -356,6 +358,7 @@ class SurveyedMaster:
     database: Database | None = None
     unread: tuple[str, ...] = ()
     address: Address = Address()
+    refused_objects: tuple[RefusedObject, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ from .reader import Reader
 Options = t.Mapping[str, t.Any]
 
 # Milliseconds. Sizes need a lock on each table; a table that is locked for long is not waited for.
-_LOCK_TIMEOUT = 3000
+LOCK_TIMEOUT = 3000
 # Seconds. A dead server fails its second database as slowly as its first.
 _SLOW_FAILURE = 5.0
 _CLOCK_SAMPLES = 3
@@ -115,7 +115,7 @@ def read_server(
     session.execute(
         "SELECT set_config('default_transaction_read_only', 'on', false),"
         " set_config('lock_timeout', %s, false)",
-        (str(_LOCK_TIMEOUT),),
+        (str(LOCK_TIMEOUT),),
     )
     clock, clock_error = _clock(session)
     replica = "rolsuper"

@@ -133,3 +133,9 @@ def test_what_a_change_disturbs_is_told(run):
         return Change(changed=True, disturbs=["writers of public.orders wait"])
 
     assert run(plan, **CHECK)[1]["disturbs"] == ["writers of public.orders wait"]
+
+
+@pytest.mark.parametrize(("check", "known"), [(True, "little"), (False, "little and more")])
+def test_a_check_does_not_try_what_is_more_than_a_look(check, known):
+    with Scope(check=check) as scope:
+        assert scope.tries(lambda before: f"{before} and more", "little") == known

@@ -20,6 +20,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objec
     Goat,
     Sync,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._clone.facts import RefusedObject
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import doubts
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger.foreign import Foreign
@@ -582,6 +583,18 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         ),
         "aggregate a(anyelement)",
         "array_append()",
+    ),
+    "schema-refused": (
+        facts(
+            masters=(
+                HERE,
+                dataclasses.replace(
+                    THERE, refused_objects=(RefusedObject("TABLE", "public.orders", "syntax"),)
+                ),
+            )
+        ),
+        "TABLE public.orders",
+        "syntax (PostgreSQL 15)",
     ),
     "materialized-view": (with_table(table(OTHER, kind="m"), table()), "public.other", "refreshed"),
     "inheritance": (
