@@ -352,6 +352,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.sur
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.run import (
     survey,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import strategies
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.truncate import (
     DEFAULT,
     POLICIES,
@@ -371,8 +372,8 @@ def argument_spec() -> Spec:
         "truncate": {"type": "str", "choices": list(POLICIES), "default": DEFAULT},
         "sequences": {
             "type": "str",
-            "choices": ["interleave", "none"],
-            "default": "interleave",
+            "choices": list(strategies.LASTING),
+            "default": strategies.DEFAULT,
         },
         "exclude_sequences": {"type": "list", "elements": "str", "default": []},
         "sequence_slots": {"type": "int", "default": 0},

@@ -187,6 +187,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences.run
     plan_change,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences.strategies import (
+    DEFAULT,
     STRATEGIES,
 )
 
@@ -196,7 +197,7 @@ def argument_spec() -> ansible_options.Spec:
         "masters": ansible_options.masters_option(),
         **ansible_options.selection_spec(),
         "sync": {"type": "str", "default": "multimaster"},
-        "strategy": {"type": "str", "choices": list(STRATEGIES), "default": "interleave"},
+        "strategy": {"type": "str", "choices": list(STRATEGIES), "default": DEFAULT},
         "slots": {"type": "int"},
         "sequences": {"type": "str", "choices": ["owned", "all"], "default": "all"},
         "exclude_sequences": {"type": "list", "elements": "str", "default": []},

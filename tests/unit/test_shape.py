@@ -22,6 +22,7 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import (
     module as ansible_module,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._sequences import strategies
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLUGINS = "ansible_collections.multimaster.bucardo.plugins"
@@ -148,6 +149,51 @@ def test_a_module_is_documented(name):
     assert all({"description", "returned", "type"} <= set(value) for value in returned.values())
 
 
+def told(options):
+    """What documentation says of options, as a specification does."""
+    return {
+        name: {
+            "type": one.get("type", "str"),
+            "choices": one.get("choices"),
+            "default": one.get("default"),
+            "required": one.get("required", False),
+            "elements": one.get("elements"),
+            "options": told(one["suboptions"]) if "suboptions" in one else None,
+        }
+        for name, one in options.items()
+    }
+
+
+def asked(spec):
+    """The same of a specification."""
+    return {
+        name: {
+            "type": one.get("type", "str"),
+            "choices": list(one["choices"]) if "choices" in one else None,
+            "default": one.get("default"),
+            "required": one.get("required", False),
+            "elements": one.get("elements"),
+            "options": asked(one["options"]) if "options" in one else None,
+        }
+        for name, one in spec.items()
+    }
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_options_of_a_module_are_those_that_it_documents(name, monkeypatch):
+    documentation = yaml.safe_load(
+        importlib.import_module(f"{PLUGINS}.modules.{name}").DOCUMENTATION
+    )
+    options = documentation.get("options") or {}
+    for fragment in documentation.get("extends_documentation_fragment", []):
+        file, _dot, part = fragment.removeprefix(PREFIX).partition(".")
+        shared = importlib.import_module(f"{PLUGINS}.doc_fragments.{file}").ModuleDocFragment
+        more = yaml.safe_load(getattr(shared, (part or "documentation").upper()))
+        for option, one in (more.get("options") or {}).items():
+            options[option] = {**one, **options.get(option, {})}
+    assert told(options) == asked(Spec(name, monkeypatch).spec)
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_a_module_fit_its_options(name, errors):
     module = importlib.import_module(f"{PLUGINS}.modules.{name}")
@@ -229,14 +275,16 @@ def test_no_page_describes_a_filter_that_is_gone():
     assert {path.stem for path in (ROOT / "plugins/filter").glob("*.yml")} == filters
 
 
-# Layers
-
-
 # Roles
 
 
 def options_of(role):
     return load(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+
+
+@pytest.mark.parametrize("role", ["data_seed", "preflight", "verify"])
+def test_a_role_takes_every_strategy_for_sequences_that_a_bootstrap_can_be_asked_for(role):
+    assert options_of(role)[f"{role}_sequences"]["choices"] == list(strategies.LASTING)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -20,6 +20,7 @@ from .._ledger.foreign import Foreign
 from .._ledger.states import Entry
 from .._postgres.tables import Table
 from .._sequences.facts import Survey
+from .._sequences.strategies import DEFAULT as DEFAULT_STRATEGY
 from .._tracking.enrolled import Found
 from .key_types import KeyType
 from .needs import Needs, Offers
@@ -50,7 +51,7 @@ class Wanted:
     change_password: bool = False
     adopt: bool = False
     truncate: str = "delete"
-    sequences: str = "interleave"
+    sequences: str = DEFAULT_STRATEGY
     exclude_sequences: tuple[str, ...] = ()
     sequence_slots: int = 0
     tablespaces: bool = True

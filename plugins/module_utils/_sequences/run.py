@@ -20,7 +20,7 @@ from .._postgres.topology import Master, Topology
 from . import move, plan, read, statements
 from .facts import Survey
 from .selection import Chosen, choose
-from .strategies import STRATEGIES, Situation
+from .strategies import DEFAULT, STRATEGIES, Situation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DesiredSequences:
     :param slots: None for the number of masters.
     """
 
-    strategy: str = "interleave"
+    strategy: str = DEFAULT
     selection: Selection = dataclasses.field(default_factory=Selection)
     exclude_sequences: tuple[str, ...] = ()
     owned_only: bool = False

@@ -54,6 +54,10 @@ class Strategy:
     changes = True
     # Whether a ledger that holds nothing any more goes.
     clears_ledger = False
+    # Whether masters can be kept so, as those who bootstrap them ask for it.
+    lasts = False
+    # Whether each master gets numbers of its own.
+    shares = False
 
     def selects(self, _found: Situation) -> bool:
         """Whether the selection of tables says which sequences are meant."""
@@ -67,6 +71,20 @@ class Strategy:
         """
         raise NotImplementedError
 
+    def share(
+        self,
+        name: TableName,
+        sides: t.Mapping[str, Sequence | None],
+        slots: int,
+        origin: str,
+        sync: str,
+    ) -> plan.SequencePlan:
+        """How the masters get numbers of their own of one sequence, where `shares`.
+
+        :raises Unshareable: when they cannot.
+        """
+        raise NotImplementedError
+
     def problems(self, found: Situation, _chosen: Chosen) -> list[str]:
         """What is not as it must be, as far as the plans do not mend it; one line each."""
         return watch.problems(found.surveys, found.sync)
@@ -74,6 +92,8 @@ class Strategy:
 
 class LeaveAlone(Strategy):
     """Share nothing out: a new master's sequences go on where those of the origin are."""
+
+    lasts = True
 
     def followed(self, chosen: Chosen) -> t.Sequence[TableName]:
         """The sequences that are only brought to where the origin's are."""
@@ -90,6 +110,19 @@ class LeaveAlone(Strategy):
 class Interleave(LeaveAlone):
     """Give every master its own of every so many numbers."""
 
+    shares = True
+
+    def share(
+        self,
+        name: TableName,
+        sides: t.Mapping[str, Sequence | None],
+        slots: int,
+        origin: str,
+        sync: str,
+    ) -> plan.SequencePlan:
+        """See `Strategy`."""
+        return plan.interleave(name, sides, slots, origin, sync)
+
     def followed(self, chosen: Chosen) -> t.Sequence[TableName]:
         """Those that were excluded by name."""
         return chosen.excluded
@@ -99,9 +132,7 @@ class Interleave(LeaveAlone):
         plans, _none = super().plans(found, chosen)
         shared, warnings = plan.collect(
             chosen.shared,
-            lambda name: plan.interleave(
-                name, found.sides(name), found.slots, found.origin, found.sync
-            ),
+            lambda name: self.share(name, found.sides(name), found.slots, found.origin, found.sync),
         )
         left = [name for name in found.names if name not in set(chosen.shared)]
         released, _none = plan.collect(
@@ -153,3 +184,6 @@ STRATEGIES: t.Mapping[str, Strategy] = {
     "restore": Restore(),
     "watch": Watch(),
 }
+# Those that a bootstrap can be asked for.
+LASTING = tuple(name for name, one in STRATEGIES.items() if one.lasts)
+DEFAULT = "interleave"

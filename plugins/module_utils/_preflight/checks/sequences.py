@@ -17,6 +17,7 @@ from ..._postgres.tables import Selection
 from ..._sequences import plan
 from ..._sequences.facts import Sequence, Survey
 from ..._sequences.selection import choose, matching
+from ..._sequences.strategies import STRATEGIES, Strategy
 from ..context import Context
 from ..registry import BLOCKER, INFO, WARNING, Hit, check
 
@@ -41,10 +42,14 @@ def _unknown(ctx: Context) -> dict[str, str]:
     return found
 
 
+def _strategy(ctx: Context) -> Strategy:
+    return STRATEGIES[ctx.wanted.sequences]
+
+
 def _shared(ctx: Context) -> list[tuple[TableName, Sequence]]:
     """The origin's sequences that will be shared out."""
     database = ctx.origin.database if ctx.origin else None
-    if database is None or ctx.wanted.sequences == "none":
+    if database is None or not _strategy(ctx).shares:
         return []
     wrong = {pattern for _option, pattern, _line in ctx.unknown} | set(_unknown(ctx))
     chosen = choose(
@@ -72,7 +77,10 @@ def _plans(ctx: Context) -> t.Iterator[tuple[TableName, plan.SequencePlan | plan
     for name, _sequence in shared:
         sides = {master: survey.sequences.get(name) for master, survey in surveys.items()}
         try:
-            yield name, plan.interleave(name, sides, slots, ctx.origin_name, ctx.wanted.sync)
+            yield (
+                name,
+                _strategy(ctx).share(name, sides, slots, ctx.origin_name, ctx.wanted.sync),
+            )
         except plan.Unshareable as error:
             yield name, error
 
