@@ -166,7 +166,7 @@ def compare() -> tuple[bool, list[str]]:
     return equal, lines
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--image", default="multimaster/postgresql:bookworm")
     parser.add_argument("--scale", type=float, default=1, help="1: about 400,000 rows")
@@ -174,7 +174,21 @@ def main() -> int:
     parser.add_argument("--both-seconds", type=float, default=15, help="writing on both sides")
     parser.add_argument("--verbose", "-v", action="count", default=0)
     parser.add_argument("--clean", action="store_true", help="only remove what a run left")
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def report_writers(figures: list[dict[str, t.Any]]) -> bool:
+    """Show what became of the writers; returns whether no write of two failed."""
+    for figure in figures:
+        print(
+            f"Writer on {figure['label']:<20}{figure['writes']:>8} writes, longest"
+            f" {figure['longest_ms']:.1f} ms, failed: {figure['failed'] or 'none'}"
+        )
+    return len(figures) == 2 and not any(figure["failed"] for figure in figures)
+
+
+def main() -> int:
+    args = arguments()
     clean()
     if args.clean:
         return 0
@@ -219,19 +233,11 @@ def main() -> int:
     print(f"Bootstrap                     {bootstrap_seconds:>8.1f} s")
     for name, seconds in steps.items():
         print(f"  {name:<28}{seconds:>8.1f} s")
-    for figure in figures:
-        print(
-            f"Writer on {figure['label']:<20}{figure['writes']:>8} writes, longest"
-            f" {figure['longest_ms']:.1f} ms, failed: {figure['failed'] or 'none'}"
-        )
+    sound = report_writers(figures)
     print(f"Whole demo                    {time.monotonic() - began:>8.1f} s")
-    failed = any(figure["failed"] for figure in figures)
-    print(
-        "\nBoth masters hold the same rows."
-        if equal
-        else "\nTHE MASTERS DIFFER: see the table above."
-    )
-    return 0 if equal and not failed and len(figures) == 2 else 1
+    masters = "Both masters hold the same rows." if equal else "THE MASTERS DIFFER: see above."
+    print(f"\n{masters}")
+    return 0 if equal and sound else 1
 
 
 if __name__ == "__main__":

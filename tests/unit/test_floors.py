@@ -271,6 +271,18 @@ def test_the_first_line_of_a_file_says_what_it_is_for(path):
     assert text.partition("\n")[0].endswith((".", "?", ")"))
 
 
+@pytest.mark.parametrize("path", files(), ids=name_of)
+def test_files_and_functions_are_short_enough_to_be_read_at_once(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 500
+    long = [
+        node.name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno >= 60
+    ]
+    assert long == []
+
+
 def test_every_file_can_be_imported_without_psycopg2():
     """A module without it says so in its result; only annotations may name what is missing."""
     names = [

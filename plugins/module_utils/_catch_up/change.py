@@ -12,6 +12,7 @@ import typing as t
 from .._bucardo.writes import Control
 from .._common.change import Change, Scope
 from .._common.errors import Refused
+from .._ledger import release
 from .._postgres.conninfo import ConnInfo
 from .._tracking.queue import as_rows
 from . import run
@@ -54,15 +55,8 @@ def plan(
     if not catch_up.needed:
         report.after = report.before
         return Change(before={"waiting": before}, after={"waiting": before}, values=_values(report))
-    warnings = []
     members = group.members()
-    members.foresee(False)
-    try:
-        members.check()
-    except Refused as error:
-        # In a check, the seed that would have come before was only planned.
-        scope.lacks(error)
-        warnings.append(error.message)
+    warnings = _foreseen(members, scope)
 
     def work(change: Change) -> None:
         group.wait_for_workers()
@@ -81,6 +75,21 @@ def plan(
         warnings=warnings,
         work=work,
     )
+
+
+def _foreseen(members: release.Members, scope: Scope) -> list[str]:
+    """What would be wrong with the ledgers, as far as it may be passed over.
+
+    :raises Refused: when masters may lack rows.
+    """
+    members.foresee(False)
+    try:
+        members.check()
+    except Refused as error:
+        # In a check, the seed that would have come before was only planned.
+        scope.lacks(error)
+        return [error.message]
+    return []
 
 
 def _warnings(report: run.Report) -> list[str]:
