@@ -222,7 +222,7 @@ class Removal:
         found: list[Statement] = []
         if origin != group.former:
             # Not the trigger that logs in to the database for each table.
-            found.append(Statement("SET LOCAL session_replication_role = replica"))
+            found.append(statements.WITHOUT_TRIGGERS)
             found += [Statement(query, values) for query in (_TWINS, _GOATS, _NOBODYS)]
             found.append(Statement("SET LOCAL session_replication_role = origin"))
         leaves = Statement(

@@ -6,6 +6,12 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    DeadlineExceeded,
+    Refused,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import departure
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import Pending
@@ -44,3 +50,68 @@ def test_a_check_speaks_of_what_waits():
     found = {"here": [pending("a", 2)]}
     assert "Changes that wait: 2 on here" in departure.waits(found)
     assert "lost" in departure.were_lost(found)
+
+
+class Waiting:
+    """A queue that holds so much at each look."""
+
+    def __init__(self, *counts, master="here"):
+        self.master, self.counts = master, list(counts)
+
+    def pending(self, until="", tables=()):
+        count = self.counts.pop(0) if len(self.counts) > 1 else self.counts[0]
+        return [pending("a", count)] if count else []
+
+
+@pytest.fixture(name="drain")
+def _drain(monkeypatch):
+    """What draining says, and whether the sync runs at all."""
+    says = {"drain": None, "runs": None}
+
+    def until_drained(_control, _queues, _sync, timeout):
+        if says["drain"]:
+            raise says["drain"]
+
+    def refuse_unless_it_runs(_control, _sync):
+        if says["runs"]:
+            raise says["runs"]
+
+    monkeypatch.setattr(departure.kick, "until_drained", until_drained)
+    monkeypatch.setattr(departure.kick, "refuse_unless_it_runs", refuse_unless_it_runs)
+    return says
+
+
+def leaving(*counts, **facts):
+    return departure.Departure(None, "shop", [Waiting(*counts)], 60, **{"discard": False, **facts})
+
+
+def test_where_nothing_waits_nothing_is_asked(drain):
+    drain["runs"] = drain["drain"] = Refused("the daemon is gone")
+    assert leaving(0).look() == leaving(0).settle() == {}
+    # Before its first run no master counts on another's changes.
+    assert leaving(5, released=False).look() == leaving(5, released=False).settle() != {}
+
+
+def test_a_look_refuses_what_could_not_be_drained(drain):
+    assert leaving(5).look() == {"here": [pending("a", 5)]}
+    drain["runs"] = Refused("No daemon runs sync shop")
+    with pytest.raises(Refused, match=r"changes would be lost, 5 on here .* No daemon runs") as no:
+        leaving(5).look()
+    assert no.value.details["lost"][0]["changes"] == 5
+    assert leaving(5, discard=True).look() == {"here": [pending("a", 5)]}
+
+
+def test_what_is_left_after_the_wait_is_refused_and_what_arrived_is_not(drain):
+    assert leaving(5).settle() == {}
+    drain["drain"] = DeadlineExceeded("Sync shop was not drained within 60 s")
+    with pytest.raises(Refused, match=r"changes would be lost, 3 on here .* within 60 s"):
+        leaving(5, 3).settle()
+    assert leaving(5, 3, discard=True).settle() == {"here": [pending("a", 3)]}
+    # It came through at last.
+    assert leaving(5, 0).settle() == {}
+
+
+def test_a_table_that_the_daemon_has_left_out_already_is_never_drained(drain):
+    with pytest.raises(Refused, match=r"no longer replicates public\.a: take it into the sync"):
+        leaving(5, unserved={TableName("public", "a")}).settle()
+    assert leaving(5, unserved={TableName("public", "b")}).settle() == {}
