@@ -310,7 +310,7 @@ def libpq_params(database: DatabaseRecord, password: str) -> dict[str, str]:
 
 
 def encode_dbname(name: str) -> str:
-    """A database's name as bucardo.db.dbname must hold it; see _names.problem_with_dbname."""
+    """A database's name as bucardo.db.dbname must hold it; see `names.problem_with_dbname`."""
     if re.search(r"[\s;\\]", name):
         return "'" + name.replace("\\", "\\\\") + "'"
     return name
