@@ -18,6 +18,7 @@ description:
     receive.
 extends_documentation_fragment:
   - multimaster.bucardo.connection
+  - multimaster.bucardo.override
 attributes:
   check_mode:
     support: full
@@ -26,36 +27,11 @@ attributes:
     support: full
     description: Shows the value that differs.
 options:
-  state:
-    description: Whether it shall be there.
-    type: str
-    choices: [present, absent]
-    default: present
-  relation:
-    description: The table, in SQL notation; Bucardo must know it.
-    type: str
-    required: true
-  relation_db:
-    description: The database to which the table belongs, where several have one of that name.
-    type: str
   clause:
     description:
       - A SELECT list without FROM, such as V(SELECT id, upper(name\) AS name).
       - Required unless O(state=absent).
     type: str
-  db:
-    description: For this database only. Left out, for all.
-    type: str
-  sync:
-    description: For this sync only. Left out, for all.
-    type: str
-notes:
-  - The O(login_host) and its companions name the control database; O(login_db) defaults to
-    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
-
-  - Bucardo looks at this only for databases whose role is not V(source). Between masters it has no
-    effect; the module warns when no database could use it.
-  - A running daemon reads it when it reloads its syncs, see RV(reload_required).
 """
 EXAMPLES = r"""
 - name: The reporting database gets no addresses

@@ -17,6 +17,7 @@ description:
   - Lets Bucardo write the rows of a table into one of another name, on databases that only receive.
 extends_documentation_fragment:
   - multimaster.bucardo.connection
+  - multimaster.bucardo.override
 attributes:
   check_mode:
     support: full
@@ -25,37 +26,12 @@ attributes:
     support: full
     description: Shows the value that differs.
 options:
-  state:
-    description: Whether it shall be there.
-    type: str
-    choices: [present, absent]
-    default: present
-  relation:
-    description: The table, in SQL notation; Bucardo must know it.
-    type: str
-    required: true
-  relation_db:
-    description: The database to which the table belongs, where several have one of that name.
-    type: str
   newname:
     description:
       - The other name, with or without a schema. Bucardo takes letters, digits, blanks and any of
         C(" _ . ~).
       - Required unless O(state=absent).
     type: str
-  db:
-    description: For this database only. Left out, for all.
-    type: str
-  sync:
-    description: For this sync only. Left out, for all.
-    type: str
-notes:
-  - The O(login_host) and its companions name the control database; O(login_db) defaults to
-    V(bucardo). Log in as the role C(bucardo), which is a superuser there.
-
-  - Bucardo looks at this only for databases whose role is not V(source). Between masters it has no
-    effect; the module warns when no database could use it.
-  - A running daemon reads it when it reloads its syncs, see RV(reload_required).
 """
 EXAMPLES = r"""
 - name: Orders go to a table of another name on the reporting database
