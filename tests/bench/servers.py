@@ -106,7 +106,7 @@ class Servers:
     def configure(self, host: str, lines: t.Sequence[str] = (), auth: str = "trust") -> None:
         """(Re)start a server that listens to the network of the containers."""
         conf = "\n".join(["listen_addresses = '*'", *lines, ""])
-        hba = f"local all all peer map=bench\nhost all all all {auth}\n"
+        hba = f"local all,replication all peer map=bench\nhost all all all {auth}\n"
         ident = "".join(
             f"bench {user} {role}\n"
             for user, role in (

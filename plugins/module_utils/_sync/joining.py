@@ -61,6 +61,8 @@ SELECT pg_catalog.unnest(%s::oid[]), %s
 _KEEPING = """
 SELECT DISTINCT target FROM bucardo.bucardo_delta_targets WHERE target ~ '^joining '
 """
+# A database that was made anew under its name has nothing of Bucardo's.
+_HAS_QUEUE = "SELECT pg_catalog.to_regclass('bucardo.bucardo_delta_targets') IS NOT NULL"
 # Types whose equality no search_path is needed for.
 _FOREIGN_KEYS = """
 SELECT pg_catalog.count(*) FROM pg_catalog.json_to_recordset(%s) AS w (n text, k text)
@@ -112,6 +114,8 @@ def obstacle(group: Group, begun: bool) -> str:
     """
     if group.sync.status == "inactive" and not begun:
         return "the sync is held"
+    if anew := [name for name, one in group.members.items() if not one.value(_HAS_QUEUE)]:
+        return f"{listed(anew)} has to be seeded again"
     truncate = f"bucardo_note_trunc_{group.sync.name}"
     if any(session.value(_TRUNCATES, (truncate,)) for session in group.members.values()):
         return "TRUNCATE is replicated as such, which no key in a queue tells of"
@@ -201,7 +205,8 @@ def sweep(control: Control, group: Group, wanted: t.Collection[str]) -> list[str
             _MARKER + epoch for epoch in session.column("SELECT epoch FROM multimaster.joining")
         }
     for one in group.members.values():
-        for target in set(one.column(_KEEPING)) - kept:
+        keeping = set(one.column(_KEEPING)) if one.value(_HAS_QUEUE) else set()
+        for target in keeping - kept:
             forget(one, group, target)
     return gone
 

@@ -13,7 +13,10 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import Goat, Sync
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.writes import Control
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    Refused,
+    StatementFailed,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import states
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import joining
@@ -26,18 +29,21 @@ TRUNCATES, FOREIGN = "p.proname = 'bucardo_note_truncation'", "AS w (n text, k t
 EPOCH = "e-new"
 
 
-def member(name, *, truncates=0, foreign=0, lacking=(), keeping=()):
+def member(name, *, truncates=0, foreign=0, lacking=(), keeping=(), anew=False):
     """One that replicates.
 
     :param lacking: OIDs of tables of which it does not keep the queue.
     :param keeping: targets for which it keeps one.
+    :param anew: its database was dropped and made again.
     """
+    nothing = StatementFailed('relation "bucardo.bucardo_delta_targets" does not exist')
     return FakeSession(
         {
+            "to_regclass('bucardo.bucardo_delta_targets')": [{"is": not anew}],
             TRUNCATES: [{"count": truncates}],
             FOREIGN: [{"count": foreign}],
             "to_regclass(n)::oid::bigint": [{"oid": oid} for oid in lacking],
-            "target ~ '^joining '": [{"target": one} for one in keeping],
+            "target ~ '^joining '": nothing if anew else [{"target": one} for one in keeping],
         },
         name,
     )
@@ -132,10 +138,15 @@ class TestObstacle:
         assert joining.obstacle(group("inactive"), begun=False) == "the sync is held"
         assert joining.obstacle(group("inactive"), begun=True) == ""
 
+    def test_a_member_whose_database_was_made_anew(self):
+        found = group(there=member("there", anew=True))
+        assert joining.obstacle(found, begun=True) == "there has to be seeded again"
+
     def test_truncates_that_are_replicated_as_such(self):
         found = group(there=member("there", truncates=1))
         assert "TRUNCATE is replicated as such" in joining.obstacle(found, begun=False)
-        assert found.members["there"].ran[0].params == ("bucardo_note_trunc_shop",)
+        [ran] = [ran for ran in found.members["there"].ran if TRUNCATES in ran.text]
+        assert ran.params == ("bucardo_note_trunc_shop",)
 
     def test_keys_of_types_of_extensions(self):
         found = group(here=member("here", foreign=1))
@@ -184,11 +195,15 @@ class TestSweep:
         assert joining.sweep(catalog.control, found, ["new", "there"]) == ["gone", "there"]
         assert catalog.rows == {"new": "e-new"}
 
+    def test_a_database_that_was_made_anew_keeps_nothing(self):
+        catalog = Catalog()
+        assert joining.sweep(catalog.control, group(here=member("here", anew=True)), []) == []
+
     def test_what_is_kept_for_nobody_is_purged_marks_first(self):
         catalog = Catalog({"new": "e-new"})
         here = member("here", keeping=["joining e-new", "joining e-gone"])
         joining.sweep(catalog.control, group(here=here), ["new"])
-        assert here.texts[1:] == [
+        assert here.texts[2:] == [
             """DELETE FROM "bucardo"."track_public_orders" WHERE target = 'joining e-gone'""",
             "DELETE FROM bucardo.bucardo_delta_targets WHERE target = %s",
         ]
