@@ -439,14 +439,24 @@ def test_only_a_superuser_can_keep_indexes_from_being_filled():
         Seed(there=there, index_mode="catalog").run()
 
 
+ORIGIN = {
+    "to_regclass('multimaster.membership')": [{"there": True}],
+    "FROM multimaster.membership": [{"dbgroup": "g", "epoch": "e", "is_origin": True}],
+}
+
+
 def test_the_origin_is_not_seeded_in_check_mode():
-    there = {
-        "to_regclass('multimaster.membership')": [{"there": True}],
-        "FROM multimaster.membership": [{"dbgroup": "g", "epoch": "e", "is_origin": True}],
-    }
-    outcome = Seed(there=there).preview()
+    outcome = Seed(there=ORIGIN).preview()
     assert outcome.warnings == ["target is the origin of its group, and not seeded"]
     assert not outcome.changed
+    assert outcome.tables == []
+
+
+def test_a_run_refuses_the_origin_and_so_does_a_check_that_would_replace_its_rows():
+    with pytest.raises(Refused, match="target is the origin of its group"):
+        Seed(there=ORIGIN).run()
+    with pytest.raises(Refused, match="target is the origin of its group"):
+        Seed(there=ORIGIN, replace=["public.big"]).preview()
 
 
 def test_a_database_is_not_copied_into_itself():
