@@ -8,11 +8,23 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    ConnectionFailed,
+    StatementFailed,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import (
+    Address,
+    Database,
     Server,
     Setting,
+    SurveyedMaster,
     Wanted,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey import (
+    master as survey_master,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey import queries
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.master import (
@@ -103,3 +115,99 @@ def test_files_are_read_by_a_superuser_only() -> None:
     )
     found, _session = read({**answers, ROLES: [{**ROLE, "superuser": False}]})
     assert [one.name for one in found.settings] == ["lock_timeout"]
+
+
+class TestWholeMaster:
+    """By which sessions one master is read, and what stands for what could not be."""
+
+    OPTIONS: t.ClassVar[dict[str, t.Any]] = {
+        "name": "here",
+        "origin": True,
+        "login_host": "db1",
+        "login_port": 5433,
+        "login_db": "shop",
+        "maintenance_db": "admin",
+    }
+
+    def read(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        sessions: dict[str, t.Any],
+        database: t.Any = None,
+    ) -> tuple[SurveyedMaster, list[str]]:
+        """
+        :param sessions: what opening each database gives.
+        :param database: what reading it gives.
+        """
+        opened: list[str] = []
+
+        def session(conninfo: ConnInfo) -> t.Any:
+            opened.append(conninfo.dbname)
+            found = sessions[conninfo.dbname]
+            if isinstance(found, BaseException):
+                raise found
+            return found
+
+        def read_database(*_given: t.Any) -> t.Any:
+            if isinstance(database, BaseException):
+                raise database
+            return database
+
+        monkeypatch.setattr(survey_master.pg, "Session", session)
+        monkeypatch.setattr(survey_master, "read_database", read_database)
+        monkeypatch.setattr(survey_master.addresses, "read_address", lambda *_given: Address())
+        return survey_master.read_master(self.OPTIONS, Wanted()), opened
+
+    def session(self, databases: t.Sequence[str] = ("shop",)) -> FakeSession:
+        answers = {
+            queries.SERVER: [{**SERVER, "databases": list(databases)}],
+            "clock_timestamp": [{"now": 0.0}],
+            ROLES: [ROLE],
+            "": [],
+        }
+        return FakeSession(answers)
+
+    def test_its_server_and_its_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shop = Database("shop")
+        found, opened = self.read(monkeypatch, {"shop": self.session()}, shop)
+        assert (found.name, found.origin, found.host, found.port) == ("here", True, "db1", "5433")
+        assert (found.error, found.database, opened) == ("", shop, ["shop"])
+        assert found.server is not None
+
+    def test_one_whose_database_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        missing = ConnectionFailed("Cannot connect to here: no such database")
+        found, opened = self.read(
+            monkeypatch, {"shop": missing, "admin": self.session(databases=["admin"])}
+        )
+        assert opened == ["shop", "admin"]
+        assert (found.error, found.database) == ("", None)
+        assert found.server is not None
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_but_not_where_it_is_there_or_nobody_tells(
+        self, monkeypatch: pytest.MonkeyPatch, there: bool
+    ) -> None:
+        refused = ConnectionFailed("Cannot connect to here: wrong password")
+        other = self.session(databases=["shop"]) if there else refused
+        found, opened = self.read(monkeypatch, {"shop": refused, "admin": other})
+        assert opened == ["shop", "admin"]
+        assert (found.error, found.server) == ("Cannot connect to here: wrong password", None)
+
+    def test_a_server_that_does_not_answer_is_not_asked_twice(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(survey_master, "_SLOW_FAILURE", -1.0)
+        found, opened = self.read(monkeypatch, {"shop": ConnectionFailed("timeout expired")})
+        assert (found.error, opened) == ("timeout expired", ["shop"])
+
+    def test_a_database_that_cannot_be_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found, _opened = self.read(
+            monkeypatch, {"shop": self.session()}, StatementFailed("permission denied")
+        )
+        assert (found.error, found.database) == ("permission denied", None)
+        assert found.server is not None
+
+    def test_a_pooler(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        found, _opened = self.read(monkeypatch, {"shop": survey_master.pg.Pooled("a pooler")})
+        assert found.address.pooled
+        assert (found.error, found.server) == ("", None)
