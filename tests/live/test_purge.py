@@ -11,6 +11,10 @@ import re
 import pytest
 from site_of_tests import Master, eventually, same_rows
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import purge
+
 # See CONTRIBUTING.md.
 LONG = True
 WAITS = True
@@ -84,6 +88,22 @@ def test_a_process_that_ended_by_itself_is_waited_for(site, masters, inventory):
     site.play("status", inventory)
     assert site.play("bootstrap", inventory).changes == []
     write_and_wait_for_the_purge(masters[:2])
+
+
+def test_what_is_kept_for_a_master_that_comes_in_is_not_late(site, masters, inventory):
+    """Its copy may take hours; a daemon that is restarted meanwhile purges no more than before."""
+    left = masters[0]
+    left.sql(
+        "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
+        " VALUES ('public.note'::regclass, 'joining somebody')"
+    )
+    left.sql("UPDATE public.note SET body = body || '!' WHERE id = 1")
+    assert same_rows(masters[:2], "public.note")
+    assert left.value("SELECT count(*) FROM bucardo.delta_public_note") != "0"
+    with pg.Session(site.conninfo(left)) as session:
+        found = purge.read(session, "multimaster", [TableName("public", "note")])
+    assert found.rows == 0
+    left.sql("DELETE FROM bucardo.bucardo_delta_targets WHERE target = 'joining somebody'")
 
 
 def test_after_a_third_master_came_in(site, masters, inventory):

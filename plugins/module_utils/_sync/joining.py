@@ -31,10 +31,10 @@ from .._common.text import listed
 from .._ledger import ledger, membership, own_objects, own_table, states
 from .._postgres import sql
 from .._postgres.pg import Session
+from .._tracking.plan import JOINING
 from . import enrol, joining_rows
 from .master import OpenMaster
 
-_MARKER = "joining "
 # Passes while the sync runs: until one is this small, or this often.
 _SMALL = 500
 _PASSES = 8
@@ -141,7 +141,7 @@ def prepare(control: Control, group: Group, newcomers: t.Mapping[str, Session]) 
     for name, newcomer in newcomers.items():
         epoch = known(session, group.sync.dbgroup).get(name)
         if epoch and any(
-            one.column(_LACKING, (group.names(one), _MARKER + epoch))
+            one.column(_LACKING, (group.names(one), JOINING + epoch))
             for one in group.members.values()
         ):
             session.execute(
@@ -156,8 +156,8 @@ def prepare(control: Control, group: Group, newcomers: t.Mapping[str, Session]) 
             )
             epoch = known(session, group.sync.dbgroup)[name]
             for one in group.members.values():
-                oids = one.column(_LACKING, (group.names(one), _MARKER + epoch))
-                one.execute(_KEEP, (oids, _MARKER + epoch))
+                oids = one.column(_LACKING, (group.names(one), JOINING + epoch))
+                one.execute(_KEEP, (oids, JOINING + epoch))
         # Last: from here on its ledger counts.
         membership.note(newcomer, group.sync.dbgroup, membership.Membership(epoch, False))
     return known(session, group.sync.dbgroup)
@@ -202,7 +202,7 @@ def sweep(control: Control, group: Group, wanted: t.Collection[str]) -> list[str
     kept = set()
     if _JOINING.exists(session):
         kept = {
-            _MARKER + epoch for epoch in session.column("SELECT epoch FROM multimaster.joining")
+            JOINING + epoch for epoch in session.column("SELECT epoch FROM multimaster.joining")
         }
     for one in group.members.values():
         keeping = set(one.column(_KEEPING)) if one.value(_HAS_QUEUE) else set()
@@ -239,7 +239,7 @@ def join(
             group.origin,
             group.sync.dbgroup,
             group.tables,
-            joining_rows.Newcomer(name, session, _MARKER + epochs[name]),
+            joining_rows.Newcomer(name, session, JOINING + epochs[name]),
         )
         for name, session in newcomers.items()
     ]

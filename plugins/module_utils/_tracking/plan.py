@@ -68,6 +68,10 @@ def target_name(dbgroup: str) -> str:
     return f"dbgroup {dbgroup}"
 
 
+# What begins so is no group's name: targets that keep a queue for a master that is being taken in.
+JOINING = "joining "
+
+
 @dataclasses.dataclass(frozen=True)
 class KeyColumn:
     """A column of a table's key as a delta table repeats it.

@@ -21,7 +21,7 @@ import typing as t
 
 from .._common.names import TableName
 from .._postgres import pg, sql
-from .plan import object_name, target_name
+from .plan import JOINING, object_name, target_name
 
 # Tables per statement: each takes five entries of the server's lock table.
 _CHUNK = 200
@@ -37,7 +37,8 @@ class Purge:
     """How it is on one master.
 
     :param alive: the process is connected to this master.
-    :param rows: of the delta tables, replicated and not yet removed.
+    :param rows: of the delta tables, replicated and not yet removed; without those that are kept
+        for a master that is being taken in.
     :param oldest: age of the oldest of them in seconds. While the purge lives this is less than
         45 s, which the process leaves them alone, and its own pause.
     """
@@ -84,13 +85,13 @@ def read(session: pg.Session, dbgroup: str, tables: t.Sequence[TableName]) -> Pu
     """
     rows, oldest = 0, 0.0
     for start in range(0, len(tables), _CHUNK):
-        for found in session.rows(_replicated(tables[start : start + _CHUNK], dbgroup)):
+        for found in session.rows(_replicated(session, tables[start : start + _CHUNK], dbgroup)):
             rows += found["changes"]
             oldest = max(oldest, found["oldest"] or 0.0)
     return Purge(is_alive(session), rows, oldest)
 
 
-def _replicated(names: t.Sequence[TableName], dbgroup: str) -> sql.Composable:
+def _replicated(session: pg.Session, names: t.Sequence[TableName], dbgroup: str) -> sql.Composable:
     return sql.SQL(" UNION ALL ").join(
         sql.SQL(
             "SELECT pg_catalog.count(*) AS changes,"
@@ -98,7 +99,12 @@ def _replicated(names: t.Sequence[TableName], dbgroup: str) -> sql.Composable:
             " - pg_catalog.min(d.txntime))::float8 AS oldest"
             " FROM {delta} d WHERE EXISTS (SELECT FROM {track} k"
             " WHERE k.txntime = d.txntime AND k.target = {target})"
+            " AND NOT EXISTS (SELECT FROM bucardo.bucardo_delta_targets t"
+            " WHERE t.tablename = pg_catalog.to_regclass({name})::oid"
+            " AND pg_catalog.starts_with(t.target, {joining}))"
         ).format(
+            name=sql.Literal(session.as_text(sql.relation(name))),
+            joining=sql.Literal(JOINING),
             delta=sql.Identifier("bucardo", object_name("delta_", name)),
             track=sql.Identifier("bucardo", object_name("track_", name)),
             target=sql.Literal(target_name(dbgroup)),
