@@ -29,8 +29,9 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), *(str(ROOT / name) for name in ("tests/live", "tests/bench", ".cache"))]
 
 import checker
+import damage
 import schedule
-from history import History, Row
+from history import History, Row, Transaction
 from schedule import Event
 from world import Failed, World
 
@@ -47,6 +48,8 @@ class Run:
         self.world, self.seed, self.rule, self.only = world, seed, rule, only
         self.faults: collections.Counter[str] = collections.Counter()
         self.baseline: dict[Row, int] = {}
+        self.before: dict[Row, int] = {}
+        self.last: list[Transaction] = []
         self.numbers: dict[Row, str] = {}
         self.rounds = self.conflicts = 0
         self._errors: list[str] = []
@@ -129,7 +132,20 @@ class Run:
             f"checked after {drained:.0f} s: {len(transactions)} transactions, {verdict.rows} rows,"
             f" {verdict.conflicts} conflicts: no violation"
         )
-        self.baseline = verdict.baseline
+        self.before, self.baseline = self.baseline, verdict.baseline
+        self.last = transactions
+
+    def prove_checker(self) -> None:
+        """Damage on purpose must be seen, each kind at its row, and nothing else."""
+        wanted = damage.damage(self.world, self.last, self.baseline)
+        rows = self.world.read()
+        verdict = checker.check(self.last, self.before, rows, self.rule)
+        seen: dict[str, set[Row]] = {}
+        for violation in verdict.violations:
+            seen.setdefault(violation.kind, set()).add(violation.where)
+        if seen != wanted:
+            raise Failed(f"the checker does not see damage as it must: {seen}, but did: {wanted}")
+        self.world.tell(f"damage done on purpose was seen: {', '.join(wanted) or 'none possible'}")
 
     def figures(self, minutes: float) -> str:
         """What happened in all."""
@@ -177,6 +193,7 @@ def main() -> int:
             begun = time.monotonic()
             while time.monotonic() - begun < wanted.minutes * 60:
                 run.round()
+            run.prove_checker()
         except Failed as error:
             failed = str(error)
         finally:
