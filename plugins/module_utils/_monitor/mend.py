@@ -30,8 +30,11 @@ LADDERS: dict[str, tuple[str, ...]] = {
 PER_HOUR = {START: 12, RESTART: 2, RELOAD: 12, KICK: 30}
 # Seconds that a step is given to help before the next one.
 PATIENCE = 120.0
-# Seconds after which a problem that is gone is forgotten, with the steps taken.
+# Seconds after which a problem that is gone is forgotten.
 _FORGOTTEN = 600.0
+# At the end of its ladder a daemon that does not run is started again every so many seconds: that
+# disturbs nothing, and what kept it from starting, such as a server that was away, may be over.
+_AGAIN = {"daemon_down": (START, 600.0)}
 _HOUR = 3600.0
 
 # Times are seconds since the epoch. By problem: since when, last seen, and steps with their times.
@@ -46,11 +49,15 @@ def fresh() -> State:
 def remember(state: State, problems: t.Iterable[Alarm], now: float) -> State:
     """The state after a look, with what was not seen for long forgotten."""
     known = {key: one for key, one in state["problems"].items() if now - one["seen"] < _FORGOTTEN}
+    looked = state.get("looked", now)
     for problem in problems:
-        before = known.get(problem.key, {"since": now - problem.age, "steps": []})
+        before = known.get(problem.key, {"since": now - problem.age, "steps": [], "seen": now})
+        if before["seen"] < looked and now - before["seen"] > PATIENCE:
+            # A look in between has seen that the steps helped.
+            before = {**before, "steps": []}
         known[problem.key] = {**before, "seen": now}
     steps = [[when, step] for when, step in state["steps"] if now - when < _HOUR]
-    return {**state, "problems": known, "steps": steps}
+    return {**state, "problems": known, "steps": steps, "looked": now}
 
 
 def next_steps(state: State, problems: t.Sequence[Alarm], now: float) -> list[tuple[str, Alarm]]:
@@ -63,15 +70,15 @@ def next_steps(state: State, problems: t.Sequence[Alarm], now: float) -> list[tu
     failing = {problem.sync for problem in problems if problem.name == "worker_fails"}
     wanted: dict[str, Alarm] = {}
     for problem in problems:
-        ladder = LADDERS.get(problem.name, ())
         taken = state["problems"].get(problem.key, {"steps": []})["steps"]
-        if len(taken) >= len(ladder) or (problem.sync and problem.sync in away):
+        step = _rung(problem.name, taken, now)
+        if step is None or (problem.sync and problem.sync in away):
             continue
         if problem.name == "backlog_old" and problem.sync in failing:
             continue
         if taken and now - taken[-1][0] < PATIENCE:
             continue
-        wanted.setdefault(ladder[len(taken)], problem)
+        wanted.setdefault(step, problem)
     # The strongest step does what the weaker ones would.
     order = [step for step in (START, RESTART, RELOAD, KICK) if step in wanted]
     return [(step, wanted[step]) for step in order[:1] if _allowed(state, step, now)]
@@ -87,7 +94,18 @@ def taken(state: State, step: str, problems: t.Iterable[Alarm], now: float) -> S
             # What was skipped on the ladder is below it.
             done = [[now, rung] for rung in ladder[: ladder.index(step) + 1]]
             known[problem.key] = {**one, "steps": done}
+        elif one and step == _AGAIN.get(problem.name, ("", 0.0))[0]:
+            known[problem.key] = {**one, "steps": [*one["steps"], [now, step]]}
     return {**state, "problems": known, "steps": [*state["steps"], [now, step]]}
+
+
+def _rung(name: str, taken: t.Sequence[t.Any], now: float) -> str | None:
+    """The next step for a problem for which these were taken."""
+    ladder = LADDERS.get(name, ())
+    if len(taken) < len(ladder):
+        return ladder[len(taken)]
+    step, pause = _AGAIN.get(name, (None, 0.0))
+    return step if taken and now - taken[-1][0] >= pause else None
 
 
 def _allowed(state: State, step: str, now: float) -> bool:

@@ -67,6 +67,33 @@ def test_a_problem_that_comes_back_does_not_make_a_loop():
     assert len(run([*looks, *later])) == 4
 
 
+def test_a_daemon_that_ends_again_soon_after_it_was_mended_is_started_again():
+    """Its first end took both steps; five good minutes later it is a new one."""
+    down = [problem("daemon_down", sync="")]
+    looks = [(5.0 * number, down if number < 26 or number > 84 else []) for number in range(100)]
+    assert run(looks) == [
+        (0.0, "start", "daemon_down"),
+        (120.0, "restart", "daemon_down"),
+        (425.0, "start", "daemon_down"),
+    ]
+
+
+def test_a_daemon_that_no_step_has_started_is_tried_again_every_ten_minutes():
+    """What kept it from starting, such as a control server that was away, may have ended."""
+    down = [(60.0 * minute, [problem("daemon_down", sync="")]) for minute in range(24)]
+    assert [(now, step) for now, step, _name in run(down)] == [
+        (0.0, "start"),
+        (120.0, "restart"),
+        (720.0, "start"),
+        (1320.0, "start"),
+    ]
+
+
+def test_a_problem_that_lasts_is_no_new_one_however_seldom_somebody_looks():
+    looks = [(300.0 * number, [problem("purge_dead")]) for number in range(6)]
+    assert run(looks) == [(0.0, "restart", "purge_dead")]
+
+
 def test_nothing_is_tried_while_a_master_is_away():
     away = [problem("sync_stalled"), problem("master_unreachable", master="there")]
     back = [problem("sync_stalled")]
