@@ -99,7 +99,7 @@ def faults(
         if name not in there:
             result[name] = ("the table does not exist",)
             continue
-        specs = plan.specs(name, sync, autokick)
+        specs = plan.specs(name, sync, autokick, is_child=there[name].is_child)
         # How a table is enrolled otherwise, the bootstrap sees to; here, what costs changes.
         found = [
             fault.text

@@ -134,7 +134,9 @@ def under_lock(need: plan.TableNeed, wanted: Wanted, replace: bool) -> t.Iterato
             yield sql.SQL("INSERT INTO {} SELECT * FROM {}").format(
                 own[prefix], sql.Identifier("bucardo", prefix + suffix)
             )
-    for spec in plan.specs(table.name, wanted.key.sync, wanted.autokick, wanted.truncate):
+    for spec in plan.specs(
+        table.name, wanted.key.sync, wanted.autokick, wanted.truncate, table.found.is_child
+    ):
         if spec.name in need.triggers:
             verb = "CREATE TRIGGER"
             if spec.name in need.replaced and spec.name not in dropped:

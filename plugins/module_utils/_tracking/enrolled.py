@@ -94,6 +94,8 @@ class Found:
     :param grows: columns of the delta table whose values all fit into today's type.
     :param older: the delta table to which the trigger leads where it is another one, by name.
     :param is_known: the table, not only one of its name, is registered.
+    :param is_child: it is a partition or inherits: a statement that names its parent fires no
+        statement trigger here.
     """
 
     keys: tuple[tuple[str, ...], ...] = ()
@@ -105,6 +107,7 @@ class Found:
     function: Function | None = None
     older: t.Mapping[str, tuple[tuple[str, Shape], ...]] = dataclasses.field(default_factory=dict)
     is_known: bool = True
+    is_child: bool = False
 
     @property
     def texts(self) -> frozenset[str]:

@@ -232,12 +232,21 @@ def delta_spec(table: TableName) -> enrolled.TriggerSpec:
 
 
 def specs(
-    table: TableName, sync: str, autokick: bool, truncate: str = tracking_truncate.DEFAULT
+    table: TableName,
+    sync: str,
+    autokick: bool,
+    truncate: str = tracking_truncate.DEFAULT,
+    is_child: bool = False,
 ) -> tuple[enrolled.TriggerSpec, ...]:
     """Each of `wanted_triggers()` as it must be.
 
     :param truncate: one of `tracking_truncate.POLICIES`.
+    :param is_child: see `enrolled.Found`. Its rows must wake the daemon themselves, at the price of
+        a TRUNCATE that does not, since there is no row trigger for it.
     """
+    kicks = ("INSERT OR UPDATE OR DELETE", "ROW")
+    if not is_child:
+        kicks = ("INSERT OR UPDATE OR DELETE OR TRUNCATE", "STATEMENT")
     made = {
         DELTA_TRIGGER: delta_spec(table),
         truncate_name(sync): enrolled.TriggerSpec(
@@ -252,8 +261,7 @@ def specs(
         kick_name(sync): enrolled.TriggerSpec(
             kick_name(sync),
             "AFTER",
-            "INSERT OR UPDATE OR DELETE OR TRUNCATE",
-            "STATEMENT",
+            *kicks,
             kick_name(sync),
             queues=False,
         ),
@@ -307,7 +315,12 @@ def needs(
         missing.append(f"{kick_name(sync)}()")
     taken = {object_name("delta_", table.name) for table in state.tables}
     found = [
-        _table_need(state, one, specs(one.name, sync, autokick, truncate), taken)
+        _table_need(
+            state,
+            one,
+            specs(one.name, sync, autokick, truncate, one.found.is_child),
+            taken,
+        )
         for one in state.tables
     ]
     function = tracking_truncate.FUNCTIONS.get(truncate)

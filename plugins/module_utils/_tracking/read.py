@@ -104,6 +104,7 @@ SELECT m.s AS schema, m.t AS name,
             ON o.relnamespace = n.oid AND o.relname = f.proname AND o.relkind = 'r'
          WHERE g.tgrelid = c.oid AND g.tgname = 'bucardo_delta'
            AND f.proname <> 'delta_' || m.d) AS older,
+       EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = c.oid) AS is_child,
        {{known}} AS is_known
   FROM pg_catalog.json_to_recordset(%(tables)s) AS m (s text, t text, d text)
   JOIN pg_catalog.pg_namespace cn ON cn.nspname = m.s
@@ -145,6 +146,7 @@ def _found(row: t.Mapping[str, t.Any]) -> Found:
         else None,
         older={name: _columns(columns) or () for name, columns in (row["older"] or {}).items()},
         is_known=row["is_known"],
+        is_child=row["is_child"],
     )
 
 

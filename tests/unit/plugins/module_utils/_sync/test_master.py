@@ -136,6 +136,7 @@ class TestRead:
             "function": None,
             "older": None,
             "is_known": False,
+            "is_child": False,
         }
         made, _session = master(
             self.answers(**{"WITH equality": [found], "pg_db_role_setting": [{"path": path}]}), role

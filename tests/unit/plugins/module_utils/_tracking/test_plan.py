@@ -284,6 +284,15 @@ def test_what_a_dropped_table_of_that_name_queued_is_discarded():
     assert needed(is_known=False, triggers={}).discard
 
 
+def test_the_daemon_is_woken_by_the_rows_of_a_partition():
+    lack = needed(is_child=True)
+    assert lack.triggers == (plan.kick_name(SYNC),)
+    assert lack.replaced == (plan.kick_name(SYNC),)
+    assert not lack.lost
+    kick = plan.specs(TableName("s", "t"), SYNC, True, is_child=True)[-1]
+    assert (kick.level, kick.events) == ("ROW", "INSERT OR UPDATE OR DELETE")
+
+
 @pytest.mark.parametrize("changes", [{"definer": False}, {"settings": ("search_path=x",)}])
 def test_a_function_is_replaced_without_a_lock(changes):
     function = dataclasses.replace(enrolled(table()).function, **changes)
