@@ -224,11 +224,8 @@ def test_backslashes_in_keys(said):
     assert said["key-backslash-refused", "public.pair_clean"] == "text in its key: b"
 
 
-def test_parents_and_children_with_the_same_key(said):
-    assert said["inheritance-same-key", "public.base"] == (
-        "public.special holds rows with the same key"
-    )
-    assert said["inheritance-keys", "public.base"] == "public.apart inherits from it"
+def test_parents_and_children_may_have_the_same_key(said):
+    assert not [key for key in said if key[0].startswith("inheritance")]
 
 
 def test_publications_that_forbid_to_delete(said):

@@ -77,20 +77,12 @@ ANSWERS: dict[str, str] = {
     "Exclude the table (multimaster_exclude), or give it a primary key of integer, uuid, text,"
     " bytea, an enumeration, a time, a network address or numeric with a number of"
     " digits.": EXCLUDED,
-    "Give the rows of the two different keys, or exclude both tables"
-    " (multimaster_exclude).": EXCLUDED + " A changed key is a change like others.",
     "Nothing while the table is small; else give it a key of another type, or exclude"
     " it.": EXCLUDED,
     "Nothing, if no application does; else exclude the table (multimaster_exclude).": EXCLUDED,
     "RESET it on the origin for what the finding names; newer servers do without it.": NOTHING,
     "Write these keys without a backslash, or exclude the table (multimaster_exclude).": (
         EXCLUDED + " A changed key is a change like others."
-    ),
-    "ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION keeps what a stored column holds; let a"
-    " BEFORE INSERT OR UPDATE trigger fill it from then on. Or exclude the table"
-    " (multimaster_exclude), or have its rows copied once (multimaster_copy_once).": (
-        "The values stay. On one master alone the next run says that the columns differ. Copying"
-        " once fills an empty table and touches none that holds rows. " + EXCLUDED
     ),
     "Leave it out.": EXCLUDED,
     "Nothing of it was changed. Give the extension the same version on both sides, or put the table"

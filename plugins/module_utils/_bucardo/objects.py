@@ -193,6 +193,10 @@ WHENRUN = [
 ]
 
 
+# Custom code of this collection, see corrections.py: it looks at no row.
+CORRECTIONS = "multimaster_corrections"
+
+
 @dataclasses.dataclass(frozen=True)
 class Customcode:
     """A row of bucardo.customcode with the syncs and relations that it is attached to.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._bucardo.objects import Customcode, Override
+from .._bucardo.objects import CORRECTIONS, Customcode, Override
 from .._common.names import SyncKey, TableName
 from .._postgres.tables import Column, Table
 from .._tracking.enrolled import Found
@@ -95,6 +95,7 @@ def _special(name: TableName, special: Special, sync: str) -> str:
             return f"Bucardo has a custom {kind} for it"
     for code in special.codes:
         active = code.status == "active" and code.whenrun not in _FOR_TROUBLE
+        active = active and code.name != CORRECTIONS
         if active and (name in code.relations or sync in code.syncs):
             return f"custom code {code.name} wants to see its changes"
     return "it makes changes for others (makedelta)" if name in special.makedelta else ""

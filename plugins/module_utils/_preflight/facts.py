@@ -272,7 +272,6 @@ class Database:
     :param needs: of the origin: what it needs of a server.
     :param key_types: of columns in unique indexes.
     :param backslashes: whether keys of several columns hold one; None when not looked through.
-    :param same_keys: parent and child by inheritance that have a key in common.
     :param refused_changes: tables whose rows PostgreSQL does not let anybody delete.
     :param refused_ddl: why nothing can be made in it, "" when it can.
     """
@@ -315,9 +314,6 @@ class Database:
     )
     bad_expressions: tuple[BadExpression, ...] = ()
     backslashes: t.Mapping[TableName, bool | None] = dataclasses.field(default_factory=dict)
-    same_keys: t.Mapping[tuple[TableName, TableName], bool | None] = dataclasses.field(
-        default_factory=dict
-    )
     refused_changes: t.Mapping[TableName, str] = dataclasses.field(default_factory=dict)
     refused_ddl: str = ""
 

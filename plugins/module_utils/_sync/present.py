@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._bucardo import statements
+from .._bucardo import corrections, statements
 from .._bucardo.objects import Dbgroup, Sync
 from .._common.change import Change
 from .._common.errors import Refused
@@ -127,6 +127,7 @@ class _Present:
         self.needed: dict[str, tracking_plan.Needs] = {}
         self.surplus: dict[str, teardown.Traces] = {}
         self.row: statements.Writes = []
+        self.code: statements.Writes = []
         self.validation: statements.Writes = []
         self.incomplete = False
 
@@ -144,7 +145,10 @@ class _Present:
         keep = {goat.name for goat in self.members}
         self.surplus = leaving(self.masters, desired.name, keep)
         self.row, self.validation = self._row(), self._validation()
-        self.incomplete = bool(self.row or self.validation or self._outdated())
+        first = next(iter(self._sessions().values()), None)
+        self.code = corrections.writes(self.control, first, desired.name, self.members)
+        written = self.row or self.code or self.validation
+        self.incomplete = bool(written or self._outdated())
         change = self._change()
         change.warnings += [*warnings, *self.guard.warnings]
         parting = Parting(self.keeper, self.masters, desired.key, self.surplus, keep)
@@ -212,7 +216,10 @@ class _Present:
             sync_desired.result(self.current),
             self._planned(),
         )
-        change.commands = [*self._commands(), *self.control.shown([*self.row, *self.validation])]
+        change.commands = [
+            *self._commands(),
+            *self.control.shown([*self.row, *self.code, *self.validation]),
+        ]
         change.disturbs = self._disturbs(change.values["enrolment"])
         return change
 
@@ -311,4 +318,5 @@ class _Present:
                 dropped = teardown.to_drop(traces, self.desired.name, kick_only=True)
                 teardown.drop_triggers(master.session, dropped, self.keeper.terms.policy)
         self.control.execute(self.row)
+        self.control.execute(self.code)
         self.control.execute(self.validation)

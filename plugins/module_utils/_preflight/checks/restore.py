@@ -14,6 +14,11 @@ from . import needs, rows, target_servers
 
 _ANYTHING = ""
 _OF_FUNCTIONS = ("FUNCTION", "PROCEDURE", "AGGREGATE")
+# The scratch database of the trial, and of the clone, has another name than the master's own.
+_EXTENSION_CURE = (
+    "If it works in one database only, create the master's own there beforehand, without tables and"
+    " with the origin's encoding and locale. Else install what it needs, in the origin's version."
+)
 # A check that says more of the cause, to what is refused for it.
 _EXPLAINED: t.Mapping[str, tuple[str, ...]] = {
     "extension-missing": (_ANYTHING,),
@@ -54,7 +59,8 @@ def _schema_refused(ctx: Context) -> t.Iterator[Hit]:
             versions = f"PostgreSQL {master.server.major}" if master.server else ""
             if origin and master.server and origin.major != master.server.major:
                 versions += f", the origin's is {origin.major}"
-            yield Hit(f"{one.type} {one.name}", master.name, f"{one.message} ({versions})")
+            cure = _EXTENSION_CURE if one.type == "EXTENSION" else ""
+            yield Hit(f"{one.type} {one.name}", master.name, f"{one.message} ({versions})", cure)
 
 
 def _explained(ctx: Context) -> dict[str, set[str]]:

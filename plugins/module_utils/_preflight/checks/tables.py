@@ -61,17 +61,15 @@ def _temporary(ctx: Context) -> t.Iterator[Hit]:
 
 @check(
     "generated-column",
-    BLOCKER,
-    "Bucardo would write a generated column, which PostgreSQL refuses.",
-    "ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION keeps what a stored column holds; let a"
-    " BEFORE INSERT OR UPDATE trigger fill it from then on. Or exclude the table"
-    " (multimaster_exclude), or have its rows copied once (multimaster_copy_once).",
+    INFO,
+    "A generated column is not replicated: each master computes it from the row's other columns.",
+    "Nothing, where the expression gives the same on every master, as PostgreSQL demands of it.",
 )
 def _generated_column(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
         columns = [column.name for column in table.columns if column.generated]
         if columns:
-            yield Hit(str(table.name), ctx.origin_name, f"generated: {', '.join(columns)}")
+            yield Hit(str(table.name), ctx.origin_name, f"computed here: {', '.join(columns)}")
 
 
 @check(
@@ -131,32 +129,19 @@ def _inheritance(ctx: Context) -> t.Iterator[Hit]:
 
 
 @check(
-    "inheritance-same-key",
-    BLOCKER,
-    "A table and one that inherits from it hold rows with the same key. Bucardo deletes in both"
-    " when a row of the first changes: the other's row would be lost.",
-    "Give the rows of the two different keys, or exclude both tables (multimaster_exclude).",
-)
-def _inheritance_same_key(ctx: Context) -> t.Iterator[Hit]:
-    database = ctx.origin.database if ctx.origin else None
-    for (parent, child), same in sorted(database.same_keys.items()) if database else ():
-        if same and {parent, child} <= ctx.names:
-            yield Hit(str(parent), ctx.origin_name, f"{child} holds rows with the same key")
-
-
-@check(
-    "inheritance-keys",
+    "inheritance-truncate",
     WARNING,
-    "A table has children by inheritance. Bucardo's DELETE and TRUNCATE of the first reach them,"
-    " too: a child's row with the same key as a row of its parent would be lost.",
-    "Keep the keys of parent and children apart, for example by one sequence for all.",
+    "TRUNCATE is left to Bucardo, which truncates a table with those that inherit from it: their"
+    " rows would be gone on the other masters, even after a TRUNCATE ONLY.",
+    "Keep the default of replication_truncate, by which it is replicated.",
 )
-def _inheritance_keys(ctx: Context) -> t.Iterator[Hit]:
+def _inheritance_truncate(ctx: Context) -> t.Iterator[Hit]:
     database = ctx.origin.database if ctx.origin else None
-    for (parent, child), same in sorted(database.same_keys.items()) if database else ():
-        if not same and {parent, child} <= ctx.names:
-            seen = " (too large to compare keys)" if same is None else ""
-            yield Hit(str(parent), ctx.origin_name, f"{child} inherits from it{seen}")
+    if not database or ctx.wanted.truncate != truncate.BUCARDO:
+        return
+    for child, parent in sorted(database.children.items()):
+        if parent in ctx.names:
+            yield Hit(str(parent), ctx.origin_name, f"{child} inherits from it")
 
 
 @check(

@@ -34,17 +34,12 @@ def read_keys(reader: Reader, tables: t.Sequence[Table], wanted: Wanted) -> dict
     ]
     texts = {table.name: text_columns(table, types.get(table.name, {})) for table in selected}
     texts = {name: columns for name, columns in texts.items() if columns}
-    pairs = _pairs(reader, selected)
     unknown: dict[TableName, bool | None] = dict.fromkeys(texts)
-    unsure: dict[tuple[TableName, TableName], bool | None] = dict.fromkeys(pairs)
     session = reader.session
     return {
         "key_types": types,
         "backslashes": reader.attempt(
             "backslashes in keys", lambda: trials.backslashes(session, texts), unknown
-        ),
-        "same_keys": reader.attempt(
-            "keys of parents and children", lambda: trials.same_keys(session, pairs), unsure
         ),
     }
 
@@ -55,19 +50,3 @@ def text_columns(table: Table, types: t.Mapping[str, KeyType]) -> tuple[str, ...
     if len(key) < 2:
         return ()
     return tuple(name for name in key if name in types and types[name].is_text)
-
-
-def _pairs(
-    reader: Reader, selected: t.Sequence[Table]
-) -> dict[tuple[TableName, TableName], tuple[str, ...]]:
-    """Parents and children by inheritance, both of them selected, with the parent's key."""
-    by_name = {table.name: table for table in selected}
-    found = {}
-    for row in reader.rows("inheritance", queries.INHERITS):
-        child = TableName(row["schema"], row["table"])
-        parent = TableName(row["parent_schema"], row["parent"])
-        if not row["is_partition"] and child in by_name and parent in by_name:
-            key = registered_key(by_name[parent])
-            if key:
-                found[parent, child] = key
-    return found

@@ -157,23 +157,6 @@ def backslashes(
     return _in_time(session, queries)
 
 
-def same_keys(
-    session: pg.Session, pairs: t.Mapping[tuple[TableName, TableName], t.Sequence[str]]
-) -> dict[tuple[TableName, TableName], bool | None]:
-    """Of each parent and child whether rows of both have the same values in the parent's key."""
-    sql = pg.sql
-    queries = {}
-    for (parent, child), key in pairs.items():
-        queries[parent, child] = sql.SQL(
-            "SELECT EXISTS (SELECT FROM ONLY {} p JOIN ONLY {} c USING ({}))"
-        ).format(
-            sql.Identifier(parent.schema, parent.name),
-            sql.Identifier(child.schema, child.name),
-            sql.SQL(", ").join(map(sql.Identifier, key)),
-        )
-    return _in_time(session, queries)
-
-
 _Asked = t.TypeVar("_Asked")
 
 

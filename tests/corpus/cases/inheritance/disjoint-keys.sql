@@ -1,4 +1,4 @@
--- warning: inheritance-keys
+-- works
 CREATE TABLE base (id integer PRIMARY KEY, v text);
 CREATE TABLE special (extra text, PRIMARY KEY (id)) INHERITS (base);
 INSERT INTO base VALUES (1, 'b');

@@ -1,5 +1,5 @@
--- blocker: inheritance-same-key
--- Bucardo's DELETE on the parent would remove the child's row.
+-- works
+-- Bucardo deletes without ONLY, which is corrected.
 CREATE TABLE base (id integer PRIMARY KEY, v text);
 CREATE TABLE special (extra text, PRIMARY KEY (id)) INHERITS (base);
 INSERT INTO base VALUES (1, 'in base');

@@ -1,4 +1,4 @@
--- warning: inheritance-keys
+-- works
 CREATE TABLE a (id integer PRIMARY KEY, v text DEFAULT 'a', CHECK (id > 0));
 CREATE TABLE b (w text NOT NULL, v text);
 ALTER TABLE b ADD COLUMN id integer PRIMARY KEY;

@@ -11,6 +11,7 @@ import dataclasses
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
+    CORRECTIONS,
     Customcode,
     Override,
 )
@@ -88,6 +89,7 @@ def test_a_table_without_key_or_on_one_master_only_is_left_alone():
         (plan.Special(codes=[Customcode("c", "after_txn", "1", syncs={"s": (True, 0)})]), "code c"),
         (plan.Special(codes=[Customcode("c", "conflict", "1", syncs={"s": (True, 0)})]), ""),
         (plan.Special(codes=[Customcode("c", "after_txn", "1", relations={NAME: (True, 0)})]), "c"),
+        (plan.Special(codes=[Customcode(CORRECTIONS, "x", "1", syncs={"s": (True, 0)})]), ""),
         (plan.Special(makedelta={NAME}), "makedelta"),
     ],
 )

@@ -482,21 +482,10 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "public.other",
         "unlogged",
     ),
-    "inheritance-same-key": (
-        facts(
-            {"tables": (table(), table(OTHER)), "same_keys": {(ORDERS, OTHER): True}},
-            {"tables": (table(), table(OTHER))},
-        ),
+    "inheritance-truncate": (
+        facts({"children": {OTHER: ORDERS}}, truncate="bucardo"),
         "public.orders",
-        "public.other holds rows with the same key",
-    ),
-    "inheritance-keys": (
-        facts(
-            {"tables": (table(), table(OTHER)), "same_keys": {(ORDERS, OTHER): None}},
-            {"tables": (table(), table(OTHER))},
-        ),
-        "public.orders",
-        "public.other inherits from it (too large",
+        "public.other inherits from it",
     ),
     "user-trigger": (
         facts({"triggers": (Trigger(ORDERS, "count", "O", "public"),)}),
@@ -1056,8 +1045,7 @@ HARMLESS: dict[str, list[Facts]] = {
             there_server={"version": 170002, "available": {"plpgsql": "1.0"}},
         ),
     ],
-    "inheritance-same-key": [facts({"same_keys": {(ORDERS, OTHER): True}})],
-    "inheritance-keys": [facts({"same_keys": {(ORDERS, OTHER): False}})],
+    "inheritance-truncate": [facts({"children": {OTHER: ORDERS}})],
     "prepared-kick": [
         facts(here_server={"offers": Offers(prepared_transactions=10)}, autokick=False)
     ],

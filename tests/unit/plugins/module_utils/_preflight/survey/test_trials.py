@@ -86,15 +86,6 @@ def test_a_search_that_takes_too_long_tells_nothing() -> None:
     assert (session.texts[0], session.texts[-1]) == (PATIENT, "SET statement_timeout = 0")
 
 
-def test_rows_of_parent_and_child_are_joined_by_the_parents_key() -> None:
-    session = FakeSession({"JOIN": [{"exists": False}]})
-    assert trials.same_keys(session, {(A, B): ("id", "day")}) == {(A, B): False}
-    assert session.texts[1] == (
-        'SELECT EXISTS (SELECT FROM ONLY "public"."a" p'
-        ' JOIN ONLY "odd Schema"."b""" c USING ("id", "day"))'
-    )
-
-
 def test_where_nothing_is_to_be_asked_nothing_is() -> None:
     session = FakeSession()
     assert trials.backslashes(session, {}) == {}
