@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Bucardo does wrong with generated columns and inheritance is corrected.
+"""What Bucardo does wrong with generated columns, inheritance and partitions is corrected.
 
 A generated column is computed on each master. A row of a table that inherits stays when its parent
-has one with the same key that changes or goes.
+has one with the same key that changes or goes. What is written through a parent wakes the daemon.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ CREATE TABLE narrow (PRIMARY KEY (id)) INHERITS (special);
 INSERT INTO base SELECT i, 'in base' FROM generate_series(1, 400) i;
 INSERT INTO special SELECT i, 'in special', 'x' FROM generate_series(1, 400) i;
 INSERT INTO narrow SELECT i, 'in narrow', 'y' FROM generate_series(1, 400) i;
+CREATE TABLE event (id integer, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region);
+CREATE TABLE event_n PARTITION OF event FOR VALUES IN ('n');
+CREATE TABLE event_rest PARTITION OF event DEFAULT PARTITION BY LIST (region);
+CREATE TABLE event_s PARTITION OF event_rest FOR VALUES IN ('s');
 CREATE TABLE plain (id integer PRIMARY KEY, v integer);
 INSERT INTO plain VALUES (1, 1), (2, 2);
 """
@@ -107,6 +111,17 @@ def test_the_daemon_does_so_after_a_restart_as_well(site, masters, inventory):
     site.bucardo("restart")
     change_all(masters[1], "eeeee")
     assert same_rows(masters, *TABLES)
+
+
+def test_what_is_written_through_a_parent_arrives_at_once(masters, inventory):
+    """And not after a minute, when the sync looks by itself."""
+    masters[0].sql("INSERT INTO event VALUES (1, 'n'), (2, 's'), (3, 's')")
+    assert same_rows(masters, "event", seconds=30)
+    masters[1].sql("UPDATE event SET region = 's' WHERE id = 1; DELETE FROM event WHERE id = 2")
+    assert same_rows(masters, "event", seconds=30)
+    masters[1].sql("UPDATE base SET v = 'through base' WHERE id = 399")
+    assert same_rows(masters, "narrow", seconds=30)
+    assert masters[0].value("SELECT v FROM narrow WHERE id = 399") == "through base"
 
 
 def test_a_column_that_comes_later_is_left_out_as_well(site, masters, inventory):
