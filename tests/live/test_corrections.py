@@ -122,6 +122,9 @@ def test_what_is_written_through_a_parent_arrives_at_once(masters, inventory):
     masters[1].sql("UPDATE base SET v = 'through base' WHERE id = 399")
     assert same_rows(masters, "narrow", seconds=30)
     assert masters[0].value("SELECT v FROM narrow WHERE id = 399") == "through base"
+    masters[0].sql("DELETE FROM base WHERE id = 398")
+    assert same_rows(masters, "base", seconds=30)
+    assert masters[1].value("SELECT count(*) FROM base WHERE id IN (397, 398)") == "3"
 
 
 def test_a_column_that_comes_later_is_left_out_as_well(site, masters, inventory):
