@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import pytest
-from site_of_tests import same_rows
+from site_of_tests import eventually, same_rows
 
 SCHEMA = """
 CREATE TABLE public.item (id integer PRIMARY KEY, v text);
@@ -71,6 +71,12 @@ def test_later_changes_are_theirs_alone(site, masters, inventory):
     assert site.play("bootstrap", inventory).changes == []
     assert len(masters[1].rows("public.log")) == 3
     assert masters[1].rows("audit.entry") == masters[1].rows("public.nullable") == []
+
+
+def test_they_are_no_strangers_to_status(site, inventory):
+    assert eventually(lambda: site.play("status", inventory, check=False).code == 0)
+    play = site.play("status", inventory)
+    assert "is not replicated" not in play.text
 
 
 def test_the_report_says_which_are_which(site, inventory):

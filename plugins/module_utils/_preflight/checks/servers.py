@@ -43,7 +43,7 @@ def _version_new(ctx: Context) -> t.Iterator[Hit]:
 @check(
     "version-backwards",
     WARNING,
-    "A target's PostgreSQL is older than the origin's, so that its schema may not load there. That is"
+    "A target's PostgreSQL is older than the origin's, so that its schema may not load there. It is"
     " tried, see schema-refused, but not in a check (--check).",
     "Use the origin's version or a newer one.",
 )
