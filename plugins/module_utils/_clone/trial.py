@@ -173,7 +173,7 @@ class _Trial:
         self._restorer(source, _NOT_KNOWN).restore_in(session, entries)
 
     def _restorer(self, source: SchemaDump, only: tuple[str, ...] = ()) -> _Collecting:
-        return _Collecting(
+        plain = Restorer(
             self._dumper.tools,
             self._there.name,
             self._there.major,
@@ -181,10 +181,9 @@ class _Trial:
             SECTIONS["whole"],
             self._dumper.options.tablespaces,
             owners=False,
-            found=self._found,
-            seen=self._seen,
-            only=only,
         )
+        # By name: pylint takes the first fields of a subclass for the first of all.
+        return _Collecting(**vars(plain), found=self._found, seen=self._seen, only=only)
 
 
 def _apart(
