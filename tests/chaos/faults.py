@@ -48,7 +48,8 @@ def _draw_restart(rng: random.Random, masters: t.Sequence[str]) -> Particulars:
     }
 
 
-def _restart(world: World, host: str, way: str, away: float) -> None:
+def restart_server(world: World, host: str, way: str, away: float) -> None:
+    """A crash; it comes back by hand."""
     try:
         world.run(host, KILL if way == "kill -9" else STOP, check=False)
         time.sleep(away)
@@ -124,7 +125,8 @@ def _draw_full(rng: random.Random, masters: t.Sequence[str]) -> Particulars:
     }
 
 
-def _full(world: World, master: str, left: int, seconds: float) -> None:
+def fill_disk(world: World, master: str, left: int, seconds: float) -> None:
+    """All but so many bytes of its volume."""
     try:
         world.run(master, FILL.format(left=left), check=False)
         time.sleep(seconds)
@@ -220,11 +222,11 @@ def _columns(world: World, table: str, apart: float) -> None:
 
 
 FAULTS = (
-    Fault("restart of a server", WEATHER, 4, _draw_restart, _restart),
+    Fault("restart of a server", WEATHER, 4, _draw_restart, restart_server),
     Fault("kill -9 of Bucardo", WEATHER, 5, _draw_kill, _kill),
     Fault("partition", WEATHER, 4, _draw_partition, _partition),
     Fault("delay", WEATHER, 3, _draw_delay, _delay),
-    Fault("full disk", WEATHER, 2, _draw_full, _full),
+    Fault("full disk", WEATHER, 2, _draw_full, fill_disk),
     Fault("bootstrap again", OPERATION, 2, _draw_nothing, _bootstrap),
     Fault("bootstrap killed", OPERATION, 3, _draw_killed, _killed),
     Fault("master removed and added", OPERATION, 3, _draw_removed, _removed),
