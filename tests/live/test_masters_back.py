@@ -28,8 +28,8 @@ TABLES = ("public.note", "public.line")
 CLUSTER = 'set -- $(pg_lsclusters --no-header | head -n 1); data=$6; slot="$1 $2"; '
 BACKUP = CLUSTER + "rm -rf $data.kept; runuser -u postgres -- pg_basebackup -D $data.kept -c fast"
 REPLACED = (
-    CLUSTER + "pg_ctlcluster $slot main stop -m immediate || true; rm -rf $data;"
-    " mv $data.kept $data; {} pg_ctlcluster $slot main start"
+    CLUSTER + "pg_ctlcluster $slot stop -m immediate || true; rm -rf $data;"
+    " mv $data.kept $data; {} pg_ctlcluster $slot start"
 )
 
 

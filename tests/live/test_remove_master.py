@@ -70,6 +70,9 @@ def test_the_origin_leaves_and_the_others_go_on(site, masters, inventory):
     assert first.value(INCREMENT) == "1"
     assert second.value(INCREMENT) != "1"
     left = site.inventory([second, third])
+    changes = site.play("bootstrap", left).changes
+    # Only its lines in the password files are left.
+    assert [one for one in changes if "Passwords" not in one] == []
     assert site.play("bootstrap", left).changes == []
 
 

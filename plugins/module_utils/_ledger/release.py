@@ -21,7 +21,7 @@ from .._common.names import SyncKey, TableName
 from .._common.text import listed
 from .._postgres import pg
 from . import doubts as ledger_doubts
-from . import ledger, states
+from . import ledger, sightings, states
 from . import membership as ledger_membership
 
 _TRUNCATES = """
@@ -42,6 +42,7 @@ class Standing:
     :param oids: its tables of the relgroup.
     :param truncates: since when a TRUNCATE waits in the sync's queue.
     :param joined: when the control database took it into the group.
+    :param token: what it was given when it was last seen.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Standing:
     entries: t.Mapping[TableName, states.Entry]
     truncates: t.Mapping[TableName, datetime.datetime]
     joined: datetime.datetime
+    token: str = ""
 
 
 class Members:
@@ -63,6 +65,9 @@ class Members:
     :param origin: the master to which the relgroup's tables belong.
     :param names: these tables.
     """
+
+    # Members of a group whose control database was lost.
+    _moved: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -97,6 +102,7 @@ class Members:
                 entries=ledger.entries(session),
                 truncates=_read_truncates(session, key.sync),
                 joined=joined[name],
+                token=sightings.token(session, key.dbgroup),
             )
             for name, session in sessions.items()
         }
@@ -126,13 +132,21 @@ class Members:
         """Take every member for one that has an epoch and has noted it, as after `settle`.
 
         Entries of 1.0.0, which knew no epochs, are taken over where the sync has been replicating
-        since, or where they are younger than the membership. Others count for nothing.
+        since, or where they are younger than the membership. Those of members whose control
+        database was lost are taken over as well, to be compared. Others count for nothing.
 
         :param active: the sync replicates.
         """
         if self.origin not in self.standings:
             return
-        old = {one.name: self._to_adopt(one, active) for one in self.copies if one.epoch is None}
+        self._moved = self._who_moved()
+        old = {
+            one.name: self._to_compare(one)
+            if one.name in self._moved
+            else self._to_adopt(one, active)
+            for one in self.copies
+            if one.epoch is None or one.name in self._moved
+        }
         for one in self.standings.values():
             one.epoch = one.epoch or _NEW
             membership = ledger_membership.Membership(one.epoch, one.name == self.origin)
@@ -147,7 +161,9 @@ class Members:
             epochs = ledger_membership.join(self.control, self.key.dbgroup, list(self.standings))
             for one in self.standings.values():
                 one.epoch = epochs[one.name]
-        for name in list(self._unnoted):
+        # The origin last: as long as it knows of the former membership, a run that is started after
+        # this one was killed takes the others over.
+        for name in sorted(self._unnoted, key=lambda name: name == self.origin):
             one = self.standings[name]
             one.noted = ledger_membership.Membership(one.epoch or "", name == self.origin)
             adopted = self._adopt(one)
@@ -162,6 +178,28 @@ class Members:
         adopted = self._adopted(one, self._unnoted[one.name])
         one.entries = {**one.entries, **{entry.name: entry for entry in adopted}}
         return adopted
+
+    def _who_moved(self) -> frozenset[str]:
+        """Masters that were members together, as they all were told by the last run that ended,
+        and of which the control database knows nothing: it was made anew."""
+        origin = self.standings[self.origin]
+        return frozenset(
+            one.name
+            for one in self.standings.values()
+            if one.noted is not None
+            and one.noted.epoch != one.epoch
+            and origin.noted is not None
+            and origin.noted.epoch != origin.epoch
+            and one.token == origin.token != ""
+        )
+
+    def _to_compare(self, one: Standing) -> list[states.Entry]:
+        before = dataclasses.replace(self.today(one), epoch=one.noted.epoch if one.noted else None)
+        return [
+            entry
+            for entry in one.entries.values()
+            if ledger_doubts.doubt(entry, before) in ("", *ledger_doubts.COMPARABLE)
+        ]
 
     def _to_adopt(self, one: Standing, active: bool) -> list[states.Entry]:
         without = dataclasses.replace(self.today(one), epoch=None)
@@ -179,7 +217,9 @@ class Members:
             dataclasses.replace(
                 entry,
                 source=today.source,
-                source_oid=today.source_oids[entry.name],
+                source_oid=states.MISSED
+                if one.name in self._moved
+                else today.source_oids[entry.name],
                 target=today.target,
                 epoch=today.epoch,
             )

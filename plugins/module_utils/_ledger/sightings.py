@@ -82,18 +82,21 @@ def look(control: pg.Session, dbgroup: str, masters: t.Mapping[str, pg.Session])
     """By master, what happened to it since it was last seen; only those that changed."""
     seen = _seen(control, dbgroup)
     found = {
-        name: changed(seen.get(name), ledger.place(session), _token(session, dbgroup))
+        name: changed(seen.get(name), ledger.place(session), token(session, dbgroup))
         for name, session in masters.items()
     }
     return {name: why for name, why in found.items() if why}
 
 
 def note(control: pg.Session, dbgroup: str, masters: t.Mapping[str, pg.Session]) -> None:
-    """They are as they are to be; members of the group only."""
+    """They are as they are to be; members of the group only.
+
+    All get the same token: should the control database be lost, it tells who was a member last.
+    """
     own_objects.require_ours(control)
     _SIGHTINGS.ensure(control)
+    token = control.value("SELECT pg_catalog.gen_random_uuid()::text")
     for name, session in masters.items():
-        token = control.value("SELECT pg_catalog.gen_random_uuid()::text")
         given = {"dbgroup": dbgroup, "db": name, "place": ledger.place(session), "token": token}
         # Announced first: a run that ends in between leaves one of two tokens, both known.
         control.execute(_PROMISE, given)
@@ -118,7 +121,8 @@ def _seen(control: pg.Session, dbgroup: str) -> dict[str, Sighting]:
     return {row.pop("db"): Sighting(**row) for row in rows}
 
 
-def _token(session: pg.Session, dbgroup: str) -> str:
+def token(session: pg.Session, dbgroup: str) -> str:
+    """What a master was given when it was last seen, "" for nothing."""
     if not _SIGHTED.exists(session):
         return ""
     found = session.value("SELECT token FROM multimaster.sighted WHERE dbgroup = %s", (dbgroup,))

@@ -17,8 +17,10 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names 
     TableName,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import (
+    doubts,
     membership,
     release,
+    states,
 )
 
 from ..fake_session import FakeSession
@@ -30,7 +32,7 @@ JOINED = datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc)
 class Members(release.Members):
     """Here, the origin, and there, which was never seeded."""
 
-    def __init__(self, epochs, noted):
+    def __init__(self, epochs, noted, tokens=("", "")):
         self.control = FakeSession(
             {
                 "to_regclass('multimaster.member')": [{"r": True}],
@@ -55,8 +57,9 @@ class Members(release.Members):
                 entries={},
                 truncates={},
                 joined=JOINED,
+                token=token,
             )
-            for name in ("here", "there")
+            for name, token in zip(("here", "there"), tokens)
         }
 
     def written(self):
@@ -132,3 +135,68 @@ def test_what_the_user_vouches_for_is_a_change():
     guard = release.Guard(Members(EPOCHS, noted(EPOCHS)), (False, True), elsewhere=True)
     guard.look(Scope(check=False).lacks)
     assert guard.changed
+
+
+class TestControlDatabaseMadeAnew:
+    """Who was a member until it was lost goes on being one, once its rows were compared."""
+
+    def members(self, tokens=("t", "t"), source="here", epoch="old-there"):
+        members = Members(EPOCHS, noted({"here": "old-here", "there": "old-there"}), tokens)
+        members.standings["there"].entries = {ORDERS: entry(source, epoch)}
+        members.standings["there"].session.answers["multimaster.seed') IS NOT NULL"] = [{"r": True}]
+        members.foresee(active=False)
+        return members
+
+    def doubt(self, members):
+        return members.doubts()["there"][ORDERS]
+
+    def test_is_to_be_compared(self):
+        assert self.doubt(self.members()) == doubts.MISSED
+
+    def test_unless_it_was_away_at_the_last_run(self):
+        for tokens in (("t", "older"), ("t", ""), ("", "")):
+            assert self.doubt(self.members(tokens)) == "was seeded before this membership began"
+
+    def test_or_was_seeded_from_elsewhere_or_in_an_earlier_membership(self):
+        assert "this membership" in self.doubt(self.members(source="elsewhere"))
+        assert "this membership" in self.doubt(self.members(epoch="older"))
+
+    def test_who_joins_an_old_group_is_not_taken_over(self):
+        found = noted({"here": "given-here", "there": "old-there"})
+        members = Members(EPOCHS, found, ("t", "t"))
+        members.standings["there"].entries = {ORDERS: entry("here", "old-there")}
+        members.foresee(active=True)
+        assert self.doubt(members) == "was seeded before this membership began"
+
+    def test_the_origin_notes_it_last(self, monkeypatch):
+        told = []
+        members = self.members()
+        monkeypatch.setattr(release.ledger, "create", lambda session: None)
+        monkeypatch.setattr(
+            release.ledger_membership,
+            "note",
+            lambda session, *_: told.append(session.conninfo.name),
+        )
+        members.settle()
+        assert told == ["there", "here"]
+
+
+def entry(source, epoch):
+    return states.Entry(
+        name=ORDERS,
+        table_oid=1,
+        state=states.SEEDED,
+        rows=1,
+        bytes=1,
+        hash=None,
+        format="text",
+        index_mode="keep",
+        snapshot="s",
+        source=source,
+        seconds=1.0,
+        source_oid=1,
+        target="there",
+        epoch=epoch,
+        how=states.BY_COPY,
+        finished_at=JOINED,
+    )
