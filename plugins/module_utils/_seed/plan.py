@@ -95,6 +95,7 @@ class PairState:
     :param always_triggers: the target's triggers that fire even in replica role, with the letter
         of pg_trigger.tgenabled.
     :param constraints: those of the target's table that are not checked while it loads.
+    :param waits: changes of it wait on the target, which no other master has.
     """
 
     filenode: int = 0
@@ -106,6 +107,7 @@ class PairState:
     doubt: str = ""
     always_triggers: tuple[tuple[str, str], ...] = ()
     constraints: Constraints = NONE
+    waits: bool = False
 
 
 Part = t.Tuple[int, t.Optional[int]]

@@ -11,7 +11,7 @@ import typing as t
 
 from .._common.change import Lacks, refuse
 from .._common.errors import MultimasterError, Refused
-from .._common.names import TableName
+from .._common.names import SyncKey, TableName
 from .._ledger import doubts as ledger_doubts
 from .._ledger import ledger, membership, states
 from .._ledger.states import Entry
@@ -19,6 +19,7 @@ from .._postgres import pg
 from .._postgres.catalog import is_superuser, read_tables
 from .._postgres.identity import RUNNING_SERVER
 from .._postgres.tables import Selection, Table
+from .._tracking.queue import Queue
 from . import configure, refusals
 from . import plan as seed_plan
 from . import read as seed_read
@@ -106,7 +107,7 @@ class Planner:
         if self.target is not None:
             alone = bool(replace) and not self.options.replace_while_active
             seed_target.check(self.target, self.target_name, tables, alone)
-        states = self._states(todo, there, half, doubts)
+        states = self._with_waiting(self._states(todo, there, half, doubts), replace)
         refusals.check(
             todo,
             there,
@@ -118,6 +119,25 @@ class Planner:
             self.lacks,
         )
         return self._jobs(todo, _as_cloned(todo, there), states, replace)
+
+    def _with_waiting(
+        self, states: dict[TableName, PairState], replace: t.Collection[TableName]
+    ) -> dict[TableName, PairState]:
+        """The same, and whether what is in the way waits to reach the other masters."""
+        suspects = [
+            name
+            for name, state in states.items()
+            if refusals.in_the_way(state) and state.target_queues and name not in replace
+        ]
+        if self.target is None or not suspects:
+            return states
+        group = self.options.dbgroup or next(iter(membership.memberships(self.target)), "")
+        queue = Queue(self.target_name, self.target, SyncKey("", group))
+        waiting = {one.table for one in queue.pending(tables=suspects)}
+        return {
+            name: dataclasses.replace(state, waits=name in waiting)
+            for name, state in states.items()
+        }
 
     def _is_origin(self) -> bool:
         if self.target is None:

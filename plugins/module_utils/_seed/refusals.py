@@ -112,13 +112,20 @@ def _misfit(
     return []
 
 
+def in_the_way(state: PairState) -> bool:
+    """Whether the target holds rows that no seed of ours put there."""
+    return state.has_rows and not state.half
+
+
 def _rows_in_the_way(state: PairState, target_name: str, may_go: bool) -> list[Problem]:
-    if not state.has_rows or state.half or may_go:
+    if not in_the_way(state) or may_go:
         return []
     why = state.doubt or "was never seeded"
     if state.target_queues:
         # Whatever a user does to its rows is queued and comes to the other masters.
-        return [Problem(f"replicated, and holds rows on {target_name}, but {why}", REPLACE)]
+        only_there = ", with changes that no other master has yet" if state.waits else ""
+        what = f"replicated, and holds rows on {target_name}{only_there}, but {why}"
+        return [Problem(what, REPLACE)]
     return [
         Problem(
             f"holds rows on {target_name}, but {why}",

@@ -89,6 +89,11 @@ class TestCheck:
         with pytest.raises(Refused, match="and 15 more"):
             self.check([table(f"t{i}") for i in range(20)], [])
 
+    def test_what_would_be_lost_with_them_is_said(self):
+        states = {TableName("public", "full"): PairState(has_rows=True, waits=True)}
+        with pytest.raises(Refused, match="with changes that no other master has yet, but was"):
+            self.check([table("full")], [table("full")], states)
+
     def test_what_earlier_steps_make_is_passed_over_and_the_rest_is_not(self):
         states = {
             TableName("public", "bare"): PairState(queues=False),
