@@ -122,6 +122,7 @@ class Site:
         name = login.name
         self.opened[name] = FakeSession(
             {
+                "to_regclass('multimaster.sighted')": [{"is": False}],
                 "to_regclass('multimaster.membership')": [{"is": True}],
                 "FROM multimaster.membership": [
                     {"dbgroup": "group", "epoch": f"e-{name}", "is_origin": name == "here"}
