@@ -75,8 +75,9 @@ class Run:
         operation.start()
         try:
             self._weather(plan.weather)
-        finally:
             world.heal()
+            world.wait_for_watchdog()
+        finally:
             world.calm.set()
             operation.join()
         if self._errors:

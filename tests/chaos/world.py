@@ -41,6 +41,10 @@ CLEAR = "rm -f /small/filler"
 FIRST_ROWS = 400
 # Writes per second of all clients.
 PACE = 30.0
+# What the watchdog has to mend, and how many seconds it has: a start that comes too early, as the
+# control server is just coming up, is repeated after 120.
+MENDED = ("daemon_down", "daemon_stuck", "sync_stalled", "controller_missing", "worker_stuck")
+WATCHDOG = 280
 # What waits to be brought over, without asking Bucardo.
 QUEUES = "SELECT relname FROM pg_class WHERE relname ~ '^delta_' AND relkind = 'r'"
 WAITING = """
@@ -241,6 +245,18 @@ class World(Site):
             if host != BUCARDO:
                 self.run(host, CLEAR)
             self.start_server(host)
+
+    def wait_for_watchdog(self) -> None:
+        """Until all that the watchdog mends is mended."""
+
+        def mended() -> bool:
+            said = self.run(BUCARDO, "/usr/local/sbin/bucardo-watchdog check", check=False)
+            looked = said.startswith("MULTIMASTER") and "UNKNOWN" not in said
+            return looked and not any(f" {name}:" in said for name in MENDED)
+
+        if not eventually(mended, WATCHDOG):
+            said = self.run(BUCARDO, "/usr/local/sbin/bucardo-watchdog check", check=False)
+            raise Failed(f"the watchdog has not mended in {WATCHDOG} s: {said}")
 
     def start_server(self, host: str) -> None:
         """Have the server up."""

@@ -32,9 +32,9 @@ PER_HOUR = {START: 12, RESTART: 2, RELOAD: 12, KICK: 30}
 PATIENCE = 120.0
 # Seconds after which a problem that is gone is forgotten.
 _FORGOTTEN = 600.0
-# At the end of its ladder a daemon that does not run is started again every so many seconds: that
-# disturbs nothing, and what kept it from starting, such as a server that was away, may be over.
-_AGAIN = {"daemon_down": (START, 600.0)}
+# What is taken at the end of a ladder, again and again: a start disturbs nothing, and what kept the
+# daemon from starting, such as a server that was away, may be over. Each of its ends is a new one.
+_AGAIN = {"daemon_down": START}
 _HOUR = 3600.0
 
 # Times are seconds since the epoch. By problem: since when, last seen, and steps with their times.
@@ -52,7 +52,8 @@ def remember(state: State, problems: t.Iterable[Alarm], now: float) -> State:
     looked = state.get("looked", now)
     for problem in problems:
         before = known.get(problem.key, {"since": now - problem.age, "steps": [], "seen": now})
-        if before["seen"] < looked and now - before["seen"] > PATIENCE:
+        patience = 0.0 if problem.name in _AGAIN else PATIENCE
+        if before["seen"] < looked and now - before["seen"] > patience:
             # A look in between has seen that the steps helped.
             before = {**before, "steps": []}
         known[problem.key] = {**before, "seen": now}
@@ -71,7 +72,7 @@ def next_steps(state: State, problems: t.Sequence[Alarm], now: float) -> list[tu
     wanted: dict[str, Alarm] = {}
     for problem in problems:
         taken = state["problems"].get(problem.key, {"steps": []})["steps"]
-        step = _rung(problem.name, taken, now)
+        step = _rung(problem.name, taken)
         if step is None or (problem.sync and problem.sync in away):
             continue
         if problem.name == "backlog_old" and problem.sync in failing:
@@ -94,18 +95,17 @@ def taken(state: State, step: str, problems: t.Iterable[Alarm], now: float) -> S
             # What was skipped on the ladder is below it.
             done = [[now, rung] for rung in ladder[: ladder.index(step) + 1]]
             known[problem.key] = {**one, "steps": done}
-        elif one and step == _AGAIN.get(problem.name, ("", 0.0))[0]:
+        elif one and step == _AGAIN.get(problem.name):
             known[problem.key] = {**one, "steps": [*one["steps"], [now, step]]}
     return {**state, "problems": known, "steps": [*state["steps"], [now, step]]}
 
 
-def _rung(name: str, taken: t.Sequence[t.Any], now: float) -> str | None:
+def _rung(name: str, taken: t.Sequence[t.Any]) -> str | None:
     """The next step for a problem for which these were taken."""
     ladder = LADDERS.get(name, ())
     if len(taken) < len(ladder):
         return ladder[len(taken)]
-    step, pause = _AGAIN.get(name, (None, 0.0))
-    return step if taken and now - taken[-1][0] >= pause else None
+    return _AGAIN.get(name)
 
 
 def _allowed(state: State, step: str, now: float) -> bool:
