@@ -35,7 +35,7 @@ def master(name, **values):
     return SurveyedMaster(name, dbname="shop", server=object(), **values)
 
 
-FOUND = [master("here", database=Database("shop")), master("there")]
+FOUND = (master("here", database=Database("shop")), master("there"))
 
 
 @pytest.fixture(autouse=True)
