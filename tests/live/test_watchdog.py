@@ -130,6 +130,7 @@ def test_a_restart_of_the_control_server_does_not_end_replication(site, masters,
 
 
 def test_a_daemon_that_somebody_stopped_stays_so_and_that_is_said(site, masters, inventory):
+    started = log(site).count("start: because of daemon_down")
     site.module("bucardo_daemon", inventory, state="stopped")
     masters[0].sql("INSERT INTO note VALUES (105, 'waits')")
     code, said = check(site)
@@ -139,6 +140,8 @@ def test_a_daemon_that_somebody_stopped_stays_so_and_that_is_said(site, masters,
     down = 'bucardo_detector_problems{detector="daemon_down"}'
     assert eventually(lambda: metrics(site)[down] == "1")
     assert main_process(site) == ""
+    # Nor does it say that it starts it.
+    assert log(site).count("start: because of daemon_down") == started
     site.module("bucardo_daemon", inventory, state="started")
     assert eventually(lambda: check(site)[0] == 0), check(site)
     assert metrics(site)["bucardo_check_success"] == "1"

@@ -24,6 +24,8 @@ from .problem import Alarm
 from .read import Wanted, read
 
 SETTINGS = "settings.json"
+# Bucardo's own mark of "bucardo stop", which the next start removes.
+FULL_STOP = "/run/bucardo/fullstopbucardo"
 _PREFIX = "sync-"
 
 
@@ -109,6 +111,11 @@ def look(settings: Settings, mending: bool) -> Look:
         return Look(code, text, failed, [f"cannot look: {error}"])
 
 
+def stopped_on_purpose() -> bool:
+    """Whether the daemon does not run because somebody stopped it."""
+    return os.path.exists(FULL_STOP)
+
+
 def _report(facts: Facts, problems: t.Sequence[Alarm], began: float) -> Look:
     code, text = render.nagios(facts, problems)
     return Look(code, text, render.prometheus(facts, problems, began, time.time() - began))
@@ -125,7 +132,9 @@ def _mend(
     before = set(memory.state["problems"])
     memory.state = mend.remember(memory.state, problems, now)
     found.log += [one.line for one in problems if one.key not in before]
-    for step, problem in mend.next_steps(memory.state, problems, now):
+    # Where somebody stopped the daemon, no step is taken, so none is said or counted.
+    steps = [] if stopped_on_purpose() else mend.next_steps(memory.state, problems, now)
+    for step, problem in steps:
         memory.state = mend.taken(memory.state, step, problems, now)
         found.log.append(f"{step}: because of {problem.name} {problem.sync}".rstrip())
         daemon = control.daemon

@@ -26,7 +26,7 @@ import typing as t
 from .._bucardo.daemon import Daemon
 from .._common.errors import DeadlineExceeded, MultimasterError
 from . import mend, render
-from .look import Look, Settings, look
+from .look import Look, Settings, look, stopped_on_purpose
 from .memory import Memory
 
 USER = "bucardo"
@@ -127,7 +127,7 @@ class Program:
         write_metrics(settings.metrics, found.metrics)
         if found.step and settings.systemd:
             _call(["systemctl", found.step, UNIT])
-        elif found.step and not _is_stopped_on_purpose():
+        elif found.step and not stopped_on_purpose():
             (command,) = (name for name, step in _STEPS.items() if step == found.step)
             done = self._as_bucardo(
                 [command, "--config", self.config], _STOP_TIMEOUT + _START_TIMEOUT + 60
@@ -263,11 +263,6 @@ def _environment() -> dict[str, str]:
 
 def _unit_is_active() -> bool:
     return _call(["systemctl", "--quiet", "is-active", UNIT]) == 0
-
-
-def _is_stopped_on_purpose() -> bool:
-    """Bucardo's own mark of "bucardo stop", which the next start removes."""
-    return os.path.exists("/run/bucardo/fullstopbucardo")
 
 
 def _call(argv: t.Sequence[str]) -> int:

@@ -1,0 +1,31 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a look decides to do: nothing where somebody stopped the daemon, and it says nothing then."""
+
+from __future__ import annotations
+
+import types
+
+import pytest
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor import look
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.memory import Memory
+from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.problem import Alarm
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_daemon_is_started_unless_somebody_stopped_it(tmp_path, monkeypatch, stopped):
+    mark = tmp_path / "fullstopbucardo"
+    monkeypatch.setattr(look, "FULL_STOP", str(mark))
+    if stopped:
+        mark.touch()
+    found, memory = look.Look(2, "", ""), Memory()
+    down = [Alarm("daemon_down", "what", "cure.")]
+    control = types.SimpleNamespace(daemon=None)
+    look._mend(found, look.Settings(), control, memory, down)
+    said = [line for line in found.log if line.startswith("start: ")]
+    assert (found.step, len(said), len(memory.state["steps"])) == (
+        ("", 0, 0) if stopped else ("start", 1, 1)
+    )
