@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a look decides to do: nothing where somebody stopped the daemon, and it says nothing then."""
+"""What a look decides to do: nothing, and without a word, where somebody stopped the daemon."""
 
 from __future__ import annotations
 
