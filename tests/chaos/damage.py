@@ -31,7 +31,8 @@ def damage(
     updated, deleted = _simple(transactions, found)
     if len(updated) < 4 or not deleted:
         return {}
-    (lost, _), (old, change), (torn, _), (other, _) = updated[:4]
+    old, change = updated[1]
+    lost, torn, other = (updated[number][0] for number in (0, 2, 3))
     (back, gone) = deleted[0]
     for name in world.present:
         _execute(world, name, "DELETE FROM public.item WHERE id = %s", lost.key)
@@ -91,6 +92,6 @@ def _simple(
 def _execute(world: World, name: str, statement: str, *values: t.Any) -> None:
     """As nothing that replicates would do it."""
     options = "-c session_replication_role=replica"
-    connected = contextlib.closing(psycopg2.connect(world.dsn(name), options=options))
-    with connected as connection, connection, connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    opened = contextlib.closing(psycopg2.connect(world.dsn(name), options=options))
+    with opened as connection, connection:
+        connection.cursor().execute(statement, values)
