@@ -11,12 +11,16 @@ although it is held; what it replicates is marked as done for a master that is b
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import time
 import typing as t
 
 from .._common.errors import Refused
 from .._common.text import listed
 from .._postgres.pg import Session
+from . import halt
 from .daemon_messages import DaemonMessages
 
 # Seconds for a run to end after it was told to, as when it copies a large table.
@@ -48,6 +52,13 @@ _END_CONTROLLERS = """
 SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid))
   FROM pg_catalog.pg_stat_activity
  WHERE datname = pg_catalog.current_database() AND application_name LIKE 'bucardo CTL (PID %%'
+"""
+# Seen once: a controller whose sessions were closed, and which was there a minute later.
+_CONTROLLER_PIDS = """
+SELECT (pg_catalog.regexp_match(application_name, 'PID ([0-9]+)'))[1]::int
+  FROM pg_catalog.pg_stat_activity
+ WHERE datname = pg_catalog.current_database() AND application_name LIKE 'bucardo CTL (PID %%'
+   AND NOT EXISTS (SELECT FROM bucardo.sync WHERE status <> 'inactive')
 """
 
 
@@ -96,7 +107,9 @@ class Stillness:
                 reload()
         if moving and (silent or not self._wait(_GRACE)):
             self._end()
-            self._wait(_LAST)
+            if not self._wait(_LAST):
+                self._kill()
+                self._wait(_GRACE)
         left = self.moving()
         if silent:
             left.insert(0, "Bucardo's daemon does not answer, and may start it when it wakes")
@@ -120,3 +133,10 @@ class Stillness:
         for session in (self.control, *self.masters.values()):
             session.value(_END_WORKERS, (self._worker,))
         self.control.value(_END_CONTROLLERS, ())
+
+    def _kill(self) -> None:
+        """End controllers that no sync has, where they run on this host."""
+        for pid in self.control.column(_CONTROLLER_PIDS, ()):
+            if halt.is_bucardo(pid):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import stillness
@@ -14,15 +17,17 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
 from ..fake_session import FakeSession
 
 CONTROLLERS, WORKERS = "SELECT GREATEST(pg_catalog.count(*)", "SELECT pid FROM"
+CONTROLLER_PIDS = "'PID ([0-9]+)'))[1]::int"
 END = "pg_terminate_backend"
 
 
 class Site:
     """A control database and a master; what runs there ends by itself, by a reload or by force."""
 
-    def __init__(self, *, workers=0, controllers=0, away=0, ends=(), pid=7, answers=True):
+    def __init__(self, *, workers=0, controllers=0, away=0, ends=(), pid=7, answers=True, pids=()):
         self.running = {"workers": workers, "controllers": controllers, "away": away}
         self.ends, self.pid, self.answers = set(ends), pid, answers
+        self.pids = pids
         self.ended = []
         self.reloads = 0
         self.control = self._session("control", "workers")
@@ -43,6 +48,7 @@ class Site:
             {
                 END: ended,
                 "application_name LIKE 'bucardo MCP": lambda _p: [{"pid": self.pid}],
+                CONTROLLER_PIDS: lambda _p: [{"pid": one} for one in self.pids],
                 CONTROLLERS: lambda _p: [{"count": self.running["controllers"]}],
                 WORKERS: workers,
             },
@@ -107,6 +113,21 @@ def test_what_does_not_end_is_ended_on_every_server():
     site = Site(workers=1, away=1, ends=["force"])
     assert site.ensure() is True
     assert site.ended == ["control", "there", "control"]
+
+
+def test_a_controller_that_goes_on_without_its_sessions_is_killed():
+    titles = ("Bucardo Controller. Sync shop", "somebody else's program")
+    ours, other = (subprocess.Popen([title, "60"], executable="/bin/sleep") for title in titles)
+    try:
+        site = Site(controllers=1, pids=[ours.pid, other.pid])
+        with pytest.raises(Refused):
+            site.ensure()
+        assert ours.wait(10) == -signal.SIGKILL
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.wait()
 
 
 def test_what_runs_on_all_the_same_is_refused_by_name():
