@@ -57,6 +57,9 @@ class Run:
     def begin(self) -> None:
         """The masters, replicating."""
         self.world.make_rows()
+        first = [change for done in self.world.history.take() for change in done.changes]
+        self.baseline = {change.row: change.wrote for change in first if change.wrote is not None}
+        self.numbers = dict.fromkeys(self.baseline, self.world.origin)
         self.world.start_clients(self.world.origin)
         self.world.until_good("bootstrap")
         self.world.start_clients(*self.world.names[1:])
