@@ -53,7 +53,15 @@ SELECT pg_catalog.count(pg_catalog.pg_terminate_backend(pid))
   FROM pg_catalog.pg_stat_activity
  WHERE datname = pg_catalog.current_database() AND application_name LIKE 'bucardo CTL (PID %%'
 """
-# Seen once: a controller whose sessions were closed, and which was there a minute later.
+# Who that is, and whether it is older than the daemon of today.
+_SESSIONS = """
+SELECT pg_catalog.replace(application_name, 'bucardo ', '') || ' connected for '
+       || EXTRACT(epoch FROM pg_catalog.clock_timestamp() - backend_start)::int || ' s'
+  FROM pg_catalog.pg_stat_activity
+ WHERE datname = pg_catalog.current_database()
+   AND application_name ~ '^bucardo (MCP|CTL) [(]PID' ORDER BY backend_start
+"""
+# Seen: a controller whose sessions were closed, and which was there a minute later.
 _CONTROLLER_PIDS = """
 SELECT (pg_catalog.regexp_match(application_name, 'PID ([0-9]+)'))[1]::int
   FROM pg_catalog.pg_stat_activity
@@ -86,7 +94,8 @@ class Stillness:
             if session.column(_WORKERS, (self._worker,))
         ]
         if self.control.value(_CONTROLLERS, ()):
-            found.append("a controller is there that no active sync has")
+            sessions = ", ".join(self.control.column(_SESSIONS, ()))
+            found.append(f"a controller is there that no active sync has ({sessions})")
         return found
 
     def ensure(self, reload: t.Callable[[], bool], written: bool = False) -> bool:

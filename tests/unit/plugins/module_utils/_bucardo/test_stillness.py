@@ -48,6 +48,7 @@ class Site:
             {
                 END: ended,
                 "application_name LIKE 'bucardo MCP": lambda _p: [{"pid": self.pid}],
+                "|| ' connected for '": [{"said": "MCP (PID 7) connected for 9 s"}],
                 CONTROLLER_PIDS: lambda _p: [{"pid": one} for one in self.pids],
                 CONTROLLERS: lambda _p: [{"count": self.running["controllers"]}],
                 WORKERS: workers,
@@ -137,6 +138,7 @@ def test_what_runs_on_all_the_same_is_refused_by_name():
     assert caught.value.message == (
         "Sync shop is to be held, but a worker is connected to the control database, a worker is"
         " connected to there, a controller is there that no active sync has"
+        " (MCP (PID 7) connected for 9 s)"
     )
 
 
