@@ -93,5 +93,6 @@ def _execute(world: World, name: str, statement: str, *values: t.Any) -> None:
     """As nothing that replicates would do it."""
     options = "-c session_replication_role=replica"
     opened = contextlib.closing(psycopg2.connect(world.dsn(name), options=options))
-    with opened as connection, connection:
+    with opened as connection:
         connection.cursor().execute(statement, values)
+        connection.commit()
