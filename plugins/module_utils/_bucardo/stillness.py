@@ -11,18 +11,19 @@ although it is held; what it replicates is marked as done for a master that is b
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import time
 import typing as t
 
 from .._common.errors import Refused
 from .._common.text import listed
 from .._postgres.pg import Session
-from . import halt
 from .daemon_messages import DaemonMessages
 
+# Reloads: one may come while the daemon is starting, or has just begun a controller whose process
+# file, by which a reload ends it, is not there yet.
+_TIMES = 2
+# Seconds in which such a controller connects: for so long nothing must be seen.
+_CALM = 2.0
 # Seconds for a run to end after it was told to, as when it copies a large table.
 _GRACE = 15.0
 # Seconds for a process to end after its sessions were closed under it.
@@ -60,13 +61,6 @@ SELECT pg_catalog.replace(application_name, 'bucardo ', '') || ' connected for '
   FROM pg_catalog.pg_stat_activity
  WHERE datname = pg_catalog.current_database()
    AND application_name ~ '^bucardo (MCP|CTL) [(]PID' ORDER BY backend_start
-"""
-# Seen: a controller whose sessions were closed, and which was there a minute later.
-_CONTROLLER_PIDS = """
-SELECT (pg_catalog.regexp_match(application_name, 'PID ([0-9]+)'))[1]::int
-  FROM pg_catalog.pg_stat_activity
- WHERE datname = pg_catalog.current_database() AND application_name LIKE 'bucardo CTL (PID %%'
-   AND NOT EXISTS (SELECT FROM bucardo.sync WHERE status <> 'inactive')
 """
 
 
@@ -108,17 +102,9 @@ class Stillness:
         daemon = DaemonMessages(self.control)
         silent = daemon.pid() is not None and not daemon.answers()
         moving = written or bool(self.moving())
-        if moving and not silent:
-            reload()
-            # A daemon that is just starting may have read the rows before they said so, and hear
-            # nothing yet.
-            if not self._wait(_GRACE):
-                reload()
-        if moving and (silent or not self._wait(_GRACE)):
+        if moving and (silent or not self._told(reload)):
             self._end()
-            if not self._wait(_LAST):
-                self._kill()
-                self._wait(_GRACE)
+            self._wait(_LAST)
         left = self.moving()
         if silent:
             left.insert(0, "Bucardo's daemon does not answer, and may start it when it wakes")
@@ -129,23 +115,32 @@ class Stillness:
             )
         return moving
 
+    def _told(self, reload: t.Callable[[], bool]) -> bool:
+        """Let the daemon read the rows until nothing runs any more; whether that is so."""
+        for _time in range(_TIMES):
+            reload()
+            if self._wait(_GRACE):
+                return True
+        return False
+
     def _wait(self, seconds: float) -> bool:
-        until = time.monotonic() + seconds
-        while self.moving():
-            if time.monotonic() >= until:
-                return False
+        """Whether all ends within so many seconds, and nothing new is there for `_CALM`."""
+        begun = time.monotonic()
+        calm_since: float | None = None
+        while True:
+            moving, now = self.moving(), time.monotonic()
+            if moving:
+                if now - begun >= seconds:
+                    return False
+                calm_since = None
+            elif calm_since is None:
+                calm_since = now
+            elif now - calm_since >= _CALM:
+                return True
             time.sleep(_POLL)
-        return True
 
     def _end(self) -> None:
         """What a run had not committed is queued still."""
         for session in (self.control, *self.masters.values()):
             session.value(_END_WORKERS, (self._worker,))
         self.control.value(_END_CONTROLLERS, ())
-
-    def _kill(self) -> None:
-        """End controllers that no sync has, where they run on this host."""
-        for pid in self.control.column(_CONTROLLER_PIDS, ()):
-            if halt.is_bucardo(pid):
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)

@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import stillness
@@ -17,17 +14,18 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
 from ..fake_session import FakeSession
 
 CONTROLLERS, WORKERS = "SELECT GREATEST(pg_catalog.count(*)", "SELECT pid FROM"
-CONTROLLER_PIDS = "'PID ([0-9]+)'))[1]::int"
 END = "pg_terminate_backend"
+_LOOKS = 3
 
 
 class Site:
     """A control database and a master; what runs there ends by itself, by a reload or by force."""
 
-    def __init__(self, *, workers=0, controllers=0, away=0, ends=(), pid=7, answers=True, pids=()):
+    def __init__(self, *, workers=0, controllers=0, away=0, ends=(), pid=7, answers=True, late=0):
         self.running = {"workers": workers, "controllers": controllers, "away": away}
         self.ends, self.pid, self.answers = set(ends), pid, answers
-        self.pids = pids
+        # Controllers that are seen some looks after the first reload.
+        self.late, self.looks = late, 0
         self.ended = []
         self.reloads = 0
         self.control = self._session("control", "workers")
@@ -44,13 +42,19 @@ class Site:
             assert params == ("bucardo KID (shop) ",)
             return [{"pid": 1}] * self.running[which]
 
+        def controllers(_params):
+            if self.reloads:
+                self.looks += 1
+            if self.looks == _LOOKS:
+                self.running["controllers"] += self.late
+            return [{"count": self.running["controllers"]}]
+
         return FakeSession(
             {
                 END: ended,
                 "application_name LIKE 'bucardo MCP": lambda _p: [{"pid": self.pid}],
                 "|| ' connected for '": [{"said": "MCP (PID 7) connected for 9 s"}],
-                CONTROLLER_PIDS: lambda _p: [{"pid": one} for one in self.pids],
-                CONTROLLERS: lambda _p: [{"count": self.running["controllers"]}],
+                CONTROLLERS: controllers,
                 WORKERS: workers,
             },
             name,
@@ -81,8 +85,8 @@ def _quick(monkeypatch):
 
     monkeypatch.setattr(stillness, "DaemonMessages", Messages)
     monkeypatch.setattr(Site, "__init__", noting)
-    for name in ("_GRACE", "_LAST", "_POLL"):
-        monkeypatch.setattr(stillness, name, 0.01)
+    for name, seconds in {"_GRACE": 0.1, "_LAST": 0.1, "_CALM": 0.1, "_POLL": 0.01}.items():
+        monkeypatch.setattr(stillness, name, seconds)
 
 
 def test_where_nothing_runs_nothing_is_done():
@@ -116,19 +120,14 @@ def test_what_does_not_end_is_ended_on_every_server():
     assert site.ended == ["control", "there", "control"]
 
 
-def test_a_controller_that_goes_on_without_its_sessions_is_killed():
-    titles = ("Bucardo Controller. Sync shop", "somebody else's program")
-    ours, other = (subprocess.Popen([title, "60"], executable="/bin/sleep") for title in titles)
-    try:
-        site = Site(controllers=1, pids=[ours.pid, other.pid])
-        with pytest.raises(Refused):
-            site.ensure()
-        assert ours.wait(10) == -signal.SIGKILL
-        assert other.poll() is None
-    finally:
-        for process in (ours, other):
-            process.kill()
-            process.wait()
+def test_a_controller_that_was_just_beginning_is_waited_for_and_told_as_well():
+    """Its process file was not there yet, and neither was its session."""
+    site = Site(controllers=1, ends=["reload 1"], late=1)
+    with pytest.raises(Refused):
+        site.ensure()
+    site = Site(controllers=1, ends=["reload 1", "reload 2"], late=1)
+    assert site.ensure() is True
+    assert (site.reloads, site.ended) == (2, [])
 
 
 def test_what_runs_on_all_the_same_is_refused_by_name():
