@@ -104,6 +104,15 @@ def note(control: pg.Session, dbgroup: str, masters: t.Mapping[str, pg.Session])
         control.execute(_KEEP, given)
 
 
+def renew(control: pg.Session, dbgroup: str, masters: t.Mapping[str, pg.Session]) -> None:
+    """Tell those who stay members from one that leaves, which keeps the token of before.
+
+    Not where one of them is not who it was: the token that it has is what shows it.
+    """
+    if not look(control, dbgroup, masters):
+        note(control, dbgroup, masters)
+
+
 def forget(session: pg.Session, dbgroup: str) -> None:
     """A master leaves a group."""
     if _SIGHTED.exists(session):

@@ -21,7 +21,7 @@ from .._bucardo.writes import Control
 from .._common.change import Change, Scope
 from .._common.errors import ConnectionFailed, Refused
 from .._common.text import listed
-from .._ledger import membership
+from .._ledger import membership, sightings
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from .._tracking.queue import Pending, Queue
@@ -212,6 +212,8 @@ class Removal:
                 change.warnings.append(
                     f"Nobody vouches for {counted}; the next bootstrap compares them with {origin}."
                 )
+        # Before, so that a run that ends in between has given it as well.
+        sightings.renew(self.control.session, group.sync.dbgroup, self._sessions)
         self.control.execute(self._writes(group, origin))
         if not self.wanted.lost and len(self.wanted.remaining(group.members)) > 1:
             self.control.daemon.reload(self.reload)

@@ -104,14 +104,28 @@ def test_a_token_is_promised_given_and_kept_in_this_order():
     here = Logged(master().answers | {SIGHTED: [{"is": False}]}, "here")
     known = Logged(control(there=False).answers, "control")
     sightings.note(known, "shop", {"here": here})
-    given = {"dbgroup": "shop", "db": "here", "place": PLACE, "token": "new"}
+    said = {"dbgroup": "shop", "db": "here", "place": PLACE, "token": "new"}
     assert log == [
         ("control", "CREATE", None),
-        ("control", "INSERT", given),
+        ("control", "INSERT", said),
         ("here", "CREATE", None),
         ("here", "INSERT", ("shop", "new")),
-        ("control", "UPDATE", given),
+        ("control", "UPDATE", said),
     ]
+
+
+def given(session):
+    return [ran.params for ran in session.ran if ran.text.startswith("INSERT")]
+
+
+def test_those_who_stay_get_one_token_unless_one_of_them_went_back():
+    here, there = master(), master()
+    seen = control(row("here"), row("there"), row("third"))
+    sightings.renew(seen, "shop", {"here": here, "there": there})
+    assert given(here) == given(there) == [("shop", "new")]
+    here, third = master(), master(token="older")
+    sightings.renew(seen, "shop", {"here": here, "third": third})
+    assert given(here) == given(third) == []
 
 
 def test_a_master_that_leaves_forgets_and_keeps_no_empty_table():

@@ -61,6 +61,15 @@ class Site:
         monkeypatch.setattr(
             remove.halt, "end", lambda session, piddir: self.killed.append((session, piddir))
         )
+        self.renewed = []
+        monkeypatch.setattr(
+            remove.sightings,
+            "renew",
+            # With what was written before.
+            lambda _control, dbgroup, some: self.renewed.append(
+                (dbgroup, list(some), self.written())
+            ),
+        )
         self.logins = {name: ConnInfo(name, {"host": name}) for name in MASTERS}
 
     @staticmethod
@@ -130,8 +139,9 @@ def test_a_master_that_is_reachable_leaves(site):
     assert change.before == {"members": ["here", "there", "third"], "origin": "here"}
     assert change.after == {"members": ["here", "there"], "origin": "here"}
     assert change.values["text"] == ""
-    assert made.written() == []
+    assert made.written() == made.renewed == []
     change.apply()
+    assert made.renewed == [("group", ["here", "there"], [])]
     assert [(ran.text, ran.params) for ran in made.written()] == [
         ("BEGIN", None),
         (
