@@ -58,13 +58,14 @@ def other_daemon(facts: Facts) -> t.Iterator[Alarm]:
 
     Sessions of a daemon that died with its host may stay for hours; they do nothing any more.
     """
+    ours = facts.before | {one.pid for one in facts.processes}
     started = min((one.age for one in facts.processes if one.kind == MAIN), default=0.0)
     for sync, master in pairs(facts):
         clients = sorted(
             {
                 one.client
                 for one in master.processes
-                if one.kind == WORKER and one.sync == sync.name and one.pid not in facts.pids
+                if one.kind == WORKER and one.sync == sync.name and one.pid not in ours
                 if one.still < started - _GONE_WITHIN
             }
         )

@@ -182,7 +182,7 @@ class Facts:
     :param purges: whether the daemon purges at all (setting bucardo_vac).
     :param stalled: databases that the daemon has given up.
     :param processes: the daemon's sessions in the control database.
-    :param pids: of its processes that were connected there before the masters were read, or after.
+    :param before: processes of it that were connected there before the masters were read.
     :param sequences: problems of sequences, by sync.
     :param history: earlier looks, oldest first, by sync and master; empty where nobody looks
         regularly.
@@ -193,7 +193,7 @@ class Facts:
     purges: bool = True
     stalled: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
-    pids: frozenset[int] = frozenset()
+    before: frozenset[int] = frozenset()
     syncs: tuple[SyncFacts, ...] = ()
     sequences: t.Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     history: t.Mapping[tuple[str, str], tuple[Sample, ...]] = dataclasses.field(

@@ -82,7 +82,7 @@ def read(
         for name, sync in syncs.items()
     }
     everybody = dict.fromkeys([*logins, *(one for some in members.values() for one in some)])
-    mine = _pids(control) if control.installed else frozenset()
+    before = _pids(control) if control.installed else frozenset()
     with contextlib.ExitStack() as stack:
         sessions, errors = _open(stack, control, logins, everybody)
         found = []
@@ -94,7 +94,7 @@ def read(
         facts = Facts(running=False, answers=False)
         if control.installed:
             facts = _facts(control, found, sessions, seeds)
-            facts = dataclasses.replace(facts, pids=facts.pids | mine, history=remembered.history())
+            facts = dataclasses.replace(facts, before=before, history=remembered.history())
     return Reading(facts, {name: run for name, run in seeds.items() if run is not None})
 
 
@@ -115,7 +115,6 @@ def _facts(
         purges=_setting(control, "bucardo_vac") != "0",
         stalled=_stalled(control),
         processes=reader.processes(control.session),
-        pids=_pids(control),
         syncs=tuple(_with_seeds(one, seeds) for one in syncs),
         sequences={one.name: _strayed(one, sessions) for one in syncs},
     )

@@ -40,7 +40,6 @@ HEALTHY = Facts(
     running=True,
     answers=True,
     processes=DAEMON,
-    pids=frozenset({10, 11, 12, 13}),
     syncs=(
         SyncFacts(
             name="shop",
