@@ -56,8 +56,9 @@ class Strategy:
     clears_ledger = False
     # Whether masters can be kept so, as those who bootstrap them ask for it.
     lasts = False
-    # Whether each master gets numbers of its own.
-    shares = False
+    # How the masters get numbers of their own of one sequence, see `plan.interleave`; None where
+    # they do not.
+    share: t.ClassVar[t.Optional[t.Callable[..., plan.SequencePlan]]] = None
 
     def selects(self, _found: Situation) -> bool:
         """Whether the selection of tables says which sequences are meant."""
@@ -68,20 +69,6 @@ class Strategy:
 
         :param chosen: by the selection; nothing where the strategy does not select.
         :raises Refused: naming every sequence that stands in the way.
-        """
-        raise NotImplementedError
-
-    def share(
-        self,
-        name: TableName,
-        sides: t.Mapping[str, Sequence | None],
-        slots: int,
-        origin: str,
-        sync: str,
-    ) -> plan.SequencePlan:
-        """How the masters get numbers of their own of one sequence, where `shares`.
-
-        :raises Unshareable: when they cannot.
         """
         raise NotImplementedError
 
@@ -110,18 +97,7 @@ class LeaveAlone(Strategy):
 class Interleave(LeaveAlone):
     """Give every master its own of every so many numbers."""
 
-    shares = True
-
-    def share(
-        self,
-        name: TableName,
-        sides: t.Mapping[str, Sequence | None],
-        slots: int,
-        origin: str,
-        sync: str,
-    ) -> plan.SequencePlan:
-        """See `Strategy`."""
-        return plan.interleave(name, sides, slots, origin, sync)
+    share = staticmethod(plan.interleave)
 
     def followed(self, chosen: Chosen) -> t.Sequence[TableName]:
         """Those that were excluded by name."""
@@ -132,7 +108,9 @@ class Interleave(LeaveAlone):
         plans, _none = super().plans(found, chosen)
         shared, warnings = plan.collect(
             chosen.shared,
-            lambda name: self.share(name, found.sides(name), found.slots, found.origin, found.sync),
+            lambda name: plan.interleave(
+                name, found.sides(name), found.slots, found.origin, found.sync
+            ),
         )
         left = [name for name in found.names if name not in set(chosen.shared)]
         released, _none = plan.collect(

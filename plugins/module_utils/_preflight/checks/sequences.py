@@ -17,7 +17,7 @@ from ..._postgres.tables import Selection
 from ..._sequences import plan
 from ..._sequences.facts import Sequence, Survey
 from ..._sequences.selection import choose, matching
-from ..._sequences.strategies import STRATEGIES, Strategy
+from ..._sequences.strategies import STRATEGIES
 from ..context import Context
 from ..registry import BLOCKER, INFO, WARNING, Hit, check
 
@@ -42,14 +42,14 @@ def _unknown(ctx: Context) -> dict[str, str]:
     return found
 
 
-def _strategy(ctx: Context) -> Strategy:
-    return STRATEGIES[ctx.wanted.sequences]
+def _share(ctx: Context) -> t.Callable[..., plan.SequencePlan] | None:
+    return STRATEGIES[ctx.wanted.sequences].share
 
 
 def _shared(ctx: Context) -> list[tuple[TableName, Sequence]]:
     """The origin's sequences that will be shared out."""
     database = ctx.origin.database if ctx.origin else None
-    if database is None or not _strategy(ctx).shares:
+    if database is None or _share(ctx) is None:
         return []
     wrong = {pattern for _option, pattern, _line in ctx.unknown} | set(_unknown(ctx))
     chosen = choose(
@@ -68,8 +68,8 @@ def _plans(ctx: Context) -> t.Iterator[tuple[TableName, plan.SequencePlan | plan
     """What will be done with each sequence, or why it cannot be done."""
     masters = ctx.facts.masters
     surveys = {m.name: m.database.sequences for m in masters if m.database}
-    shared = _shared(ctx)
-    if not shared:
+    shared, share = _shared(ctx), _share(ctx)
+    if not shared or share is None:
         return
     names = [ctx.origin_name, *(master.name for master in ctx.targets)]
     surveys = plan.as_cloned(surveys, names, ctx.origin_name)
@@ -77,10 +77,7 @@ def _plans(ctx: Context) -> t.Iterator[tuple[TableName, plan.SequencePlan | plan
     for name, _sequence in shared:
         sides = {master: survey.sequences.get(name) for master, survey in surveys.items()}
         try:
-            yield (
-                name,
-                _strategy(ctx).share(name, sides, slots, ctx.origin_name, ctx.wanted.sync),
-            )
+            yield name, share(name, sides, slots, ctx.origin_name, ctx.wanted.sync)
         except plan.Unshareable as error:
             yield name, error
 
