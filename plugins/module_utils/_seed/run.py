@@ -335,12 +335,11 @@ class _Seeder:
         )
 
     def _settings(self, source: pg.Session, target: pg.Session, plan: Plan) -> Settings:
-        encoding = str(source.value("SELECT pg_catalog.current_setting('server_encoding')"))
+        from_, to = self._unconverted(source)
         lz4 = self._options.lz4 and seed_read.knows_lz4(target)
         return Settings(
-            # Converted, and validated, only once: by the target.
-            source=self._source.login.with_params(client_encoding=encoding),
-            target=self._target.login.with_params(client_encoding=encoding),
+            source=from_,
+            target=to,
             target_name=self._target.name,
             today=plan.today,
             snapshot="",
@@ -351,6 +350,14 @@ class _Seeder:
             application_name=self._name,
             options=dataclasses.replace(self._options, lz4=lz4),
             counters=Counters(self._workers),
+        )
+
+    def _unconverted(self, source: pg.Session) -> tuple[ConnInfo, ConnInfo]:
+        """Logins whose rows are converted, and validated, only once: by the target."""
+        encoding = str(source.value("SELECT pg_catalog.current_setting('server_encoding')"))
+        return (
+            self._source.login.with_params(client_encoding=encoding),
+            self._target.login.with_params(client_encoding=encoding),
         )
 
     def _complete(self, round_: Round, plan: Plan) -> None:
@@ -371,12 +378,9 @@ class _Seeder:
         """Copy what users put into tables of extensions."""
         if not plan.configurations:
             return
-        encoding = str(source.value("SELECT pg_catalog.current_setting('server_encoding')"))
-        logins = (self._source.login, self._target.login)
         with contextlib.ExitStack() as stack:
             here, there = (
-                stack.enter_context(self._connect(login.with_params(client_encoding=encoding)))
-                for login in logins
+                stack.enter_context(self._connect(login)) for login in self._unconverted(source)
             )
             done = configure.copy(here, there, plan.configurations, plan.today)
         for table, values in zip(plan.configurations, done):
