@@ -14,7 +14,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "bench")]
 
-from site_of_tests import Site
+from site_of_tests import Master, Site
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +24,11 @@ def site(request: pytest.FixtureRequest):
     hosts = getattr(request.module, "HOSTS", ("db",))
     with Site(name, hosts, images=getattr(request.module, "IMAGES", None)) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def inventory(site: Site, masters: list[Master]):
+    """The file's `masters`, which replicate. A file that wants other variables has its own."""
+    made = site.inventory(masters)
+    site.play("bootstrap", made)
+    return made

@@ -54,13 +54,6 @@ def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    inventory = site.inventory(masters)
-    site.play("bootstrap", inventory)
-    return inventory
-
-
 FAMILY = ("base", "special", "narrow")
 
 

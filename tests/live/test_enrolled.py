@@ -92,13 +92,6 @@ def masters(site):
     return [site.master("left", schema=schema()), site.master("right")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    inventory = site.inventory(masters)
-    site.play("bootstrap", inventory)
-    return inventory
-
-
 def preflight(site, inventory):
     """What preflight finds, as (severity, check, object, master, message)."""
     found = site.module(

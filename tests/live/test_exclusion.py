@@ -27,13 +27,6 @@ def masters(site):
 
 
 @pytest.fixture(scope="module")
-def inventory(site, masters):
-    made = site.inventory(masters)
-    site.play("bootstrap", made)
-    return made
-
-
-@pytest.fixture(scope="module")
 def narrow(site, inventory):
     """Leave just these tables in the sync, as the role does, without starting the daemon."""
 

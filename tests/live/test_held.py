@@ -38,13 +38,6 @@ def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    made = site.inventory(masters)
-    site.play("bootstrap", made)
-    return made
-
-
 def hold(site, inventory, **options):
     """As the bootstrap does before a master or a table comes in."""
     return site.module("bucardo_sync", inventory, status="held", enrol=False, **SYNC, **options)

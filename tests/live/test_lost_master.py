@@ -47,13 +47,6 @@ def masters(site):
     return [site.master(host, "shop", host, SCHEMA if host == "oslo" else "") for host in HOSTS[:3]]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    made = site.inventory(masters)
-    site.play("bootstrap", made)
-    return made
-
-
 @contextlib.contextmanager
 def applications(*masters):
     """Each of these is written without one statement that fails."""

@@ -57,13 +57,6 @@ def masters(site):
     return [site.master("here", "shop", "here", SCHEMA), site.master("there", "shop", "there")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    made = site.inventory(masters)
-    site.play("bootstrap", made)
-    return made
-
-
 def assert_together(site, masters, inventory):
     """They replicate, hold the same rows, and another run finds nothing to do."""
     for master in masters:

@@ -35,13 +35,6 @@ def masters(site):
     return [site.master("first", schema=SCHEMA), site.master("second"), site.master("third")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    made = site.inventory(masters)
-    site.play("bootstrap", made)
-    return made
-
-
 @contextlib.contextmanager
 def locked_out(site, master):
     """Nobody gets in, as with a server that is gone."""

@@ -36,13 +36,6 @@ def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    inventory = site.inventory(masters)
-    site.play("bootstrap", inventory)
-    return inventory
-
-
 class Writer(threading.Thread):
     """Writes on one master until it is stopped, and counts."""
 

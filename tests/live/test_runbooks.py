@@ -34,13 +34,6 @@ def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    made = site.inventory(masters)
-    site.play("bootstrap", made)
-    return made
-
-
 def command(page, program, **names):
     """The words of the first command of a program on a page, without what names the inventory."""
     text = (REPOSITORY / "docs" / "runbooks" / page).read_text("utf-8").replace("\\\n", " ")

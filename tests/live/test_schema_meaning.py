@@ -37,13 +37,6 @@ def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    inventory = site.inventory(masters)
-    site.play("bootstrap", inventory)
-    return inventory
-
-
 def clone(site, inventory, check=True, turned=False, **options):
     source, target = site.masters_option(inventory)[:: -1 if turned else 1]
     for one in (source, target):

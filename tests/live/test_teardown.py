@@ -29,13 +29,6 @@ def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
-    made = site.inventory(masters)
-    site.play("bootstrap", made)
-    return made
-
-
 def test_what_waits_is_named_and_kept(site, inventory, masters):
     left, right = masters
     site.module("bucardo_daemon", inventory, state="stopped")

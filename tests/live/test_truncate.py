@@ -126,13 +126,6 @@ def masters(site):
 
 
 @pytest.fixture(scope="module")
-def inventory(site, masters):
-    inventory = site.inventory(masters)
-    site.play("bootstrap", inventory)
-    return inventory
-
-
-@pytest.fixture(scope="module")
 def sync(site, inventory):
     """Changes the sync as a task does."""
     masters = site.masters_option(inventory)
