@@ -24,6 +24,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import
 )
 
 from ..fake_session import FakeSession
+from ..ledger_entries import entry
 
 ORDERS = TableName("public", "orders")
 JOINED = datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc)
@@ -142,7 +143,7 @@ class TestControlDatabaseMadeAnew:
 
     def members(self, tokens=("t", "t"), source="here", epoch="old-there"):
         members = Members(EPOCHS, noted({"here": "old-here", "there": "old-there"}), tokens)
-        members.standings["there"].entries = {ORDERS: entry(source, epoch)}
+        members.standings["there"].entries = {ORDERS: seeded(source, epoch)}
         members.standings["there"].session.answers["multimaster.seed') IS NOT NULL"] = [{"r": True}]
         members.foresee(active=False)
         return members
@@ -164,7 +165,7 @@ class TestControlDatabaseMadeAnew:
     def test_who_joins_an_old_group_is_not_taken_over(self):
         found = noted({"here": "given-here", "there": "old-there"})
         members = Members(EPOCHS, found, ("t", "t"))
-        members.standings["there"].entries = {ORDERS: entry("here", "old-there")}
+        members.standings["there"].entries = {ORDERS: seeded("here", "old-there")}
         members.foresee(active=True)
         assert self.doubt(members) == "was seeded before this membership began"
 
@@ -181,19 +182,10 @@ class TestControlDatabaseMadeAnew:
         assert told == ["there", "here"]
 
 
-def entry(source, epoch):
-    return states.Entry(
-        name=ORDERS,
-        table_oid=1,
-        state=states.SEEDED,
-        rows=1,
-        bytes=1,
-        hash=None,
-        format="text",
-        index_mode="keep",
-        snapshot="s",
+def seeded(source, epoch):
+    return entry(
+        ORDERS,
         source=source,
-        seconds=1.0,
         source_oid=1,
         target="there",
         epoch=epoch,

@@ -30,29 +30,17 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.fac
     Wanted,
 )
 
+from ..ledger_entries import entry
+
 ORDERS, ITEMS = TableName("public", "orders"), TableName("public", "items")
 OIDS = {ORDERS: 5, ITEMS: 6}
 TABLES = tuple(Table(name, oid, "r", "p", ()) for name, oid in OIDS.items())
 
 
-def entry(name, target, source="here", **changes):
-    made = states.Entry(
-        name=name,
-        table_oid=OIDS[name],
-        state=states.SEEDED,
-        rows=3,
-        bytes=1,
-        hash="1",
-        format="binary",
-        index_mode="keep",
-        snapshot="s",
-        source=f"id-{source}",
-        seconds=0.1,
-        source_oid=OIDS[name],
-        target=f"at-{target}",
-        epoch=f"e-{target}",
-    )
-    return dataclasses.replace(made, **changes)
+def copied(name, target, source="here", **changes):
+    about = {"source": f"id-{source}", "source_oid": OIDS[name], "target": f"at-{target}"}
+    about |= {"table_oid": OIDS[name], "epoch": f"e-{target}"}
+    return entry(name, **{**about, **changes})
 
 
 def master(name, *entries, origin=False, seed=True, filled=()):
@@ -64,7 +52,7 @@ def master(name, *entries, origin=False, seed=True, filled=()):
 
 
 def both(target, source="here", **changes):
-    return [entry(ORDERS, target, source, **changes), entry(ITEMS, target, source)]
+    return [copied(ORDERS, target, source, **changes), copied(ITEMS, target, source)]
 
 
 def facts(*masters, registered="", status="active", members=("here", "there", "third")):
@@ -170,7 +158,7 @@ class TestAnotherOrigin:
             ({"status": "inactive"}, "the sync is held"),
             ({"members": ("here", "third")}, "there is no master of the sync"),
             (
-                {"there": [entry(ORDERS, "there")]},
+                {"there": [copied(ORDERS, "there")]},
                 "1 tables of there, as public.items, are not known to be whole",
             ),
             (

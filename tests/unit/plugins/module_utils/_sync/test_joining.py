@@ -22,6 +22,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import joining
 
 from ..fake_session import FakeSession
+from ..ledger_entries import entry
 
 ORDERS = TableName("public", "orders")
 GOATS = [Goat(1, "here", ORDERS, key=("id",))]
@@ -73,21 +74,7 @@ def newcomer(entries=(), name="new"):
 
 
 def seeded(**changes):
-    made = states.Entry(
-        name=ORDERS,
-        table_oid=5,
-        state=states.SEEDED,
-        rows=1,
-        bytes=1,
-        hash=None,
-        format="text",
-        index_mode="keep",
-        snapshot="s",
-        source="1/2/app",
-        seconds=0.1,
-        epoch=EPOCH,
-    )
-    return dataclasses.replace(made, **changes)
+    return entry(ORDERS, **{"table_oid": 5, "epoch": EPOCH, **changes})
 
 
 class Catalog:

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
@@ -16,33 +14,19 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import s
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.survivors import Survivor
 
 from ..fake_session import FakeSession
+from ..ledger_entries import entry
 
 ORDERS, ITEMS = TableName("public", "orders"), TableName("public", "items")
 LOST = "1/16384/shop"
 
 
-def entry(name, number, **changes):
-    made = states.Entry(
-        name=name,
-        table_oid=number,
-        state=states.SEEDED,
-        rows=5,
-        bytes=50,
-        hash="5",
-        format="binary",
-        index_mode="keep",
-        snapshot="s",
-        source=LOST,
-        seconds=0.1,
-        source_oid=100 + number,
-        target="1/at",
-        epoch="epoch",
-    )
-    return dataclasses.replace(made, **changes)
+def copied(name, number, **changes):
+    about = {"table_oid": number, "source": LOST, "source_oid": 100 + number, "target": "1/at"}
+    return entry(name, **{**about, "epoch": "epoch", **changes})
 
 
 def survivor(name="here", entries=None, epoch="epoch"):
-    entries = [entry(ORDERS, 1), entry(ITEMS, 2)] if entries is None else entries
+    entries = [copied(ORDERS, 1), copied(ITEMS, 2)] if entries is None else entries
     return Survivor(
         name,
         FakeSession({"to_regclass('multimaster.membership')": [{"is": True}]}, name),
@@ -67,16 +51,16 @@ def survivor(name="here", entries=None, epoch="epoch"):
 )
 def test_an_entry_vouches_for_this_very_table_in_this_membership(change, why):
     assert survivor().vouches(ORDERS) == (LOST, 101)
-    assert survivor(entries=[entry(ORDERS, 1, **change)]).vouches(ORDERS) is None
+    assert survivor(entries=[copied(ORDERS, 1, **change)]).vouches(ORDERS) is None
 
 
 def test_without_an_epoch_or_an_entry_nobody_vouches():
-    assert survivor(epoch=None, entries=[entry(ORDERS, 1, epoch=None)]).vouches(ORDERS) is None
+    assert survivor(epoch=None, entries=[copied(ORDERS, 1, epoch=None)]).vouches(ORDERS) is None
     assert survivor(entries=[]).vouches(ORDERS) is None
 
 
 def test_the_least_doubted_becomes_the_origin_and_the_first_of_equals():
-    doubted = survivor("a", entries=[entry(ORDERS, 1)])
+    doubted = survivor("a", entries=[copied(ORDERS, 1)])
     assert survivors.best([doubted, survivor("b"), survivor("c")], [ORDERS, ITEMS]) == "b"
     assert survivors.best([survivor("b"), survivor("c")], [ORDERS, ITEMS]) == "b"
 
@@ -102,16 +86,16 @@ def test_all_ledgers_speak_of_the_new_origin():
 
 
 def test_copies_of_something_else_stay_doubted():
-    others = [entry(ORDERS, 1), entry(ITEMS, 2, source="2/16384/other")]
+    others = [copied(ORDERS, 1), copied(ITEMS, 2, source="2/16384/other")]
     new, other = survivor("here"), survivor("there", entries=others)
     assert survivors.readdress([new, other], "here", "shop") == {"there": 1}
     # What the new origin does not vouch for itself is worth nothing against it.
-    new, other = survivor("here", entries=[entry(ORDERS, 1)]), survivor("there")
+    new, other = survivor("here", entries=[copied(ORDERS, 1)]), survivor("there")
     assert survivors.readdress([new, other], "here", "shop") == {"there": 1}
 
 
 def test_a_run_after_one_that_was_killed_finds_them_as_they_shall_be():
-    done = [entry(ORDERS, 1, source="id-here", source_oid=1), entry(ITEMS, 2)]
+    done = [copied(ORDERS, 1, source="id-here", source_oid=1), copied(ITEMS, 2)]
     assert survivors.readdress([survivor(), survivor("there", done)], "here", "shop") == {}
 
 
