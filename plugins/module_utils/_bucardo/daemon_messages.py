@@ -27,9 +27,12 @@ _PONG_TIMEOUT = 10.0
 _LOOK_EVERY = 5.0
 # Times the patience with which it may be at work.
 _AT_MOST = 30
-# Changes whenever its main process has asked this server something.
+# Changes whenever its main process has asked this server something, and as long as it waits for the
+# answer: validate_sync looks at the tables of every master in one statement.
 _SIGN = """
-SELECT pg_catalog.max(state_change) FROM pg_catalog.pg_stat_activity
+SELECT pg_catalog.max(CASE WHEN state = 'active' THEN pg_catalog.clock_timestamp()
+                           ELSE state_change END)
+  FROM pg_catalog.pg_stat_activity
  WHERE application_name ~ '^bucardo MCP '
 """
 

@@ -22,7 +22,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
 
 from ..fake_session import FakeSession
 
-MCP, SIGN = "application_name LIKE 'bucardo MCP", "pg_catalog.max(state_change)"
+MCP, SIGN = "application_name LIKE 'bucardo MCP", "ELSE state_change END)"
 
 
 class Connection:
