@@ -283,8 +283,8 @@ purging:
   description:
     - Whether Bucardo's purging process is connected to every master of an active sync. The daemon
       decides only when it starts whether it needs one, so where this is false it has to be
-      restarted, or what is replicated stays in the queue's tables for ever. True where there is
-      nothing to purge.
+      restarted, or what is replicated stays in the queue's tables for ever. Also false where no
+      daemon runs, and true where there is nothing to purge.
   returned: success
   type: bool
 lost:

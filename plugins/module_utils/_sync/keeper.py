@@ -150,11 +150,15 @@ class Keeper:
     def purging(self, sync: Sync | None, masters: Masters, patient: bool = False) -> bool:
         """Whether what an active sync replicates is purged; true where nothing has to be.
 
+        Without a daemon nothing is.
+
         :param patient: whether the process may have to be replaced by the daemon, which takes it
             some time.
         """
-        if sync is None or sync.status != "active" or self.control.daemon.pid() is None:
+        if sync is None or sync.status != "active":
             return True
+        if self.control.daemon.pid() is None:
+            return False
         settings = {name: one.value for name, one in self.control.settings().items()}
         if settings.get("bucardo_vac") == "0":
             return True

@@ -182,10 +182,13 @@ class TestPurging:
         assert at_once == 0 < patient
 
     @pytest.mark.parametrize(
-        "facts", [{"status": "inactive"}, {"pid": None}, {"settings": [("bucardo_vac", "0")]}]
+        "facts", [{"status": "inactive"}, {"settings": [("bucardo_vac", "0")]}]
     )
     def test_where_nothing_has_to_be_purged_nobody_is_asked(self, made, facts):
         assert self.purging(made, False, **facts) == (True, True, [])
+
+    def test_without_a_daemon_nobody_purges(self, made):
+        assert self.purging(made, True, pid=None) == (False, False, [])
 
     def test_nor_where_there_is_no_sync(self, made):
         assert made()[0].purging(None, {})
