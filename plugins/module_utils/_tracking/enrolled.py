@@ -11,6 +11,7 @@ was changed, or of a table that was dropped and made anew.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from .._common.names import TableName, delta_suffix
@@ -47,8 +48,13 @@ class TriggerSpec:
     @property
     def type(self) -> int:
         """As pg_trigger.tgtype has it."""
-        words = (self.timing, self.level, *self.events.split())
-        return sum(_BITS.get(word, 0) for word in words)
+        return _type(self.timing, self.level, self.events)
+
+
+@functools.lru_cache(maxsize=None)
+def _type(timing: str, level: str, events: str) -> int:
+    # Asked for every trigger of every table.
+    return sum(_BITS.get(word, 0) for word in (timing, level, *events.split()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -205,15 +211,13 @@ def _function_faults(name: TableName, found: Found, columns: t.Sequence[str]) ->
     function = found.function
     if function is None:
         yield Fault(f"there is no function {label}", True, FUNCTION)
-    elif function.language != "plpgsql" or not delta_function.queues(
-        function.text, name, operators, texts
+        return
+    current = function.text == delta_function.body(name, operators, texts)
+    if function.language != "plpgsql" or not (
+        current or delta_function.queues(function.text, name, operators, texts)
     ):
         yield Fault(f"the function {label} does something else", True, FUNCTION)
-    elif (
-        function.text != delta_function.body(name, operators, texts)
-        or not function.definer
-        or function.settings
-    ):
+    elif not current or not function.definer or function.settings:
         yield Fault(f"the function {label} is of an earlier version", False, FUNCTION)
 
 
