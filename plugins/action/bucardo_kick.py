@@ -18,6 +18,7 @@ from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import L
 class ActionModule(LiveAction):
     """Runs the module bucardo_kick with a live display."""
 
+    looks_first = True
     returned = ("before", "after", "runs")
     kept = "Bucardo goes on by itself."
 

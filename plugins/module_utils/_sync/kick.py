@@ -201,13 +201,17 @@ def plan(
 
     :param logins: connection options of masters by name; others log in as Bucardo does.
     """
+    ready = True
     try:
-        refuse_held(control, name)
+        refuse_unless_it_runs(control, name)
     except Refused as error:
         scope.lacks(error)
+        ready = False
     sync = control.sync(name)
     queues = open_queues(scope, control, logins, sync.key if sync else SyncKey(name, ""))
     change = _told(Drained(read(queues)))
+    # Where nothing waits and one run is asked for, or nobody could run it yet, it will be kicked.
+    change.changed = change.changed or not (drained and ready)
 
     def work(change: Change) -> None:
         outcome = until_drained(control, queues, name, timeout, drained, report)

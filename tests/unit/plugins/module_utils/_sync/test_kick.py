@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import Sync
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import Scope
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
     CommandFailed,
     DeadlineExceeded,
@@ -156,3 +157,23 @@ def test_who_looks_on_may_end_the_wait():
     daemon = Daemon(["syncdone_shop"])
     with pytest.raises(CommandFailed, match="stopped"):
         kick.until_drained(Control(daemon), [Queue(5, 4)], "shop", 60, report=stop)
+
+
+@pytest.mark.parametrize(
+    ("count", "daemon", "drained", "changed"),
+    [
+        (0, Daemon(), True, False),
+        (5, Daemon(), True, True),
+        # One run was asked for, whatever waits.
+        (0, Daemon(), False, True),
+        # Nobody could run it yet.
+        (0, Daemon(pid=None), True, True),
+        (0, Daemon(alive=False), True, True),
+    ],
+)
+def test_a_check_is_as_thorough_as_the_wait(monkeypatch, count, daemon, drained, changed):
+    monkeypatch.setattr(kick, "open_queues", lambda *_all: [Queue(count)])
+    with Scope(check=True) as scope:
+        found = kick.plan(Control(daemon), scope, {}, "shop", 60, drained, lambda *_state: None)
+    assert found.changed is changed
+    assert daemon.sent == []
