@@ -51,7 +51,7 @@ class TriggerSpec:
         return _type(self.timing, self.level, self.events)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _type(timing: str, level: str, events: str) -> int:
     # Asked for every trigger of every table.
     return sum(_BITS.get(word, 0) for word in (timing, level, *events.split()))
