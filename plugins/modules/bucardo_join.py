@@ -110,6 +110,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import j
 def plan(params: module.Params, scope: Scope) -> Change:
     """Who is to come, and whether the others may go on."""
     control = connect(params, scope)
+    if control.installed:
+        # A catch-up takes changes from the queues that are to be kept from now on.
+        scope.lock(control.alone(params["sync"]))
     sync = control.sync(params["sync"]) if control.installed else None
     nothing = {"joining": [], "obstacle": ""}
     if sync is None:

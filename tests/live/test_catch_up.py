@@ -4,18 +4,26 @@
 
 """What queued while a sync was held is brought over in chunks, and nothing of it is lost.
 
-Three masters: a change is done when both others have it. The tests follow each other on one site.
+Three masters, the last of which joined the others: a change is done when both others have it. The
+tests follow each other on one site.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import re
 import threading
 
 import pytest
+from disturbances import writing
 from site_of_tests import eventually, same_rows
 
 # See CONTRIBUTING.md.
 LONG = True
+
+# The server of one of them can crash.
+HOSTS = ("here", "there")
 
 SCHEMA = """
 CREATE TABLE note (id integer PRIMARY KEY, body text NOT NULL, n integer NOT NULL DEFAULT 0);
@@ -49,27 +57,31 @@ SELECT count(*) FROM bucardo.delta_public_{table} d WHERE NOT EXISTS (
 
 # Whether no other run is at work on the sync.
 FREE = "SELECT pg_try_advisory_lock(hashtext('multimaster.bucardo_sync'), hashtext('multimaster'))"
+CRASH = (
+    "set -- $(pg_lsclusters --no-header | head -n 1);"
+    " pg_ctlcluster $1 $2 stop -m immediate; pg_ctlcluster $1 $2 start"
+)
+SYNC = {"name": "multimaster", "relgroup": "multimaster", "dbgroup": "multimaster"}
 
 
 @pytest.fixture(scope="module")
 def masters(site):
-    return [site.master("left", schema=SCHEMA), site.master("right"), site.master("third")]
+    return [
+        site.master("left", host="there", schema=SCHEMA),
+        site.master("right", host="here"),
+        site.master("third", host="there"),
+    ]
 
 
 @pytest.fixture(scope="module")
 def inventory(site, masters):
-    """Three masters that were just made; their sync is held."""
-    inventory = site.inventory(masters, replication_catch_up_above=10000)
-    site.play("bootstrap", inventory)
-    hold(site, inventory)
-    return inventory
+    """Three masters; the first two are there, and their sync replicates."""
+    site.play("bootstrap", site.inventory(masters[:2]))
+    return site.inventory(masters)
 
 
 def hold(site, inventory):
     site.module("bucardo_sync", inventory, **SYNC, status="held", enrol=False)
-
-
-SYNC = {"name": "multimaster", "relgroup": "multimaster", "dbgroup": "multimaster"}
 
 
 def catch_up(site, inventory, **options):
@@ -84,8 +96,31 @@ def waiting(master, table="note"):
     return int(master.value(WAITING.format(table=table)))
 
 
+def result(play):
+    """What the catch-up of a play with -v returned."""
+    said = play.text.split("TASK [multimaster.bucardo.replication : Release | Bring over what")[1]
+    found = re.search(r"^changed: \[control\] => (\{.*\})$", said, re.M)
+    assert found, said
+    return json.loads(found.group(1))
+
+
+def test_a_master_that_joins_gets_what_queued_since_it_was_copied(site, masters, inventory):
+    """The others' queues were kept for it until then, and are its own from then on."""
+    left, right, third = masters
+    statement = (
+        "UPDATE note SET n = n + 1 WHERE id = 10000 + {} + 2 * (SELECT (random() * 20000)::int)"
+    )
+    with writing(left, statement.format(0)), writing(right, statement.format(1)):
+        play = site.play("bootstrap", inventory, "-v", "-e", "replication_catch_up_above=0")
+    assert "is held while further masters" not in play.text
+    done = result(play)
+    assert done["totals"]["changes"] > 0
+    assert done["left_alone"] == {}
+    assert same_rows(masters, *TABLES)
+    assert int(third.value("SELECT sum(n) FROM note")) > 0
+
+
 def test_an_active_sync_is_left_to_bucardo(site, masters, inventory):
-    site.module("bucardo_sync", inventory, **SYNC, status="active", enrol=True)
     refused = catch_up(site, inventory, check=False)
     assert "is not held" in refused["msg"]
     hold(site, inventory)
@@ -194,14 +229,13 @@ def test_where_a_release_is_refused_so_is_a_catch_up(site, masters, inventory):
     )
 
 
-def test_killed_amid_writers_and_run_again_nothing_is_lost(site, masters, inventory):
-    left, right, third = masters
-    left.sql("UPDATE note SET n = n + 100")
+@contextlib.contextmanager
+def counted(master, number, counts):
+    """A writer of its own rows who counts what was committed."""
     stop = threading.Event()
-    counts = dict.fromkeys(range(3), 0)
 
-    def write(number):
-        with masters[number].connected() as session:
+    def write():
+        with master.connected() as session:
             while not stop.is_set():
                 answer = session.sql(
                     f"UPDATE written SET n = n + 1 WHERE id % 3 = {number} AND random() < 0.3"
@@ -210,31 +244,46 @@ def test_killed_amid_writers_and_run_again_nothing_is_lost(site, masters, invent
                 )
                 counts[number] += sum(1 for row in answer if row[0].isdigit())
 
-    writers = [threading.Thread(target=write, args=(number,)) for number in range(3)]
-    for writer in writers:
-        writer.start()
+    writer = threading.Thread(target=write)
+    writer.start()
     try:
-        for _kill in range(2):
-            before = waiting(left)
-            slow = site.task(
-                "bucardo_catch_up", **arguments(site, inventory), rate_limit=200_000, workers=2
-            )
-            with site.started(slow, inventory):
-                assert eventually(lambda before=before: waiting(left) < before - 4000)
-                assert site.psql(site.bucardo_host, "bucardo", FREE).strip() == "f"
-                site.kill("bucardo_catch_up")
-            assert waiting(left) > 0
-        # As an installation of an older release has it.
-        site.bucardo("set", "statement_chunk_size=6000")
-        said = site.play("bootstrap", inventory).text
+        yield
     finally:
         stop.set()
-        for writer in writers:
-            writer.join()
-    assert "rows brought in" in said
+        writer.join()
+
+
+@contextlib.contextmanager
+def under_way(site, masters, inventory):
+    """A catch-up that has brought a part, and no other may come near."""
+    before = waiting(masters[0])
+    slow = site.task("bucardo_catch_up", **arguments(site, inventory), rate_limit=200_000)
+    with site.started(slow, inventory) as process:
+        assert eventually(lambda: waiting(masters[0]) < before - 4000)
+        assert site.psql(site.bucardo_host, "bucardo", FREE).strip() == "f"
+        yield process
+    assert waiting(masters[0]) > 4000
+
+
+def test_killed_twice_amid_writers_and_run_again_nothing_is_lost(site, masters, inventory):
+    left, right, third = masters
+    left.sql("UPDATE note SET n = n + 100")
+    counts = dict.fromkeys(range(3), 0)
+    with counted(left, 0, counts), counted(third, 2, counts):
+        with counted(right, 1, counts), under_way(site, masters, inventory):
+            site.kill("bucardo_catch_up")
+        with under_way(site, masters, inventory) as process:
+            site.run("here", CRASH)
+            said, _errors = process.communicate(timeout=120)
+            assert "Lost the connection to right" in " ".join(said.split())
+        # As an installation of an older release has it.
+        site.bucardo("set", "statement_chunk_size=6000")
+        play = site.play("bootstrap", inventory)
+    assert "rows brought in" in play.text
     setting = "SELECT setting FROM bucardo.bucardo_config WHERE name = 'statement_chunk_size'"
     assert site.psql(site.bucardo_host, "bucardo", setting).strip() == "300"
     assert same_rows(masters, *TABLES)
+    assert min(counts.values()) > 0
     assert left.value("SELECT sum(n) FROM written") == str(sum(counts.values()))
     assert third.value("SELECT count(*) FROM note WHERE n >= 100") == right.value(
         "SELECT count(*) FROM note WHERE n >= 100"
@@ -243,13 +292,29 @@ def test_killed_amid_writers_and_run_again_nothing_is_lost(site, masters, invent
         assert eventually(lambda master=master: waiting(master) == 0)
 
 
-def test_the_playbook_holds_catches_up_and_releases(site, masters, inventory):
-    left, _right, third = masters
-    third.sql("UPDATE note SET n = n + 1000 WHERE id % 2 = 0")
-    said = site.play("catch_up", inventory)
-    assert said.changes
-    assert same_rows(masters, "note")
-    assert left.value("SELECT count(*) FROM note WHERE n >= 1000") != "0"
+def test_a_partner_that_was_away_while_all_were_written(site, masters, inventory):
+    """The playbook holds, catches up and releases; what two have written is Bucardo's to decide."""
+    left, right, third = masters
+    site.configure("here", ["listen_addresses = ''"])
+    left.sql("UPDATE note SET body = 'of the left' WHERE id % 2 = 0")
+    third.sql("UPDATE wide SET pad = 'of the third'; DELETE FROM child WHERE id <= 50")
+    right.sql(
+        "UPDATE note SET body = 'of the right' WHERE id % 2 = 1;"
+        " INSERT INTO note SELECT i, 'new there' FROM generate_series(200001, 200500) i"
+    )
+    right.sql("UPDATE note SET body = 'of the right, too' WHERE id BETWEEN 1000 AND 1010")
+    assert waiting(right) > 10000
+    site.configure("here")
+    play = site.play("catch_up", inventory, "-v")
+    done = result(play)
+    assert done["left_alone"] == {}
+    assert done["totals"]["conflicts"] > 0
+    assert done["totals"]["changes"] > 40000
+    assert same_rows(masters, *TABLES)
+    counts = "SELECT count(*) FROM note WHERE body = '{}'"
+    assert third.value(counts.format("new there")) == "500"
+    assert int(right.value(counts.format("of the left"))) > 20000
+    assert int(left.value(counts.format("of the right"))) > 20000
     assert not site.module("bucardo_catch_up", inventory, name="multimaster", if_active="skip")[
         "changed"
     ]

@@ -136,7 +136,7 @@ class Carrier:
         with source.transaction("ISOLATION LEVEL REPEATABLE READ", "READ WRITE"):
             source.execute(statements.lock_source())
             self._check_truncate(source)
-            count = source.execute(statements.take(pages, part))
+            count = source.execute(statements.take(pages, part, source.server_version))
             if not count:
                 return
             self._done.busy = count

@@ -16,8 +16,10 @@ import typing as t
 
 from .._bucardo.catalog import Catalog
 from .._bucardo.objects import Goat, Sync
+from .._bucardo.stillness import Stillness
 from .._common.errors import DeadlineExceeded, Refused
 from .._common.names import TableName
+from .._common.text import listed
 from .._ledger import ledger, release
 from .._postgres.catalog import read_tables
 from .._postgres.conninfo import ConnInfo
@@ -70,26 +72,21 @@ class Group:
         yield
 
     def wait_for_workers(self) -> None:
-        """Until Bucardo's workers of this sync are gone from all masters.
+        """Until nothing of Bucardo works on this sync any more.
 
-        The statement of one that was killed goes on until its end on the server.
+        The statement of a worker that was killed goes on until its end on the server.
 
-        :raises DeadlineExceeded: when one stays.
+        :raises DeadlineExceeded: when something stays.
         """
+        still = Stillness(self.control.session, self.sessions, self.sync.name)
         until = time.monotonic() + _WORKER_TIMEOUT
-        for name, session in self.sessions.items():
-            while session.value(
-                "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity"
-                " WHERE datname = pg_catalog.current_database()"
-                "   AND pg_catalog.starts_with(application_name, %s))",
-                (f"bucardo KID ({self.sync.name}) ",),
-            ):
-                if time.monotonic() > until:
-                    raise DeadlineExceeded(
-                        f"A worker of Bucardo that was told to end is still at work on {name}",
-                        "See the daemon's log, then run again.",
-                    )
-                time.sleep(0.2)
+        while moving := still.moving():
+            if time.monotonic() > until:
+                raise DeadlineExceeded(
+                    f"Sync {self.sync.name} is held, but {listed(moving)}",
+                    "Restart the daemon with bucardo_daemon (state: restarted), then run again.",
+                )
+            time.sleep(0.2)
 
     def special(self) -> plan.Special:
         """What the control database wants for some tables."""

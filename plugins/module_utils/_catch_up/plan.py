@@ -67,6 +67,8 @@ def left_alone(
 ) -> str:
     """Why a table must be left to Bucardo, "" when it can be caught up.
 
+    A master that has just joined notes changes, and is registered by the release only.
+
     :param key: its key as Bucardo knows it.
     :param sides: by master; None where there is no such table.
     :param waiting: whose changes are to be caught up.
@@ -80,7 +82,7 @@ def left_alone(
             why = f"it is not enrolled on {master}"
         elif not key or tuple(column for column, _shape in side.found.delta) != tuple(key):
             why = f"it is enrolled with another key on {master}"
-        elif side.targets != {target_name(waiting.dbgroup)} or side.syncs != {waiting.sync}:
+        elif side.targets - {target_name(waiting.dbgroup)} or side.syncs - {waiting.sync}:
             why = f"others than sync {waiting.sync} wait for its changes on {master}"
         else:
             columns[master] = sorted(written(side.table))

@@ -26,6 +26,12 @@ from .statements import Statements
 # Seconds between two looks at how far it is.
 _LOOK_EVERY = 0.5
 _TRUNCATED = "a TRUNCATE of it waits"
+# Each chunk finds its keys in an index. Of a temporary table, and of a delta table that was filled
+# a moment ago, the planner knows nothing, and would read the whole of both tables for each chunk.
+_PLANS = """
+SET jit = off; SET max_parallel_workers_per_gather = 0;
+SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off
+"""
 
 Found = t.Dict[str, t.List[Pending]]
 
@@ -106,7 +112,7 @@ class CatchUp:
         self._group = group
         self._options = options
         self._watch = watch
-        self._sides = group.sides()
+        self._sides: dict[TableName, dict[str, plan.Side | None]] = {}
         self._keys = {goat.name: goat.key for goat in group.goats}
         self._pace = Pace(options.rate_limit)
         self._lock = threading.Lock()
@@ -115,8 +121,12 @@ class CatchUp:
         self._current: set[str] = set()
         self._lanes = [_Lane(group) for _number in range(max(1, options.workers))]
         self._begun = time.monotonic()
-        special = group.special()
         self.report = Report(before=self._pending())
+        if not self.needed:
+            # Most releases: what is looked at further is every table of every master.
+            return
+        special = group.special()
+        self._sides = group.sides()
         for name, sides in self._sides.items():
             why = plan.left_alone(name, self._keys[name], sides, special, group.sync.key)
             if why:
@@ -307,7 +317,7 @@ class _Lane:
             # What one writes as text the other must read as the same value.
             session.connection.set_client_encoding("UTF8")
             rowhash.pin_session(session)
-            session.execute("SET jit = off; SET max_parallel_workers_per_gather = 0")
+            session.execute(_PLANS)
         return self._sessions[master]
 
     def close(self) -> None:

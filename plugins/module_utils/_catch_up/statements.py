@@ -25,6 +25,19 @@ _PENDING = (
     "NOT EXISTS (SELECT FROM {track} k WHERE k.txntime OPERATOR(pg_catalog.=) d.txntime"
     " AND k.target OPERATOR(pg_catalog.=) {target})"
 )
+_RANGES_SINCE = 140000
+_IN_RANGE = (
+    " WHERE d.ctid OPERATOR(pg_catalog.>=) {first}::pg_catalog.tid"
+    " AND d.ctid OPERATOR(pg_catalog.<) {end}::pg_catalog.tid"
+)
+# Before, a range reads the whole table. A row takes 28 bytes at the least.
+_ONE_BY_ONE = (
+    " WHERE d.ctid OPERATOR(pg_catalog.=) ANY (ARRAY("
+    "SELECT pg_catalog.format('(%s,%s)', p, i)::pg_catalog.tid"
+    " FROM pg_catalog.generate_series({first}::int, {end}::int) p,"
+    " pg_catalog.generate_series(1, pg_catalog.current_setting('block_size')::int"
+    " OPERATOR(pg_catalog./) 28) i))"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +59,9 @@ class Statements:
         """Before the snapshot: what is read in it must not be truncated or altered meanwhile."""
         return self._compose("LOCK TABLE ONLY {table}, {delta}, {track} IN ACCESS SHARE MODE")
 
-    def take(self, pages: tuple[int, int], part: tuple[int, int] = (0, 1)) -> sql.Composable:
+    def take(
+        self, pages: tuple[int, int], part: tuple[int, int] = (0, 1), version: int = _RANGES_SINCE
+    ) -> sql.Composable:
         """Make the chunk from what waits in some pages of the delta table.
 
         In the order of the keys: both tables are read and written in the order of their indexes.
@@ -54,17 +69,15 @@ class Statements:
         :param pages: the first one and the one after the last.
         :param part: (i, n) for the keys whose hash leaves i when divided by n, so that several can
             work on one table and never on the same key.
+        :param version: of the server, e.g. 150012.
         """
         return self._compose(
             "CREATE TEMPORARY TABLE {chunk} ON COMMIT DROP AS"
             " SELECT pg_catalog.row_number() OVER ()::int AS {n}, q.* FROM ("
-            "SELECT {keys} FROM {delta} d"
-            " WHERE d.ctid OPERATOR(pg_catalog.>=) {first}::pg_catalog.tid"
-            " AND d.ctid OPERATOR(pg_catalog.<) {end}::pg_catalog.tid"
+            "SELECT {keys} FROM {delta} d{range}"
             f" AND {_PENDING}{{part}} GROUP BY {{keys}} ORDER BY {{keys}}) q",
             keys=self._keys("d"),
-            first=sql.Literal(f"({pages[0]},0)"),
-            end=sql.Literal(f"({pages[1]},0)"),
+            range=self._range(pages, version),
             part=self._part(part),
         )
 
@@ -161,6 +174,15 @@ class Statements:
         ).format(sql.Literal(self.name.schema), sql.Literal(self.name.name))
 
     # -- parts of them --------------------------------------------------------------------------
+
+    @staticmethod
+    def _range(pages: tuple[int, int], version: int) -> sql.Composable:
+        first, end = pages
+        if version < _RANGES_SINCE:
+            return sql.SQL(_ONE_BY_ONE).format(first=sql.Literal(first), end=sql.Literal(end - 1))
+        return sql.SQL(_IN_RANGE).format(
+            first=sql.Literal(f"({first},0)"), end=sql.Literal(f"({end},0)")
+        )
 
     def _part(self, part: tuple[int, int]) -> sql.Composable:
         number, of = part

@@ -57,7 +57,9 @@ class Site:
         self.roles, self.goat_rows = roles, goats
         self.facts = {"needed": True, "doubts": None, "locked": True, "working": False, **facts}
         self.sessions = {}
-        self.session = FakeSession(name="control")
+        self.session = FakeSession(
+            {"pg_catalog.starts_with": [], "bucardo CTL": [{"is": 0}]}, name="control"
+        )
         site = self
 
         class CatchUp:
@@ -93,7 +95,7 @@ class Site:
         monkeypatch.setattr(group, "_WORKER_TIMEOUT", -1.0)
 
     def open(self, login):
-        answers = {"pg_catalog.starts_with": [{"is": self.facts["working"]}]}
+        answers = {"pg_catalog.starts_with": [{"pid": 7}] if self.facts["working"] else []}
         return self.sessions.setdefault(login.name, FakeSession(answers, login.name))
 
     def sync(self, name):
@@ -204,6 +206,6 @@ def test_in_a_check_the_seed_before_it_was_only_planned(site):
 def test_a_worker_that_does_not_end_is_not_worked_beside(site):
     made = site(working=True)
     found = made.plan()
-    with pytest.raises(DeadlineExceeded, match="still at work on here"):
+    with pytest.raises(DeadlineExceeded, match="is held, but a worker is connected to here"):
         found.apply()
     assert "run" not in made.told

@@ -58,13 +58,16 @@ def test_nothing_stands_against_a_plain_table():
     assert why() == ""
 
 
+def test_nor_against_one_that_the_release_will_register():
+    assert why(targets=frozenset(), syncs=frozenset()) == ""
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
         ({"found": Found(delta=None)}, "not enrolled on two"),
         ({"found": Found(delta=(("other", INTEGER),))}, "another key on two"),
         ({"targets": frozenset({"dbgroup g", "dbgroup h"})}, "others than sync s wait"),
-        ({"targets": frozenset()}, "others than sync s wait"),
         ({"syncs": frozenset({"s", "r"})}, "others than sync s wait"),
         ({"table": table(*COLUMNS[:1])}, "columns differ"),
         ({"table": table(*COLUMNS, kind="p")}, "not enrolled on two"),

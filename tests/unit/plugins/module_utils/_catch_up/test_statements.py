@@ -85,6 +85,16 @@ def test_a_chunk_is_what_waits_in_some_pages(made, part, condition):
     )
 
 
+def test_a_server_without_ranges_of_pages_is_told_each_place(made):
+    assert (
+        ' FROM "bucardo"."delta_Odd_T" d WHERE d.ctid OPERATOR(pg_catalog.=) ANY (ARRAY('
+        "SELECT pg_catalog.format('(%s,%s)', p, i)::pg_catalog.tid"
+        " FROM pg_catalog.generate_series(5::int, 6::int) p,"
+        " pg_catalog.generate_series(1, pg_catalog.current_setting('block_size')::int"
+        f" OPERATOR(pg_catalog./) 28) i)) AND {PENDING}"
+    ) in text(made.take((5, 7), version=130016))
+
+
 def test_keys_and_rows_of_a_part_leave_the_source(made):
     assert text(made.keys_out(3, 9)) == f"COPY (SELECT c.* FROM {CHUNK} c WHERE {PART}) TO STDOUT"
     assert text(made.rows_out(3, 9)) == (
