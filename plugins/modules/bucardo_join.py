@@ -118,9 +118,11 @@ def plan(params: module.Params, scope: Scope) -> Change:
     if sync is None:
         return Change(values=nothing)
     logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"]}
+    # A member that is not named is about to leave, and perhaps nobody can log in there any more.
     members = {
-        name: scope.enter_context(Session(logins.get(name) or control.conninfo(name)))
+        name: scope.enter_context(Session(logins[name]))
         for name in control.dbgroups()[sync.dbgroup].sources
+        if name in logins
     }
     goats = [goat for goat in control.goats(sync.relgroup) if goat.reltype == "table"]
     if not goats or goats[0].db not in members:

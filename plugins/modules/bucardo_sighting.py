@@ -45,8 +45,8 @@ options:
     default: checked
   masters:
     description:
-      - How to log in to the masters. For those left out, what
-        M(multimaster.bucardo.bucardo_db) holds is used.
+      - How to log in to the masters; those that are left out are not looked at. Without this
+        option all members are, as M(multimaster.bucardo.bucardo_db) holds them.
     required: false
 seealso:
   - module: multimaster.bucardo.bucardo_sync
@@ -98,9 +98,11 @@ def plan(params: module.Params, scope: Scope) -> Change:
     if sync is None:
         return Change(values={"returned": {}, "origin": False})
     logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
+    # A member that is not named is about to leave, and perhaps nobody can log in there any more.
     masters = {
         name: scope.enter_context(Session(logins.get(name) or control.conninfo(name)))
         for name in control.dbgroups()[sync.dbgroup].sources
+        if not logins or name in logins
     }
     found = sightings.look(control.session, sync.dbgroup, masters)
     goats = [goat for goat in control.goats(sync.relgroup) if goat.reltype == "table"]
