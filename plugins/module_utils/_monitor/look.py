@@ -131,7 +131,13 @@ def _mend(
     now = time.time()
     before = set(memory.state["problems"])
     memory.state = mend.remember(memory.state, problems, now)
-    found.log += [one.line for one in problems if one.key not in before]
+    for one in problems:
+        known = memory.state["problems"][one.key]
+        # A restart on purpose takes some seconds: only the second look tells of a daemon that is down.
+        passing = one.name == "daemon_down" and one.key not in before and stopped_on_purpose()
+        if not passing and not known.get("told", False):
+            found.log.append(one.line)
+            known["told"] = True
     # Where somebody stopped the daemon, no step is taken, so none is said or counted.
     steps = [] if stopped_on_purpose() else mend.next_steps(memory.state, problems, now)
     for step, problem in steps:

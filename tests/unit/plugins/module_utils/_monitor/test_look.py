@@ -29,3 +29,20 @@ def test_a_daemon_is_started_unless_somebody_stopped_it(tmp_path, monkeypatch, s
     assert (found.step, len(said), len(memory.state["steps"])) == (
         ("", 0, 0) if stopped else ("start", 1, 1)
     )
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_of_a_daemon_that_is_just_restarted_only_the_second_look_tells(
+    tmp_path, monkeypatch, stopped
+):
+    mark = tmp_path / "fullstopbucardo"
+    monkeypatch.setattr(look, "FULL_STOP", str(mark))
+    if stopped:
+        mark.touch()
+    memory, told = Memory(), []
+    down = [Alarm("daemon_down", "what", "cure.")]
+    for _number in range(3):
+        found = look.Look(2, "", "")
+        look._mend(found, look.Settings(), types.SimpleNamespace(daemon=None), memory, down)
+        told.append(down[0].line in found.log)
+    assert told == ([False, True, False] if stopped else [True, False, False])
