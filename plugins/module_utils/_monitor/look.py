@@ -133,7 +133,7 @@ def _mend(
     memory.state = mend.remember(memory.state, problems, now)
     for one in problems:
         known = memory.state["problems"][one.key]
-        # A restart on purpose takes some seconds: only the second look tells of a daemon that is down.
+        # A restart on purpose takes some seconds: only the second look tells that it is down.
         passing = one.name == "daemon_down" and one.key not in before and stopped_on_purpose()
         if not passing and not known.get("told", False):
             found.log.append(one.line)
