@@ -22,6 +22,7 @@ description:
     puts such tables back as well.
 extends_documentation_fragment:
   - multimaster.bucardo.connection
+  - multimaster.bucardo.masters
 attributes:
   check_mode:
     support: full
@@ -46,6 +47,17 @@ options:
     type: str
     choices: [aside, back]
     required: true
+  enrol:
+    description:
+      - Make the triggers that these tables lack on a master while they are aside, as a table does
+        that was shed, see M(multimaster.bucardo.bucardo_shed). Every master must be reachable.
+    type: bool
+    default: false
+  masters:
+    description:
+      - How to log in to the masters, for O(enrol). For those left out, what
+        M(multimaster.bucardo.bucardo_db) holds is used.
+    required: false
 notes:
   - The O(login_host) and its companions name the control database; O(login_db) defaults to
     V(bucardo). Log in as the role C(bucardo), which is a superuser there.
@@ -69,6 +81,12 @@ aside:
   returned: success
   type: list
   elements: str
+enrolled:
+  description: The tables of which something was made, or would be, each with its master.
+  returned: with enrol
+  type: list
+  elements: str
+  sample: [public.orders on here]
 reloaded:
   description: Whether a running daemon confirmed that it has read the sync anew.
   returned: success
@@ -91,19 +109,30 @@ import typing as t
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import (
     connection_spec,
+    masters_option,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import Sync
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
     Change,
     Scope,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import aside
 
 
 def plan(params: module.Params, scope: Scope) -> Change:
     """The tables that go aside, or come back."""
     control = connect(params, scope)
-    return aside.plan(control, params["name"], params["tables"], params["state"] == "aside")
+    logins = Topology.from_options(params["masters"], least=0).logins
+
+    def enrolling(sync: Sync, names: t.Collection[TableName]) -> aside.Enrolling:
+        return aside.Enrolling(control, scope, logins, sync, names)
+
+    away = params["state"] == "aside"
+    made = enrolling if away and params["enrol"] else None
+    return aside.plan(control, params["name"], params["tables"], away, made)
 
 
 def main() -> t.NoReturn:
@@ -113,6 +142,8 @@ def main() -> t.NoReturn:
         "name": {"type": "str", "required": True},
         "tables": {"type": "list", "elements": "str", "required": True},
         "state": {"type": "str", "choices": ["aside", "back"], "required": True},
+        "enrol": {"type": "bool", "default": False},
+        "masters": {**masters_option(), "required": False},
     }
     module.run(spec, plan)
 

@@ -126,7 +126,9 @@ daemon:
   type: dict
   sample: {running: true, answers: true}
 pending:
-  description: Changes that wait, largest first, per sync, master and table; age in seconds.
+  description:
+    - Changes that wait, largest first, per sync, master and table; age in seconds. Those of tables
+      that were set aside or shed are among them, but not counted in RV(queues).
   returned: success
   type: list
   elements: dict
@@ -148,6 +150,17 @@ purges:
   type: list
   elements: dict
   sample: [{sync: multimaster, master: here, alive: true, rows: 12, oldest: 31.2}]
+shed:
+  description:
+    - Tables that were shed on a master, see M(multimaster.bucardo.bucardo_shed), and not made new
+      since; C(age) in seconds, C(changes) and C(bytes) as they were then. Until C(done) everything
+      is still queued.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {sync: multimaster, master: here, table: public.events, changes: 59701, bytes: 8000000,
+       since: "2026-01-02 03:04:05+00", age: 3600.0, done: true}
 truncates_lost:
   description:
     - Per sync, master and table, how many TRUNCATEs Bucardo has marked as replicated without

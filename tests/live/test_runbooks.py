@@ -34,10 +34,11 @@ def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
 
 
-def command(page, program, **names):
-    """The words of the first command of a program on a page, without what names the inventory."""
+def command(page, program, holding="", **names):
+    """The first command of a program on a page, of those that hold a text."""
     text = (REPOSITORY / "docs" / "runbooks" / page).read_text("utf-8").replace("\\\n", " ")
-    (found,) = re.findall(rf"^ *({re.escape(program)} .*)$", text, re.M)[:1]
+    lines = re.findall(rf"^ *({re.escape(program)} .*)$", text, re.M)
+    found = next(line for line in lines if holding in line)
     for name, value in names.items():
         found = found.replace(name, value)
     return found

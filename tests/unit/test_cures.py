@@ -58,6 +58,11 @@ REPLACED = (
     " that nothing of it reaches another master. Who names a table says that rows which this master"
     " alone has may go; reseed brings them over first, or names them and wants a variable."
 )
+CHOSEN = (
+    "Rows go on all masters but the one that was chosen, for which there is no default; changes"
+    " that wait on another are named first and want a variable, and those that were noted nowhere"
+    " are what the choice is about."
+)
 NOTHING = "Changes no row and nothing that is enrolled."
 
 # Text to what happens when it is done on the wrong master.
@@ -125,6 +130,14 @@ ANSWERS: dict[str, str] = {
     "Set replication_truncate to delete and run the playbook bootstrap: its comparison names the"
     " rows that differ.": (
         "From then on a TRUNCATE deletes the rows that are there, on every master; no row goes now."
+    ),
+    "Choose the master whose rows are right, and run the playbook reseed with"
+    " multimaster_reseed_from=NAME and multimaster_reseed_tables.": CHOSEN,
+    "Once all masters are there, choose the one whose rows are right and run the playbook reseed"
+    " with -e multimaster_reseed_from=NAME and multimaster_reseed_tables: ['{}'], see"
+    " docs/runbooks/full-disk.md.": CHOSEN,
+    "Run the playbook reseed, which does that first.": (
+        "It does nothing without a master that was chosen by name."
     ),
     REPLACE: REPLACED,
     f"{REPLACE} Or leave it out with exclude.": REPLACED + " " + EXCLUDED,

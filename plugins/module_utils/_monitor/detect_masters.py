@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._common.text import listed
+from .._common.text import age, listed, size
 from .facts import Facts, pairs
 from .problem import BOOTSTRAP, WARNING, Alarm, one_line
 
@@ -90,6 +90,25 @@ def rights_missing(facts: Facts) -> t.Iterator[Alarm]:
                 sync=sync.name,
                 master=master.name,
                 table=str(table),
+            )
+
+
+def shed(facts: Facts) -> t.Iterator[Alarm]:
+    """A table was shed for the sake of the disk: its changes are not noted, and not replicated."""
+    for sync, master in pairs(facts):
+        for one in master.shed:
+            yield Alarm(
+                "shed",
+                f"{one.table} was shed on {master.name} {age(one.age)} ago ({one.since}), when"
+                f" {one.changes} changes of it took {size(one.bytes)}: since then {sync.name} does"
+                f" not replicate it, and what is written to it on {master.name} is noted nowhere",
+                "Once all masters are there, choose the one whose rows are right and run the"
+                " playbook reseed with -e multimaster_reseed_from=NAME and"
+                f" multimaster_reseed_tables: ['{one.table}'], see docs/runbooks/full-disk.md.",
+                sync=sync.name,
+                master=master.name,
+                table=str(one.table),
+                age=one.age,
             )
 
 

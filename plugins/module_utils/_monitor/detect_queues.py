@@ -155,7 +155,7 @@ def truncate_lost(facts: Facts) -> t.Iterator[Alarm]:
 
 
 def _fullest(master: MasterFacts) -> str:
-    tables = sorted(master.pending, key=lambda one: -one.changes)
+    tables = sorted(master.waiting, key=lambda one: -one.changes)
     return listed((f"{one.table} {one.changes}" for one in tables[:3]), 3)
 
 

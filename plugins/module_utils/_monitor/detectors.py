@@ -43,6 +43,7 @@ DETECTORS: tuple[Detector, ...] = (
     detect_masters.columns_changed,
     detect_masters.not_enrolled,
     detect_masters.rights_missing,
+    detect_masters.shed,
     detect_masters.equal_times,
     detect_masters.sequence_strayed,
 )

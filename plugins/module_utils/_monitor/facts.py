@@ -14,6 +14,7 @@ if t.TYPE_CHECKING:
     from .._common.names import TableName
     from .._tracking.purge import Purge
     from .._tracking.queue import Pending
+    from .._tracking.shed import Shed
     from .._tracking.truncate_lost import Lost
 
 MAIN, CONTROLLER, WORKER, PURGER = "MCP", "CTL", "KID", "VAC"
@@ -26,11 +27,13 @@ class Limits:
     :param age: seconds of the oldest change.
     :param rows: changes of one sync on one master.
     :param bytes: of everything that Bucardo keeps on one master.
+    :param shed: from when on the same makes the watchdog shed a table; 0 for never.
     """
 
     age: float = 300.0
     rows: int = 1_000_000
     bytes: int = 1_000_000_000
+    shed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,6 +84,9 @@ class MasterFacts:
     :param strangers: tables that match the patterns and are not in the sync.
     :param doubled: tables with track rows that are there twice, and how many.
     :param stale: the daemon has not read the columns of today.
+    :param shed: tables whose changes are not queued here any more.
+    :param sizes: bytes of the changes of each table of the sync, where somebody asks for them.
+    :param left_out: tables that were set aside or shed: nobody waits for their changes now.
     """
 
     name: str
@@ -96,16 +102,24 @@ class MasterFacts:
     strangers: tuple[TableName, ...] = ()
     doubled: t.Mapping[TableName, int] = dataclasses.field(default_factory=dict)
     stale: bool = False
+    shed: tuple[Shed, ...] = ()
+    sizes: t.Mapping[TableName, int] = dataclasses.field(default_factory=dict)
+    left_out: frozenset[TableName] = frozenset()
+
+    @property
+    def waiting(self) -> list[Pending]:
+        """What waits and is meant to be brought over."""
+        return [one for one in self.pending if one.table not in self.left_out]
 
     @property
     def changes(self) -> int:
         """How many wait."""
-        return sum(one.changes for one in self.pending)
+        return sum(one.changes for one in self.waiting)
 
     @property
     def oldest(self) -> float:
         """Age of the oldest of them in seconds."""
-        return max((one.oldest for one in self.pending), default=0.0)
+        return max((one.oldest for one in self.waiting), default=0.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,6 +148,7 @@ class SyncFacts:
     :param seeding: a master of it is being seeded.
     :param unequal: rows that equal transaction times may have cost.
     :param limits: from when on what waits is an alarm.
+    :param tables: how many it replicates.
     """
 
     name: str
@@ -146,6 +161,7 @@ class SyncFacts:
     runs: tuple[SyncRun, ...] = ()
     unequal: tuple[EqualTimes, ...] = ()
     limits: Limits = Limits()
+    tables: int = 0
 
     @property
     def active(self) -> bool:

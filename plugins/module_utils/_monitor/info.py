@@ -16,7 +16,9 @@ from .catalog import Values, catalog
 from .memory import Memory
 from .read import Wanted, read
 
-_OF_MASTERS = ("pending", "queues", "purges", "truncates_lost", "seeds", "alarms", "problems")
+_OF_MASTERS = (
+    *("pending", "queues", "purges", "shed", "truncates_lost", "seeds", "alarms", "problems"),
+)
 
 
 def info(
@@ -43,6 +45,7 @@ def info(
         pending=shown.pending(reading.facts),
         queues=shown.queues(reading.facts),
         purges=shown.purges(reading.facts),
+        shed=shown.shed(reading.facts),
         truncates_lost=shown.truncates_lost(reading.facts),
         seeds=[status.seed_row(name, run) for name, run in reading.seeds.items()],
         alarms=shown.alarms(problems),

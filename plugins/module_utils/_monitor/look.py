@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -13,11 +14,13 @@ import time
 import typing as t
 
 from .._bucardo.catalog import Catalog
-from .._bucardo.daemon import control_conninfo, parse_rc
+from .._bucardo.daemon import Daemon, control_conninfo, parse_rc
 from .._bucardo.daemon_messages import DaemonMessages
-from .._common.errors import MultimasterError
+from .._bucardo.writes import Control
+from .._common.errors import ConnectionFailed, MultimasterError
 from .._postgres.pg import Session
-from . import detectors, mend, render
+from .._tracking.shedding import Shedding
+from . import detectors, mend, render, shedding
 from .facts import Facts, Limits
 from .memory import Memory
 from .problem import Alarm
@@ -65,7 +68,9 @@ class Settings:
 
 
 def _wanted(given: t.Mapping[str, t.Any]) -> Wanted:
-    limits = Limits(float(given["age"]), int(given["rows"]), int(given["bytes"]))
+    limits = Limits(
+        float(given["age"]), int(given["rows"]), int(given["bytes"]), int(given.get("shed", 0))
+    )
     return Wanted(tuple(given["tables"]), tuple(given["exclude"]), limits)
 
 
@@ -102,6 +107,9 @@ def look(settings: Settings, mending: bool) -> Look:
             memory.note(reading.facts, began)
             if mending:
                 _mend(found, settings, control, memory, problems)
+                step = shedding.next_step(reading.facts)
+                if step is not None:
+                    _shed(found, settings, Control(session), step)
                 memory.looked = (began, time.time() - began)
                 memory.save()
             return found
@@ -150,6 +158,29 @@ def _mend(
             found.log += _reload(daemon, settings, control)
         elif step == mend.KICK:
             daemon.send(f"kick_sync_{problem.sync}")
+
+
+def _shed(found: Look, settings: Settings, control: Control, step: shedding.Step) -> None:
+    """What cannot be done now, such as for a table that is in use, the next look tries again."""
+    sync = control.syncs()[step.sync]
+    with contextlib.ExitStack() as stack:
+        sessions = {}
+        for name in control.dbgroups()[sync.dbgroup].sources:
+            with contextlib.suppress(ConnectionFailed):
+                sessions[name] = stack.enter_context(Session(control.conninfo(name)))
+        piddir = Daemon(settings.bucardorc).files.piddir
+        one = Shedding(control, sync, step.master, step.table, sessions, piddir)
+        try:
+            if step.back:
+                found.log.append(one.undo())
+                found.log += _reload(control.daemon, settings, control)
+                return
+            one.check()
+            found.log.append(one.work(step.changes, step.bytes))
+        except MultimasterError as error:
+            found.log.append(f"cannot shed {step.table} on {step.master}: {error.one_line}")
+        if not stopped_on_purpose() and not found.step:
+            found.step = mend.START
 
 
 def _reload(daemon: DaemonMessages, settings: Settings, control: Catalog) -> list[str]:

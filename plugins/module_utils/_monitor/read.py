@@ -20,7 +20,7 @@ from .._ledger import ledger
 from .._postgres.pg import Session
 from .._sequences import read as sequences_read
 from .._sequences import watch as sequences_watch
-from .._tracking import truncate_lost
+from .._tracking import shed, truncate_lost
 from .._tracking.queue import Queue
 from . import equal_times, read_runs, violation
 from . import read_master as reader
@@ -173,19 +173,30 @@ class _Sync:
         self.sessions = {name: sessions[name] for name in members if name in sessions}
         self.errors = errors
         self.wanted = wanted
-        self.keys: dict[TableName, t.Sequence[str]] = {
-            goat.name: goat.key
-            for goat in control.goats(sync.relgroup)
-            if goat.reltype == "table" and goat.key
+        goats = [goat for goat in control.goats() if goat.reltype == "table" and goat.key]
+        mine = [goat for goat in goats if sync.relgroup in goat.relgroups]
+        self.keys: dict[TableName, t.Sequence[str]] = {goat.name: goat.key for goat in mine}
+        # Tables that were set aside; the daemon read their columns with the others.
+        origins = {goat.db for goat in mine}
+        self.aside: dict[TableName, t.Sequence[str]] = {
+            goat.name: goat.key for goat in goats if not goat.relgroups and goat.db in origins
         }
         self.users = {name: one.user for name, one in control.databases().items()}
         self.filled: dict[str, list[TableName]] = {}
+        # Tables that were shed, by master and on any.
+        self.shed: dict[str, tuple[shed.Shed, ...]] = {}
+        self.marked: set[TableName] = set()
 
     def read(self, suspects: t.Mapping[TableName, t.Sequence[str]]) -> SyncFacts:
         """All of it.
 
         :param suspects: keys of rows that differed at an earlier look.
         """
+        for name, session in self.sessions.items():
+            # Who was lost meanwhile is named.
+            with contextlib.suppress(MultimasterError):
+                self.shed[name] = shed.read(session, self.sync.name)
+        self.marked = {one.table for some in self.shed.values() for one in some}
         masters = tuple(self._master(name, role) for name, role in self.members.items())
         lost = {one.name for one in masters if one.error}
         alive = {name: one for name, one in self.sessions.items() if name not in lost}
@@ -197,6 +208,7 @@ class _Sync:
             failure=self._failure(alive),
             under_way=read_runs.under_way(self.control.session, self.sync.name),
             limits=self.wanted.limits,
+            tables=len(self.keys),
             runs=tuple(self.control.runs(self.sync.name)),
             unequal=equal_times.read(alive, self.sync.dbgroup, self.keys, self.filled, suspects)
             if len(alive) > 1
@@ -216,7 +228,9 @@ class _Sync:
 
     def _source(self, name: str, session: Session) -> MasterFacts:
         queue = Queue(name, session, self.sync.key)
-        pending = tuple(queue.pending())
+        # Nobody's, and not forgotten.
+        aside = queue.kept({*self.aside, *self.marked})
+        pending = tuple(queue.pending(tables=[*queue.tables(), *aside]))
         self.filled[name] = reader.filled(session, self.keys)
         return MasterFacts(
             name=name,
@@ -229,9 +243,17 @@ class _Sync:
                 session, self.sync.name, bool(self.sync.options.get("autokick", True)), self.keys
             ),
             rights=reader.rights(session, self.users.get(name, ""), self.keys),
-            strangers=reader.strangers(session, self.keys, self.wanted.tables, self.wanted.exclude),
+            strangers=reader.strangers(
+                session, {*self.keys, *self.marked}, self.wanted.tables, self.wanted.exclude
+            ),
             doubled=reader.doubled(session, self.sync.dbgroup, self.keys),
-            stale=reader.stale(session, self.sync.name, self.keys),
+            stale=all(
+                reader.stale(session, self.sync.name, keys)
+                for keys in (self.keys, {**self.keys, **self.aside})
+            ),
+            shed=self.shed.get(name, ()),
+            sizes=shed.sizes(session, self.keys) if self.wanted.limits.shed else {},
+            left_out=frozenset(aside),
         )
 
     def _failure(self, sessions: t.Mapping[str, Session]) -> Failure | None:

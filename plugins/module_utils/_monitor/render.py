@@ -116,6 +116,10 @@ FAMILIES: dict[str, Family] = {
         "Tables whose changes are not noted as they must be.",
         _of_masters(lambda master: len(master.faults)),
     ),
+    "tables_shed": (
+        "Tables whose changes are not noted any more for the sake of the disk.",
+        _of_masters(lambda master: len(master.shed)),
+    ),
 }
 
 

@@ -61,6 +61,21 @@ def purges(facts: Facts) -> Rows:
     ]
 
 
+def shed(facts: Facts) -> Rows:
+    """Tables that were shed, until they have been made new everywhere."""
+    return [
+        {
+            "sync": sync.name,
+            "master": master.name,
+            **dataclasses.asdict(one),
+            "table": str(one.table),
+            "age": round(one.age, 3),
+        }
+        for sync, master in pairs(facts)
+        for one in master.shed
+    ]
+
+
 def truncates_lost(facts: Facts) -> Rows:
     """TRUNCATEs that the other masters never saw."""
     return [

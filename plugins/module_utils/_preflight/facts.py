@@ -268,6 +268,7 @@ class Database:
     :param found: what tables have of Bucardo's; empty where there is nothing of Bucardo's.
     :param filled: tables for which the ledger does not vouch and that hold rows.
     :param locked: sizes were not read since something holds exclusive locks.
+    :param shed: tables of the sync whose changes are not queued here any more, and since when.
     :param foreign: what in our schemas belongs to somebody whom we do not trust.
     :param needs: of the origin: what it needs of a server.
     :param key_types: of columns in unique indexes.
@@ -305,6 +306,7 @@ class Database:
     found: t.Mapping[TableName, Found] = dataclasses.field(default_factory=dict)
     filled: frozenset[TableName] = frozenset()
     locked: bool = False
+    shed: t.Mapping[TableName, str] = dataclasses.field(default_factory=dict)
     foreign: tuple[Foreign, ...] = ()
     extension_rows: tuple[ExtensionRows, ...] = ()
     check_calls: tuple[CheckCall, ...] = ()

@@ -14,7 +14,7 @@ from .._bucardo.objects import Sync
 from .._common.change import Change
 from .._common.names import SyncKey
 from .._ledger import membership, sightings
-from .._tracking import loaded
+from .._tracking import loaded, shed
 from . import commands, departure, teardown
 from . import desired as sync_desired
 from .keeper import Keeper, Masters
@@ -99,6 +99,7 @@ class _Work:
         for one in self.masters.values():
             membership.leave(one.session, self.key.dbgroup)
             sightings.forget(one.session, self.key.dbgroup)
+            shed.forget(one.session, self.key.sync)
             loaded.forget(one.session, self.key.sync)
         if current:
             control.execute(_removing(current))

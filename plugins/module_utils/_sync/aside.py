@@ -8,7 +8,8 @@ A table that is not in the sync's relgroup is not looked at by the daemon, but i
 registration stay on the masters: its changes queue there, and the purge leaves them alone, as
 they have not been brought to the group. Put back, the table goes on where it was. Only the row of
 bucardo.herdmap goes and comes; what hangs on the table in the control database (custom code, names
-and columns of its own) stays.
+and columns of its own) stays. Triggers that are missing, as of a table that was shed, can be made
+meanwhile, so that a copy that follows lacks nothing.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from .._bucardo import statements
 from .._bucardo.daemon_state import RUNS_END
 from .._bucardo.objects import Goat, Sync
 from .._bucardo.writes import Control
-from .._common.change import Change
+from .._common.change import Change, Scope
 from .._common.errors import DeadlineExceeded, Refused
 from .._common.names import TableName
 from .._common.text import listed
-from .keeper import RELOAD_TIMEOUT
+from .._postgres.conninfo import ConnInfo
+from .._tracking import plan as tracking_plan
+from .enrol import Enrolment
+from .keeper import RELOAD_TIMEOUT, Keeper, Terms
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +72,69 @@ def moving(
     return Moving(leaving, tuple(goat.name for goat in chosen))
 
 
-def plan(control: Control, name: str, tables: t.Iterable[str], aside: bool) -> Change:
+class Enrolling:
+    """Makes what tables that are aside lack on the masters, and no other table.
+
+    :param logins: connection options of masters by name; for others the control database's own
+        are used.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        scope: Scope,
+        logins: t.Mapping[str, ConnInfo],
+        sync: Sync,
+        names: t.Collection[TableName],
+    ) -> None:
+        keeper = Keeper(control, scope, logins, Terms())
+        masters = keeper.masters(control.dbgroups()[sync.dbgroup], [])
+        autokick = bool(sync.options.get("autokick", True))
+        self._enrolment = Enrolment(control, masters, sync.key, sync.relgroup, autokick)
+        members = self._enrolment.tables()
+        known = {goat.name: goat for goat in control.goats() if goat.db in {g.db for g in members}}
+        # All of the sync's tables say what becomes of a TRUNCATE.
+        looked_at = {**known, **{goat.name: goat for goat in members}}
+        goats = [goat for name, goat in looked_at.items() if goat in members or name in names]
+        self._needed: dict[str, tracking_plan.Needs] = {}
+        for master, need in self._enrolment.needs(goats).items():
+            mine = tuple(one for one in need.tables if one.table.name in names)
+            self._needed[master] = dataclasses.replace(need, tables=mine)
+
+    @property
+    def tables(self) -> list[str]:
+        """What is made, by table and master."""
+        return sorted(
+            f"{one.table.name} on {master}"
+            for master, need in self._needed.items()
+            for one in need.tables
+        )
+
+    def commands(self) -> list[str]:
+        """The same as statements."""
+        return [
+            line
+            for master, need in self._needed.items()
+            if need.tables
+            for line in self._enrolment.commands(master, need)
+        ]
+
+    def work(self) -> None:
+        """Make it."""
+        if self.tables:
+            self._enrolment.enrol(self._needed)
+
+
+def plan(
+    control: Control,
+    name: str,
+    tables: t.Iterable[str],
+    aside: bool,
+    enrolling: t.Callable[[Sync, t.Collection[TableName]], Enrolling] | None = None,
+) -> Change:
     """What it takes until tables are set aside, or are back.
 
+    :param enrolling: makes what tables lack that are aside.
     :raises Refused: as `moving`, or when there is no such sync.
     """
     names = [TableName.parse(table) for table in tables]
@@ -82,20 +146,27 @@ def plan(control: Control, name: str, tables: t.Iterable[str], aside: bool) -> C
     build = statements.set_aside if aside else statements.put_back
     writes = build(sync.relgroup, ids)
     runs = sync.status != "inactive"
+    enrolled = enrolling(sync, set(names)) if enrolling else None
 
     def work(change: Change) -> None:
         control.execute(writes)
         if runs:
             change.values["reloaded"] = _reload(control)
+        if enrolled:
+            enrolled.work()
 
     changed = [str(goat.name) for goat in found.goats]
     return Change(
-        changed=bool(changed),
+        changed=bool(changed or (enrolled and enrolled.tables)),
         before={"replicated": changed if aside else []},
         after={"replicated": [] if aside else changed},
         disturbs=[RUNS_END] if changed and runs else [],
-        values={"aside": [str(one) for one in found.aside], "reloaded": False},
-        commands=control.shown(writes),
+        values={
+            "aside": [str(one) for one in found.aside],
+            "reloaded": False,
+            **({"enrolled": enrolled.tables} if enrolled else {}),
+        },
+        commands=[*control.shown(writes), *(enrolled.commands() if enrolled else ())],
         work=work,
         # The daemon is told each time: an earlier run may have ended in between.
         always=runs,

@@ -24,6 +24,7 @@ from .._common.text import listed
 from .._ledger import ledger, membership, release, states
 from .._postgres import pg
 from .._postgres.conninfo import ConnInfo
+from .._tracking.queue import Queue
 from .keeper import RELOAD_TIMEOUT
 
 _CURE = "Leave {former} as the origin until all masters are seeded and the sync replicates."
@@ -60,7 +61,8 @@ def plan(
     )
     members.foresee(True)
     _check_ledgers(members, moved)
-    writes = statements.moved_goats([goat.id for goat in goats], origin)
+    moving = [*goats, *_aside(control, sessions[former], sync, former, origin)]
+    writes = statements.moved_goats([goat.id for goat in moving], origin)
 
     def work(change: Change) -> None:
         members.settle()
@@ -75,6 +77,17 @@ def plan(
     change.commands = control.shown(writes)
     change.work = work
     return change
+
+
+def _aside(
+    control: Control, session: pg.Session, sync: Sync, former: str, origin: str
+) -> list[Goat]:
+    """Tables of the sync that are set aside: in no relgroup, but their changes are kept for it."""
+    goats = [goat for goat in control.goats() if goat.reltype == "table"]
+    known = {goat.name for goat in goats if goat.db == origin}
+    nobodys = [goat for goat in goats if goat.db == former and not goat.relgroups]
+    kept = Queue(former, session, sync.key).kept({goat.name for goat in nobodys} - known)
+    return [goat for goat in nobodys if goat.name in kept]
 
 
 def _require_daemon(control: Control, name: str, former: str, origin: str) -> None:

@@ -27,6 +27,13 @@ SELECT c.relname::text FROM pg_catalog.pg_class c
  WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo') AND c.relkind = 'r'
    AND c.relname ~ '^delta_' AND pg_catalog.pg_relation_size(c.oid) > 0
 """
+_KEPT = """
+SELECT n.nspname::text AS schema, c.relname::text AS name
+  FROM bucardo.bucardo_delta_targets t
+  JOIN pg_catalog.pg_class c ON c.oid = t.tablename
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE t.target = %s
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +87,19 @@ class Queue:
             (self.key.sync,),
         )
         return [TableName.parse(name) for name in names]
+
+    def kept(self, names: t.Collection[TableName]) -> list[TableName]:
+        """Of tables that were set aside, those whose changes are kept for this group.
+
+        Bucardo's validation forgets that they are registered, but the purge must not.
+        """
+        there = "SELECT pg_catalog.to_regclass('bucardo.bucardo_delta_targets') IS NOT NULL"
+        if not names or not self.session.value(there):
+            return []
+        kept = {
+            TableName(**row) for row in self.session.rows(_KEPT, (target_name(self.key.dbgroup),))
+        }
+        return sorted(kept & set(names))
 
     def pending(self, until: str = "", tables: t.Sequence[TableName] = ()) -> list[Pending]:
         """What waits, largest first; tables without changes are left out.

@@ -71,6 +71,20 @@ def _filled(name: str, database: Database, names: t.Collection[TableName]) -> t.
 
 
 @check(
+    "shed",
+    BLOCKER,
+    "A table was shed on a master, so that its changes would not fill the disk: it is not"
+    " replicated, and nobody knows which of its rows were written since.",
+    "Choose the master whose rows are right, and run the playbook reseed with"
+    " multimaster_reseed_from=NAME and multimaster_reseed_tables.",
+)
+def _shed(ctx: Context) -> t.Iterator[Hit]:
+    for master in ctx.facts.masters:
+        for table, since in sorted(master.database.shed.items() if master.database else ()):
+            yield Hit(str(table), master.name, f"was shed at {since}")
+
+
+@check(
     "origin-moved",
     BLOCKER,
     "The inventory names another origin than the one from which the masters of the sync were"

@@ -18,6 +18,7 @@ from ..._postgres.tables import Table
 from ..._sequences import read as sequences_read
 from ..._sequences.facts import Survey
 from ..._tracking import read as tracking_read
+from ..._tracking import shed
 from ..._tracking.enrolled import Found
 from ..._tracking.plan import DELTA_TRIGGER
 from ..facts import (
@@ -63,6 +64,7 @@ def read_database(reader: Reader, dbname: str, wanted: Wanted, origin: bool) -> 
         seed=seed,
         found=_read_found(reader, tables, row["bucardo_relations"]),
         locked=locked,
+        shed=_read_shed(reader, wanted),
         foreign=tuple(own_objects.foreign(session, wanted.bucardo_user)),
         **_read_structure(reader),
         **_read_inheritance(reader),
@@ -234,6 +236,14 @@ def _read_found(
     return reader.attempt(
         "how tables are enrolled", lambda: tracking_read.read(reader.session, names), {}
     )
+
+
+def _read_shed(reader: Reader, wanted: Wanted) -> dict[TableName, str]:
+    session, nothing = reader.session, ()
+    marks: tuple[shed.Shed, ...] = reader.attempt(
+        "which tables were shed", lambda: shed.read(session, wanted.sync), nothing
+    )
+    return {one.table: one.since for one in marks}
 
 
 def _vouched(seed: Seed | None) -> set[TableName]:

@@ -24,6 +24,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.facts
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.purge import Purge
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.queue import Pending
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.shed import Shed
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.truncate_lost import (
     Lost,
 )
@@ -150,6 +151,10 @@ CASES = {
     "rights_missing": (
         facts({"rights": {NOTE: ("may not TRUNCATE",)}}),
         "logs in with may not TRUNCATE of public.note",
+    ),
+    "shed": (
+        facts({"shed": (Shed(NOTE, 900, 2_000_000_000, "2026-01-02 03:04:05+00", 7200.0, True),)}),
+        "shed on here 2 h 00 min ago (2026-01-02 03:04:05+00), when 900 changes of it took 2.0 GB",
     ),
     "equal_times": (
         facts(sync={"unequal": (EqualTimes(NOTE, ('{"id": 7}',)),)}),

@@ -745,6 +745,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "here",
         "the origin is there, and the sync is held",
     ),
+    "shed": (
+        facts({"shed": {ORDERS: "2026-01-02 03:04:05+00"}}),
+        "public.orders",
+        "was shed at 2026-01-02 03:04:05+00",
+    ),
     "unproven": (
         facts(there={"filled": frozenset({ORDERS}), "doubts": {ORDERS: doubts.MISSED}}),
         "public.orders",

@@ -171,6 +171,8 @@ def test_a_sync_that_replicates_goes_with_nothing_lost():
         "DROP TABLE multimaster.membership",
         "DELETE FROM multimaster.sighted",
         "DROP TABLE multimaster.sighted",
+        "DELETE FROM multimaster.shed",
+        "DROP TABLE multimaster.shed",
         "DELETE FROM multimaster.loaded",
         "DROP TABLE multimaster.loaded",
     ]

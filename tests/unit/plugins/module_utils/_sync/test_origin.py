@@ -97,6 +97,7 @@ class Site:
             "control",
         )
         monkeypatch.setattr(origin.pg, "Session", self.open)
+        self.kept = []
         self.runs = runs
         site = self
 
@@ -123,6 +124,10 @@ class Site:
         self.opened[name] = FakeSession(
             {
                 "to_regclass('multimaster.sighted')": [{"is": False}],
+                "to_regclass('bucardo.bucardo_delta_targets')": [{"is": True}],
+                "FROM bucardo.bucardo_delta_targets": [
+                    {"schema": "public", "name": one} for one in self.kept
+                ],
                 "to_regclass('multimaster.membership')": [{"is": True}],
                 "FROM multimaster.membership": [
                     {"dbgroup": "group", "epoch": f"e-{name}", "is_origin": name == "here"}
@@ -189,6 +194,14 @@ def test_what_is_refused(site, facts, to, words):
         made.plan(to)
     assert "here" in caught.value.cure or "former origin" in caught.value.cure
     assert not any(text.startswith("UPDATE") for text in made.session.texts)
+
+
+def test_tables_that_are_set_aside_come_along(site):
+    aside = [goat(2, name="aside", relgroups=()), goat(3, name="strangers", relgroups=())]
+    made = site(others=aside)
+    made.kept = ["orders", "aside"]
+    (command,) = [one for one in made.plan().commands if "UPDATE bucardo.goat" in one]
+    assert "ARRAY[1, 2]" in command
 
 
 def test_the_origin_moves(site):
