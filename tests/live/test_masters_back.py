@@ -103,6 +103,8 @@ def test_a_backup_that_is_started_as_it_is_is_noticed(site, masters, inventory):
     assert same_rows(masters, *TABLES)
     put_back(site, "there")
     assert there.value("SELECT body FROM note WHERE id = 7") == "note 7"
+    said = site.play("status", inventory, check=False)
+    assert "there was restored to an earlier moment" in said.text
     play = site.play("bootstrap", inventory, check=False)
     assert play.code
     assert "there was restored to an earlier moment" in " ".join(play.text.split())

@@ -291,6 +291,25 @@ def test_a_sync_that_somebody_paused_is_seen(site, inventory, status, left, righ
     assert arrives(right, "calm", 102)
 
 
+def test_a_controller_that_starts_no_worker_is_seen(site, status, left, right):
+    processes(site, "STOP", "Controller")
+    processes(site, "KILL", "Kid")
+    left.sql("INSERT INTO calm VALUES (104, 104)")
+    assert eventually(lambda: "worker_missing" in status(alarm_age=3).names)
+    # A worker is replaced within moments.
+    assert not status().problems
+    processes(site, "CONT", "Controller")
+    assert arrives(right, "calm", 104)
+
+
+def test_a_master_that_forgot_what_it_was_told_last_is_seen(status, left):
+    """As one is that an older backup was put in the place of; test_masters_back.py does that."""
+    left.sql("UPDATE multimaster.sighted SET token = 'older' || token")
+    assert "left was restored to an earlier moment" in status().one("master_went_back")
+    left.sql("UPDATE multimaster.sighted SET token = substr(token, 6)")
+    assert not status().of("master_went_back")
+
+
 def test_a_daemon_that_is_stuck_and_one_that_is_gone_are_told_apart(
     site, inventory, status, left, right
 ):

@@ -32,6 +32,21 @@ def master_unreachable(facts: Facts) -> t.Iterator[Alarm]:
             )
 
 
+def master_went_back(facts: Facts) -> t.Iterator[Alarm]:
+    """A backup or a lagging standby answers under a master's name: it lacks what nobody brings."""
+    for sync, master in pairs(facts):
+        if master.went_back:
+            yield Alarm(
+                "master_went_back",
+                f"{master.name} {master.went_back}: it may lack rows that are marked as brought to"
+                " it, and Bucardo goes on with what it holds",
+                f"{BOOTSTRAP}: it holds the sync, compares all rows, and names those that differ."
+                " See docs/runbooks/restored-master.md.",
+                sync=sync.name,
+                master=master.name,
+            )
+
+
 def enrolment_broken(facts: Facts) -> t.Iterator[Alarm]:
     """A trigger is missing or disabled, a key was changed: changes are not noted."""
     for sync, master in pairs(facts):

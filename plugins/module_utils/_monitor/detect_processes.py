@@ -122,6 +122,29 @@ def controller_missing(facts: Facts) -> t.Iterator[Alarm]:
         )
 
 
+def worker_missing(facts: Facts) -> t.Iterator[Alarm]:
+    """There is a controller, and no worker, although changes have been waiting for one.
+
+    One that fails begins again by itself; that is another alarm.
+    """
+    for sync in facts.syncs:
+        patience = min(sync.limits.age, _STUCK)
+        working = any(one.kind == WORKER and one.sync == sync.name for one in facts.processes)
+        if sync.status != "active" or working or sync.failure or sync.oldest < patience:
+            continue
+        if not (facts.running and facts.answers) or not _controllers(facts, sync):
+            continue
+        yield Alarm(
+            "worker_missing",
+            f"The controller of {sync.name} has no worker, and the oldest change waits for"
+            f" {age(sync.oldest)}",
+            "Reload the daemon (bucardo_daemon with state reloaded), or restart it where that does"
+            " not help, and see its log.",
+            sync=sync.name,
+            age=sync.oldest,
+        )
+
+
 def held(facts: Facts) -> t.Iterator[Alarm]:
     """A sync was held for a new member, and nobody has released it."""
     for sync in facts.syncs:

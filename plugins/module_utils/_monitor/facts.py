@@ -83,6 +83,7 @@ class MasterFacts:
     :param rights: what Bucardo's role may not do with tables.
     :param strangers: tables that match the patterns and are not in the sync.
     :param doubled: tables with track rows that are there twice, and how many.
+    :param went_back: what happened to it since the last run of a playbook, "" for nothing.
     :param stale: the daemon has not read the columns of today.
     :param shed: tables whose changes are not queued here any more.
     :param sizes: bytes of the changes of each table of the sync, where somebody asks for them.
@@ -102,6 +103,7 @@ class MasterFacts:
     strangers: tuple[TableName, ...] = ()
     doubled: t.Mapping[TableName, int] = dataclasses.field(default_factory=dict)
     stale: bool = False
+    went_back: str = ""
     shed: tuple[Shed, ...] = ()
     sizes: t.Mapping[TableName, int] = dataclasses.field(default_factory=dict)
     left_out: frozenset[TableName] = frozenset()

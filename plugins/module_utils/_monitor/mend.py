@@ -23,6 +23,7 @@ LADDERS: dict[str, tuple[str, ...]] = {
     "purge_dead": (RESTART,),
     "sync_stalled": (RELOAD, RESTART),
     "controller_missing": (RELOAD, RESTART),
+    "worker_missing": (RELOAD, RESTART),
     "worker_stuck": (RELOAD, RESTART),
     "backlog_old": (KICK,),
 }

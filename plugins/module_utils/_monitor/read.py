@@ -16,7 +16,7 @@ import typing as t
 
 from .._bucardo.objects import shown_status
 from .._common.errors import MultimasterError, StatementFailed
-from .._ledger import ledger
+from .._ledger import ledger, sightings
 from .._postgres.pg import Session
 from .._sequences import read as sequences_read
 from .._sequences import watch as sequences_watch
@@ -186,6 +186,7 @@ class _Sync:
         # Tables that were shed, by master and on any.
         self.shed: dict[str, tuple[shed.Shed, ...]] = {}
         self.marked: set[TableName] = set()
+        self.went_back: dict[str, str] = {}
 
     def read(self, suspects: t.Mapping[TableName, t.Sequence[str]]) -> SyncFacts:
         """All of it.
@@ -196,6 +197,9 @@ class _Sync:
             # Who was lost meanwhile is named.
             with contextlib.suppress(MultimasterError):
                 self.shed[name] = shed.read(session, self.sync.name)
+        with contextlib.suppress(MultimasterError):
+            group = self.sync.dbgroup
+            self.went_back = sightings.look(self.control.session, group, self.sessions)
         self.marked = {one.table for some in self.shed.values() for one in some}
         masters = tuple(self._master(name, role) for name, role in self.members.items())
         lost = {one.name for one in masters if one.error}
@@ -251,6 +255,7 @@ class _Sync:
                 reader.stale(session, self.sync.name, keys)
                 for keys in (self.keys, {**self.keys, **self.aside})
             ),
+            went_back=self.went_back.get(name, ""),
             shed=self.shed.get(name, ()),
             sizes=shed.sizes(session, self.keys) if self.wanted.limits.shed else {},
             left_out=frozenset(aside),

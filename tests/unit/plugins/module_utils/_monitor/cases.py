@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import sightings
 from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.facts import (
     CONTROLLER,
     MAIN,
@@ -87,9 +88,9 @@ def still(seconds: float, state: str = "idle", **more) -> tuple[Process, ...]:
     return tuple(dataclasses.replace(one, still=seconds, state=state, **more) for one in DAEMON)
 
 
-def everywhere(processes: tuple[Process, ...]) -> Facts:
+def everywhere(processes: tuple[Process, ...], **more) -> Facts:
     (shop,) = HEALTHY.syncs
-    masters = tuple(dataclasses.replace(one, processes=processes) for one in shop.masters)
+    masters = tuple(dataclasses.replace(one, processes=processes, **more) for one in shop.masters)
     return dataclasses.replace(
         HEALTHY, processes=processes, syncs=(dataclasses.replace(shop, masters=masters),)
     )
@@ -122,6 +123,10 @@ CASES = {
         facts(waiting(3, 301.0), {"status": "held"}),
         "shop is held and no seed runs; changes wait, the oldest for 5 min",
     ),
+    "worker_missing": (
+        everywhere(without(WORKER), **waiting(3, 130.0)),
+        "controller of shop has no worker, and the oldest change waits for 2 min",
+    ),
     "worker_fails": (facts(sync={"failure": FAILED}), "(4 times), and no table of it"),
     "worker_blocked": (
         facts({"processes": still(130.0, "active", blockers=("PID 7 (app)",))}),
@@ -142,6 +147,10 @@ CASES = {
         "TRUNCATE of public.note (2 times, last 2026-01-02 03:04:05) was not replicated",
     ),
     "master_unreachable": (facts({"error": "no route"}), "here cannot be read: no route"),
+    "master_went_back": (
+        facts({"went_back": sightings.WENT_BACK}),
+        "here was restored to an earlier moment: it may lack rows",
+    ),
     "enrolment_broken": (
         facts({"faults": {NOTE: ("the trigger bucardo_delta is disabled",)}}),
         "public.note are not replicated as they must be: the trigger bucardo_delta is disabled",

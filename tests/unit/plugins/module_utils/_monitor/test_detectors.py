@@ -70,7 +70,11 @@ def test_a_detector_fires_and_no_other_does(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["daemon_down", "daemon_stuck", "controller_missing", "worker_stuck", "purge_dead"]
+    "name",
+    [
+        *("daemon_down", "daemon_stuck", "controller_missing", "worker_missing", "worker_stuck"),
+        "purge_dead",
+    ],
 )
 def test_a_sync_that_is_held_needs_no_process(name):
     found, _says = CASES[name]
@@ -89,6 +93,7 @@ def test_a_sync_that_is_held_needs_no_process(name):
         facts({"purge": Purge(False, 3, 119.0)}),
         facts({"purge": Purge(True, 3, 899.0)}),
         everywhere(still(119.0, "active", blockers=("PID 7 (app)",))),
+        everywhere(without(WORKER), **waiting(3, 119.0)),
         # An old idle worker has nothing to do; an old run may be a large one.
         everywhere(still(5000.0)),
         sync_of(everywhere(still(500.0, "active")), under_way=500.0),
@@ -187,12 +192,25 @@ def test_the_limits_of_a_purge_are_those_that_status_shows():
 
 
 PAGES = pathlib.Path(__file__).resolve().parents[5] / "docs"
+TRIED = "## Where they are tried"
 
 
 def test_each_detector_has_its_row_in_the_manual():
     text = (PAGES / "silent-failures.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \|", text, re.M)
+    rows = re.findall(r"^\| `(\w+)` \|", text.partition(TRIED)[0], re.M)
     assert sorted(rows) == sorted(detectors.NAMES)
+
+
+def test_each_detector_is_tried_where_the_manual_says():
+    text = (PAGES / "silent-failures.md").read_text(encoding="utf-8").partition(TRIED)[2]
+    elsewhere = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.M))
+    assert set(elsewhere) <= set(detectors.NAMES)
+    live = PAGES.parent / "tests" / "live"
+    here = (live / "test_silent_failures.py").read_text(encoding="utf-8")
+    tried = {name for name in detectors.NAMES if f'"{name}"' in here}
+    assert tried | set(elsewhere) == set(detectors.NAMES)
+    for file in re.findall(r"`(tests/live/\w+\.py)`", text):
+        assert (PAGES.parent / file).is_file(), file
 
 
 def test_each_metric_is_in_the_manual():
