@@ -67,6 +67,16 @@ options:
       - Look only at rows that are queued for this dbgroup of Bucardo. By default all queues count,
         also one that a removed sync has left behind.
     type: str
+  foreign_keys:
+    description:
+      - Whether to look for rows whose foreign key refers to nothing, too. Foreign keys are checked
+        where a row is written and not where it is replicated, so that a row which one master
+        inserts while another deletes its parent stays alone on all masters.
+      - Looks at foreign keys between selected tables that are valid and enforced. Such rows fail
+        the task like a difference, see O(fail_on_difference).
+    type: bool
+    default: false
+    version_added: "1.1.0"
   fail_on_difference:
     description: Whether to fail when a table is not equal.
     type: bool
@@ -172,6 +182,33 @@ tables:
           type: list
           elements: list
           sample: [["here"], ["there"]]
+orphans:
+  description: Foreign keys that rows break, by table.
+  returned: with O(foreign_keys)
+  type: list
+  elements: dict
+  contains:
+    table:
+      description: Name of the table, in SQL notation.
+      type: str
+      sample: public.order_lines
+    constraint:
+      description: Name of the foreign key.
+      type: str
+      sample: order_lines_order_fkey
+    parent:
+      description: The table that it refers to.
+      type: str
+      sample: public.orders
+    rows:
+      description: Number of rows that refer to nothing, by master.
+      type: dict
+      sample: {here: 1, there: 1}
+    keys:
+      description: The first O(max_keys) of what they refer to, by the table's own columns.
+      type: list
+      elements: dict
+      sample: [{order: "42"}]
 """
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
@@ -184,6 +221,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change
     Change,
     Scope,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare import orphans
 from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.plan import to_result
 from ansible_collections.multimaster.bucardo.plugins.module_utils._compare.run import (
     CompareOptions,
@@ -203,13 +241,15 @@ def argument_spec() -> Spec:
         "max_keys": {"type": "int", "default": 20, "no_log": False},
         "workers": {"type": "int", "default": 2},
         "dbgroup": {"type": "str"},
+        "foreign_keys": {"type": "bool", "default": False},
         "fail_on_difference": {"type": "bool", "default": True},
     }
 
 
 def plan(params: module.Params, _scope: Scope) -> Change:
+    topology = Topology.from_options(params["masters"])
     results = compare(
-        Topology.from_options(params["masters"]),
+        topology,
         Selection.from_options(params),
         CompareOptions(
             timeout=params["timeout"],
@@ -221,7 +261,13 @@ def plan(params: module.Params, _scope: Scope) -> Change:
     )
     if params["fail_on_difference"]:
         refuse_differences(results)
-    return Change(values=to_result(results))
+    values = to_result(results)
+    if params["foreign_keys"]:
+        found = orphans.find(topology, {one.name for one in results}, params["max_keys"])
+        values["orphans"] = [one.to_dict() for one in found]
+        if params["fail_on_difference"]:
+            orphans.refuse(found, values)
+    return Change(values=values)
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ PURE = {
         *("configuration", "constraints", "meter", "options", "outcome", "plan", "refusals"),
         *("schedule", "statements", "tasks"),
     },
-    "_compare": {"plan", "statements"},
+    "_compare": {"foreign_keys", "plan", "statements"},
     "_sequences": {"facts", "plan", "selection", "statements", "strategies", "watch"},
     "_monitor": {
         *("detect_masters", "detect_processes", "detect_queues", "detectors", "facts", "mend"),
