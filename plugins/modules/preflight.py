@@ -22,7 +22,9 @@ author:
 attributes:
   check_mode:
     support: full
-    description: The module only reads; in check mode it makes no scratch database either.
+    description:
+      - The module only reads. In check mode it makes no scratch database either, see
+        O(try_restore).
   diff_mode:
     support: none
     description: There is nothing that could differ.
@@ -165,6 +167,8 @@ options:
         to see what its server refuses.
       - Where the target's database is still to be made, in a scratch database that is removed
         again, by the next run if this one is killed; else in a transaction that is rolled back.
+        In check mode always in such a transaction, without a database in
+        O(masters[].maintenance_db), if that is empty and the server's lock table has room.
     type: bool
     default: true
     version_added: "1.1.0"
@@ -410,8 +414,11 @@ def plan(params: module.Params, scope: Scope) -> Change:
         params["pg_bin_dir"],
     )
     if params["try_restore"]:
+        masters, pg_bin_dir = params["masters"], params["pg_bin_dir"]
         facts = scope.tries(
-            lambda known: try_restores(known, params["masters"], params["pg_bin_dir"]), facts
+            facts,
+            lambda known: try_restores(known, masters, pg_bin_dir),
+            lambda known: try_restores(known, masters, pg_bin_dir, scratch=False),
         )
     report = examine(facts)
     values = report.values()

@@ -324,6 +324,7 @@ class Site(Servers):
         write = {
             "ansible.builtin.copy": {"content": "{{ __result | to_json }}", "dest": str(result)},
             "delegate_to": "localhost",
+            "check_mode": False,
             "vars": {"ansible_connection": "local"},
         }
         play = [{"hosts": "bucardo", "gather_facts": False, "tasks": [task, write]}]
@@ -337,16 +338,18 @@ class Site(Servers):
         /,
         user: str = "bucardo",
         check: bool = True,
+        dry: bool = False,
         **options: t.Any,
     ) -> dict[str, t.Any]:
         """Result of one module of the collection on the host of Bucardo.
 
         :param user: the operating-system user; `bucardo` reaches the control database.
         :param check: whether it must end well.
+        :param dry: in check mode.
         """
         path = self.task(module, user, **options)
         result = pathlib.Path(path).with_name("result.json")
-        said = self.play(path, inventory)
+        said = self.play(path, inventory, *(["--check"] if dry else []))
         found = dict(json.loads(result.read_text("utf-8")))
         assert not check or not found.get("failed"), said.text
         return found

@@ -21,6 +21,10 @@ SECTIONS = {
 }
 
 
+# They can be created in the one database only that a setting of the server names.
+OF_ONE_DATABASE = frozenset({"pg_cron"})
+
+
 @dataclasses.dataclass(frozen=True)
 class CloneOptions:
     """What the user decides; the module's documentation says what each means."""
@@ -65,6 +69,16 @@ class SchemaDump:
     before: list[schema.Block]
     after: list[schema.Block]
     pending: tuple[schema.IndexName, ...] = ()
+
+    @property
+    def anywhere(self) -> tuple[dump.TocEntry, ...]:
+        """What can be restored under any name of the database."""
+        found = dump.extensions(self.entries)
+        return tuple(
+            entry
+            for place, entry in enumerate(self.entries)
+            if found.get(place) not in OF_ONE_DATABASE
+        )
 
     def blocks(self, sections: str) -> list[schema.Block]:
         """The objects that the user's choice of sections speaks of."""

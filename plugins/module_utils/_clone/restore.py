@@ -24,6 +24,9 @@ _PIECE = 500
 # A database's or role's own settings apply to the restoring session, too.
 _SETTINGS = {"default_transaction_read_only": "off"}
 _OUT_OF_LOCKS = "53200"
+UNDEFINED = "42704"
+# Something is missing: what was refused before it, perhaps, or left out.
+MISSING = ("42P01", UNDEFINED, "42883", "42703", "3F000", "42P16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,3 +118,12 @@ class Restorer:
             f"Nothing of the schema was left on {self.server}.",
             sqlstate=error.sqlstate,
         ) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class WithoutSome(Restorer):
+    """Passes over what needs something that was left out of the entries."""
+
+    def _refused(self, entry: dump.TocEntry, script: str, error: StatementFailed) -> None:
+        if error.sqlstate not in MISSING:
+            super()._refused(entry, script, error)

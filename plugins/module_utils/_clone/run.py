@@ -12,6 +12,7 @@ import typing as t
 
 from .._common.change import Change, Scope
 from .._common.errors import CommandFailed, MultimasterError, Refused
+from .._common.text import listed
 from .._postgres import database as postgres_database
 from .._postgres import pgdump, roles_client
 from .._postgres import roles as postgres_roles
@@ -20,7 +21,7 @@ from .._postgres.database import DatabaseSpec
 from .._postgres.parallel import each
 from .._postgres.pg import Session
 from .._postgres.topology import Master
-from . import plan, schema, spelling
+from . import plan, schema, spelling, trial
 from .facts import CloneOptions, SchemaDump
 from .read import Dumper, Side, read_needs, read_offer, read_side, refuse_unless_apart
 from .target import Target
@@ -154,9 +155,10 @@ class _Clone:
         found = self._decision.found
         if not self._decision.sure:
             found = self._unknown(found)
+        self._fill(change)
         if self._decision.todo:
             self._refuse_lacking()
-        self._fill(change)
+            scope.foresees(lambda: self._refuse_refused(change))
         if found.equal:
             return change
         if self._decision.sure:
@@ -184,6 +186,25 @@ class _Clone:
             self._database.name,
             self._target.name,
         )
+
+    def _refuse_refused(self, change: Change) -> None:
+        """:raises Refused: where the target's server does not take what is to be restored."""
+        sides = (self._source, self._target)
+        try:
+            found = trial.refused_of(self._dumper, *sides, self._source_dump, self._decision.todo)
+        except MultimasterError as error:
+            change.warnings.append(
+                f"Not tried whether {self._target.name} takes the schema: {error.message}"
+            )
+            return
+        if found:
+            lines = [f"{one.type} {one.name}: {one.message}" for one in found]
+            raise Refused(
+                f"{self._target.name} does not take all of the schema: {listed(lines, 3, '; ')}",
+                "Give it the source's version of PostgreSQL or a newer one, or make these objects"
+                " on the source in a way that both know.",
+                refused=lines,
+            )
 
     # --- telling ---------------------------------------------------------------------------
 

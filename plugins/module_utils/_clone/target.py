@@ -17,9 +17,9 @@ from .._postgres.conninfo import ConnInfo
 from .._postgres.database import DatabaseSpec
 from .._postgres.pg import Session
 from . import schema
-from .facts import SECTIONS, SchemaDump
+from .facts import OF_ONE_DATABASE, SECTIONS, SchemaDump
 from .read import Dumper, Side
-from .restore import Restorer
+from .restore import Restorer, WithoutSome
 
 
 class Target:
@@ -54,7 +54,8 @@ class Target:
         self._note(database_client.create(self._server, self._database, name))
         try:
             login = self._side.login.database(name)
-            self._restore(login, source.archive, source.entries, "whole")
+            some = len(source.anywhere) < len(source.entries)
+            self._restore(login, source.archive, source.anywhere, "whole", some_left_out=some)
             printed = self._dumper.schema_of(login, "echo")
             self.ran.append(printed.command)
         finally:
@@ -74,6 +75,9 @@ class Target:
 
         :param verify: raises when what was made is not as it should be.
         """
+        if OF_ONE_DATABASE.intersection(dump.extensions(todo).values()):
+            self._create_at_once(source, todo, verify)
+            return
         scratch = self._scratch_name("clone")
         self._drop(scratch)
         self._note(database_client.create(self._server, self._database, scratch))
@@ -98,6 +102,29 @@ class Target:
                 self._drop(scratch)
             raise
 
+    def _create_at_once(
+        self,
+        source: SchemaDump,
+        todo: t.Sequence[dump.TocEntry],
+        verify: t.Callable[[ConnInfo], None],
+    ) -> None:
+        """Under its own name, as something of it works under no other, in one transaction.
+
+        What a killed run leaves is empty, and filled by the next one.
+        """
+        name = self._side.login.dbname
+        self._note(database_client.create(self._server, self._database, name))
+        try:
+            made = database_client.read_database(self._server, name)
+            if made is None:
+                raise MultimasterError(f"{self._side.name}: database {name} has vanished")
+            self.fill(source, todo, made)
+            verify(self._side.login)
+        except BaseException:
+            with contextlib.suppress(MultimasterError):
+                self._drop(name)
+            raise
+
     def fill(
         self, source: SchemaDump, todo: t.Sequence[dump.TocEntry], existing: DatabaseSpec
     ) -> None:
@@ -114,8 +141,10 @@ class Target:
         todo: t.Sequence[dump.TocEntry],
         sections: str,
         one_transaction: bool = False,
+        some_left_out: bool = False,
     ) -> None:
-        restorer = Restorer(
+        kind = WithoutSome if some_left_out else Restorer
+        restorer = kind(
             self._dumper.tools,
             self._side.name,
             self._side.major,

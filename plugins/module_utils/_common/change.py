@@ -94,12 +94,25 @@ class Scope(contextlib.ExitStack):
         if self._check:
             raise error
 
-    def tries(self, work: t.Callable[[Known], Known], known: Known) -> Known:
-        """What leaves nothing behind, but is more than a look, adds to what is known.
+    def foresees(self, look: t.Callable[[], None]) -> None:
+        """What applying would run into, and leave nothing of: a check looks for it instead.
 
-        A check goes without.
+        :raises MultimasterError: in a check, where the look does.
         """
-        return known if self._check else work(known)
+        if self._check:
+            look()
+
+    def tries(
+        self,
+        known: Known,
+        work: t.Callable[[Known], Known],
+        in_check: t.Callable[[Known], Known],
+    ) -> Known:
+        """What is more than a look, but leaves nothing behind, adds to what is known.
+
+        :param in_check: the same in a check, whose transactions are all rolled back.
+        """
+        return in_check(known) if self._check else work(known)
 
 
 # A module's part: reads, writes nothing, and returns what is to be done.

@@ -11,6 +11,7 @@ import re
 import typing as t
 
 _TOC_LINE = re.compile(r"^(\d+); (\d+) (\d+) (.*)$")
+_EXTENSION = re.compile(r"^(?:COMMENT - )?EXTENSION (?:- )?(\S+)$")
 _PASSWORD = re.compile(r"""(\b(?:\w*password|secret|\w*_key)\s+)'(?:[^']|'')*'""", re.IGNORECASE)
 
 
@@ -50,6 +51,16 @@ def without(
 ) -> list[TocEntry]:
     """All entries but the given objects of one catalog."""
     return [e for e in entries if not (e.class_oid == class_oid and e.oid in oids)]
+
+
+def extensions(entries: t.Iterable[TocEntry]) -> dict[int, str]:
+    """The extensions among them, and what is said of one, by their places."""
+    found = {}
+    for place, entry in enumerate(entries):
+        match = _EXTENSION.match(entry.label.strip())
+        if match:
+            found[place] = match[1]
+    return found
 
 
 def redact(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from ..context import Context
-from ..registry import BLOCKER, Hit, check, checks_in
+from ..registry import BLOCKER, WARNING, Hit, check, checks_in
 from . import needs, rows, target_servers
 
 _ANYTHING = ""
@@ -61,6 +61,21 @@ def _schema_refused(ctx: Context) -> t.Iterator[Hit]:
                 versions += f", the origin's is {origin.major}"
             cure = _EXTENSION_CURE if one.type == "EXTENSION" else ""
             yield Hit(f"{one.type} {one.name}", master.name, f"{one.message} ({versions})", cure)
+
+
+@check(
+    "schema-untried",
+    WARNING,
+    "It could not be tried whether the target's server takes the origin's schema. In a check"
+    " (--check) that needs a maintenance database (master_maintenance_db) without objects of users,"
+    " and room in the server's lock table.",
+    "Nothing, as a run without --check tries it in a scratch database; otherwise see to the cause."
+    " The clone leaves nothing of a schema that is refused.",
+)
+def _schema_untried(ctx: Context) -> t.Iterator[Hit]:
+    for master in ctx.targets:
+        if master.restore_untried:
+            yield Hit(master.name, master.name, master.restore_untried)
 
 
 def _explained(ctx: Context) -> dict[str, set[str]]:

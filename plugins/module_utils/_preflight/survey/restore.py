@@ -23,11 +23,15 @@ _AT_ONCE = 4
 
 
 def try_restores(
-    facts: Facts, masters: t.Sequence[Options], pg_bin_dir: str | None = None
+    facts: Facts,
+    masters: t.Sequence[Options],
+    pg_bin_dir: str | None = None,
+    scratch: bool = True,
 ) -> Facts:
     """The facts with what was refused. Never raises because of a server.
 
     :param masters: in the order of the facts' own.
+    :param scratch: whether a scratch database may be made.
     """
     origin = origin_of(facts.masters)
     if origin is None or not origin.server or not origin.database:
@@ -44,10 +48,9 @@ def try_restores(
     def attempt(place: int, one: SurveyedMaster) -> SurveyedMaster:
         try:
             target = topology.Master.from_options(masters[place])
-            refused = trial.refused(source, target, options)
+            refused = trial.refused(source, target, options, scratch)
         except MultimasterError as error:
-            note = f"cannot try whether the schema can be restored: {error.message}"
-            return dataclasses.replace(one, unread=(*one.unread, note))
+            return dataclasses.replace(one, restore_untried=error.message)
         return dataclasses.replace(one, refused_objects=tuple(refused or ()))
 
     tried = each(todo, attempt, _AT_ONCE)

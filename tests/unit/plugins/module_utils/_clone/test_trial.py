@@ -38,8 +38,11 @@ def test_of_an_extension_anything_may_be_missing():
 
 
 def test_rights_are_tried_after_all_objects():
-    labels = ["TABLE shop t app", "ACL shop TABLE t app", "POLICY shop t p app", "INDEX shop i app"]
+    labels = [
+        *("TABLE shop t app", "ACL shop TABLE t app", "POLICY shop t p app"),
+        *("COMMENT shop POLICY p ON t app", "INDEX shop i app"),
+    ]
     entries = [TocEntry(number, 0, 0, label) for number, label in enumerate(labels)]
     plain, of_roles = trial._apart(entries)
     assert [entry.label.split()[0] for entry in plain] == ["TABLE", "INDEX"]
-    assert [entry.label.split()[0] for entry in of_roles] == ["ACL", "POLICY"]
+    assert [entry.label.split()[0] for entry in of_roles] == ["ACL", "POLICY", "COMMENT"]

@@ -135,7 +135,17 @@ def test_what_a_change_disturbs_is_told(run):
     assert run(plan, **CHECK)[1]["disturbs"] == ["writers of public.orders wait"]
 
 
-@pytest.mark.parametrize(("check", "known"), [(True, "little"), (False, "little and more")])
-def test_a_check_does_not_try_what_is_more_than_a_look(check, known):
+@pytest.mark.parametrize(("check", "known"), [(True, "a little"), (False, "a lot")])
+def test_a_check_tries_in_a_way_of_its_own(check, known):
     with Scope(check=check) as scope:
-        assert scope.tries(lambda before: f"{before} and more", "little") == known
+        assert scope.tries("a", lambda a: f"{a} lot", lambda a: f"{a} little") == known
+
+
+def test_a_check_foresees_what_applying_would_run_into():
+    def look():
+        raise Refused("a wall", "Climb.")
+
+    with Scope(check=False) as scope:
+        scope.foresees(look)
+    with Scope(check=True) as scope, pytest.raises(Refused, match="a wall"):
+        scope.foresees(look)
