@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+from disturbances import writing
 from site_of_tests import DEBIAN, OTHER_IMAGE
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import Wanted
@@ -247,6 +248,20 @@ def test_prepared_transactions(said, site, pair):
     assert objects(said, "prepared-kick") == ["here"]
     without = look(site, pair, autokick=False).findings
     assert "prepared-kick" not in {one.check for one in without}
+
+
+def test_a_busy_origin(said, site, pair):
+    """As commits that notify wait for each other."""
+    assert objects(said, "busy-kick") == []
+    here, _there = pair
+    writes = "DO $$ BEGIN FOR i IN 1 .. 20 LOOP UPDATE sound SET v = i; COMMIT; END LOOP; END $$"
+    here.sql("INSERT INTO sound VALUES (1, 'v')")
+    with writing(here, writes):
+        found = {one.check: one for one in look(site, pair).findings}
+        without = {one.check for one in look(site, pair, autokick=False).findings}
+    assert found["busy-kick"].object == "here"
+    assert "write per second now" in found["busy-kick"].message
+    assert "busy-kick" not in without
 
 
 def test_triggers_of_users(said):

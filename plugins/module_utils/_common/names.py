@@ -87,6 +87,18 @@ def delta_suffix(table: TableName) -> str:
     return flat
 
 
+def quoted_delta_suffix(quoted: str) -> str:
+    """The same as Bucardo derives it from a quoted name (bucardo_delta_names, purge).
+
+    Its triggers derive theirs from the plain name; quotes count only here.
+    """
+    flat = quoted.replace(".", "_")
+    if len(flat) > 57:
+        digest = hashlib.md5(flat.encode("utf-8"), usedforsecurity=False).hexdigest()
+        flat = f"{flat[:46]}!{digest[:10]}"
+    return flat.replace('"', "")
+
+
 def problem_with_sync_name(name: str) -> str:
     """Why Bucardo cannot take this sync name, or "" when it can."""
     if not _SANE_NAME.fullmatch(name):

@@ -17,6 +17,7 @@ _RELATIONS = """
 SELECT c.oid::bigint AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
        c.relpersistence AS persistence, c.reltuples::bigint AS rows, c.relispartition,
        c.relrowsecurity OR c.relforcerowsecurity AS row_security,
+       pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS quoted,
        CASE WHEN %(sizes)s AND c.relkind IN ('r', 'm')
             THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END AS bytes,
        COALESCE((SELECT e.extname FROM pg_catalog.pg_depend d
@@ -115,6 +116,7 @@ def read_tables(session: Session, sizes: bool = True) -> list[Table]:
             extension=row["extension"],
             is_partition=row["relispartition"],
             has_row_security=row["row_security"],
+            quoted=row["quoted"],
         )
         for row in session.rows(_RELATIONS, {"left_out": _LEFT_OUT, "sizes": sizes})
     ]

@@ -61,6 +61,7 @@ class Table:
     :param bytes: heap and TOAST, without indexes; 0 when it was not read.
     :param rows: the planner's estimate, -1 when never analyzed.
     :param extension: name of the extension that owns it, or "".
+    :param quoted: as quote_ident(schema).quote_ident(name) writes it, which knows all keywords.
     """
 
     name: TableName
@@ -74,6 +75,7 @@ class Table:
     extension: str = ""
     is_partition: bool = False
     has_row_security: bool = False
+    quoted: str = ""
 
     @property
     def unique_keys(self) -> tuple[Index, ...]:

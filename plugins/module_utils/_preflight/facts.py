@@ -130,6 +130,7 @@ class Server:
     :param bucardo_role: None when the role does not exist.
     :param password_differs: whether that role has another password than it shall have.
     :param settings: per role and database, and of the configuration files.
+    :param writes: transactions that wrote something, per second, while the server was read.
     """
 
     version: int = 150000
@@ -151,6 +152,7 @@ class Server:
     password_differs: bool = False
     settings: tuple[Setting, ...] = ()
     offers: Offers = dataclasses.field(default_factory=Offers)
+    writes: float = 0.0
 
     @property
     def major(self) -> int:
@@ -345,6 +347,7 @@ class SurveyedMaster:
     :param database: None when the database does not exist yet.
     :param unread: what could not be read there, and why.
     :param refused_objects: of the origin's schema, when a restore was tried.
+    :param restore_untried: why a restore that was wanted could not be tried.
     """
 
     name: str
@@ -358,6 +361,7 @@ class SurveyedMaster:
     unread: tuple[str, ...] = ()
     address: Address = Address()
     refused_objects: tuple[RefusedObject, ...] = ()
+    restore_untried: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

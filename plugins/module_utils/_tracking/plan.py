@@ -11,10 +11,9 @@ takes an object that exists by name as its own, so what is made here must be wha
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import typing as t
 
-from .._common.names import TableName, delta_suffix
+from .._common.names import TableName, delta_suffix, quoted_delta_suffix
 from . import enrolled
 from . import truncate as tracking_truncate
 from .delta_function import EQUALS, Equality
@@ -399,7 +398,7 @@ def problems(state: MasterState) -> list[str]:
             found.append(
                 f"{where} has a double quote in its name or key, which Bucardo cannot take"
             )
-        if _flat_quoted(table.quoted) != delta_suffix(table.name):
+        if quoted_delta_suffix(table.quoted) != delta_suffix(table.name):
             found.append(
                 f"{where} needs quotes and is too long: with the schema's name and the quotes"
                 " it has more than 57 characters, for which Bucardo derives two different names"
@@ -409,15 +408,3 @@ def problems(state: MasterState) -> list[str]:
         if other != table.name:
             found.append(f"{where} would share the delta table of {other}")
     return found
-
-
-def _flat_quoted(quoted: str) -> str:
-    """The suffix that Bucardo derives from a quoted name (bucardo_delta_names, purge).
-
-    Its triggers derive theirs from the plain name; quotes count only here.
-    """
-    flat = quoted.replace(".", "_")
-    if len(flat) > 57:
-        digest = hashlib.md5(flat.encode("utf-8"), usedforsecurity=False).hexdigest()
-        flat = f"{flat[:46]}!{digest[:10]}"
-    return flat.replace('"', "")

@@ -9,11 +9,15 @@ from __future__ import annotations
 import typing as t
 
 from ..._bucardo.keys import registered_key
-from ..._common.names import IDENTIFIER_MAX, delta_suffix
+from ..._common.names import IDENTIFIER_MAX, delta_suffix, quoted_delta_suffix
 from ..context import Context
 from ..registry import BLOCKER, Hit, check
 
 DELTA_PREFIX = "delta_"
+_RENAME = (
+    "Rename the table or schema on every master (other letters than ASCII's take several bytes),"
+    " or exclude it."
+)
 
 
 @check(
@@ -52,8 +56,7 @@ def _key_column_name(ctx: Context) -> t.Iterator[Hit]:
     BLOCKER,
     "The name of Bucardo's table for the changes is longer than 63 bytes; PostgreSQL cuts it and"
     " Bucardo does not find it again.",
-    "Rename the table or schema on every master (other letters than ASCII's take several bytes),"
-    " or exclude it.",
+    _RENAME,
 )
 def _delta_name_long(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
@@ -62,6 +65,23 @@ def _delta_name_long(ctx: Context) -> t.Iterator[Hit]:
             yield Hit(
                 str(table.name), ctx.origin_name, f"its change table's name takes {length} bytes"
             )
+
+
+@check(
+    "delta-name-quoted",
+    BLOCKER,
+    "A name that needs quotes, because of capitals, blanks or other signs or as a keyword, has more"
+    " than 57 characters with its schema and the quotes: Bucardo derives two different names of its"
+    " table for the changes from it.",
+    _RENAME,
+)
+def _delta_name_quoted(ctx: Context) -> t.Iterator[Hit]:
+    for table in ctx.selected:
+        if '"' in table.name.schema + table.name.name or not table.quoted:
+            continue
+        if quoted_delta_suffix(table.quoted) != delta_suffix(table.name):
+            length = len(table.quoted)
+            yield Hit(str(table.name), ctx.origin_name, f"takes {length} characters with quotes")
 
 
 @check(

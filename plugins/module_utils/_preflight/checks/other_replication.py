@@ -12,6 +12,9 @@ from ..context import Context
 from ..facts import SurveyedMaster
 from ..registry import BLOCKER, INFO, WARNING, Hit, check
 
+# Transactions per second that write: a disk of a server flushes hardly less often one by one.
+_BUSY = 100.0
+
 
 @check(
     "publication-for-all",
@@ -171,3 +174,18 @@ def _prepared_kick(ctx: Context) -> t.Iterator[Hit]:
         number = server.offers.prepared_transactions
         if number and ctx.wanted.autokick:
             yield Hit(master.name, master.name, f"max_prepared_transactions is {number}")
+
+
+@check(
+    "busy-kick",
+    WARNING,
+    "Many transactions write on the server. With autokick each of a replicated table sends a"
+    " notification, and PostgreSQL lets these commit only one after the other: clients wait for"
+    " each other where many write at once.",
+    "Set replication_autokick: false if clients become slower; changes are then brought over every"
+    " replication_checktime.",
+)
+def _busy_kick(ctx: Context) -> t.Iterator[Hit]:
+    for master, server in ctx.servers():
+        if server.writes >= _BUSY and ctx.wanted.autokick:
+            yield Hit(master.name, master.name, f"{server.writes:.0f} write per second now")

@@ -13,6 +13,11 @@ from ..registry import BLOCKER, WARNING, Hit, check
 
 # Indexes are built with an empty search_path, whatever the session's, since PostgreSQL 17.
 _RESTRICTED_SINCE = 17
+_JOBS = ("pg_cron", "job")
+_JOBS_CURE = (
+    "If one master is to run them, name the table in multimaster_exclude. Else change them on every"
+    " master from then on."
+)
 
 
 @check(
@@ -29,12 +34,14 @@ def _extension_rows(ctx: Context) -> t.Iterator[Hit]:
         for found in ctx.origin.database.extension_rows:
             if found.table in ctx.names or ctx.excluded(found.table):
                 continue
-            yield Hit(
-                str(found.table),
-                ctx.origin.name,
+            words = (
                 f"holds {found.rows} row(s) of users' own beside those of extension"
-                f" {found.extension}: copied once, not replicated",
+                f" {found.extension}: copied once, not replicated"
             )
+            cure = ""
+            if (found.extension, found.table.name) == _JOBS:
+                words, cure = f"{words}, and every master will run these jobs", _JOBS_CURE
+            yield Hit(str(found.table), ctx.origin.name, words, cure)
 
 
 @check(

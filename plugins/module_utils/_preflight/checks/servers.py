@@ -44,7 +44,7 @@ def _version_new(ctx: Context) -> t.Iterator[Hit]:
     "version-backwards",
     WARNING,
     "A target's PostgreSQL is older than the origin's, so that its schema may not load there. It is"
-    " tried, see schema-refused, but not in a check (--check).",
+    " tried, see schema-refused.",
     "Use the origin's version or a newer one.",
 )
 def _version_backwards(ctx: Context) -> t.Iterator[Hit]:

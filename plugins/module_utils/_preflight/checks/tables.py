@@ -272,6 +272,21 @@ def _foreign_key_outside(ctx: Context) -> t.Iterator[Hit]:
 
 
 @check(
+    "foreign-key",
+    INFO,
+    "Foreign keys are checked where a row is written, not where it is replicated: a row that one"
+    " master inserts while another deletes what it refers to stays alone on all of them.",
+    "Nothing, if one master at a time writes the rows of a parent and its children. The playbook"
+    " verify names rows that are alone.",
+)
+def _foreign_key(ctx: Context) -> t.Iterator[Hit]:
+    database = ctx.origin.database if ctx.origin else None
+    for key in database.foreign_keys if database else ():
+        if {key.table, key.referenced} <= ctx.names:
+            yield Hit(str(key.table), ctx.origin_name, f"{key.name} refers to {key.referenced}")
+
+
+@check(
     "truncate-foreign-key",
     WARNING,
     "TRUNCATE is left to Bucardo, which cannot truncate a table that a foreign key of another"

@@ -30,6 +30,8 @@ LOCK_TIMEOUT = 3000
 # Seconds. A dead server fails its second database as slowly as its first.
 _SLOW_FAILURE = 5.0
 _CLOCK_SAMPLES = 3
+# Too short for a rate.
+_INSTANT = 0.05
 _LOCAL_HOSTS = ("", "localhost", "127.0.0.1", "::1")
 # What of a role's, database's or server's own settings decides whether Bucardo can work.
 _SETTINGS = [
@@ -80,10 +82,14 @@ def _read_master(
         reader = Reader(session)
         dbname, server = read_server(reader, conninfo, wanted, master.dbname)
         master = dataclasses.replace(master, dbname=dbname, server=server)
+        before = _transactions(session)
         try:
             database = read_database(reader, dbname, wanted, master.origin)
         except StatementFailed as error:
             return dataclasses.replace(master, error=error.message, unread=tuple(reader.unread))
+        count, seconds = (now - then for now, then in zip(_transactions(session), before))
+        server = dataclasses.replace(server, writes=count / max(seconds, _INSTANT))
+        master = dataclasses.replace(master, server=server)
         return dataclasses.replace(master, database=database, unread=tuple(reader.unread))
 
 
@@ -160,6 +166,18 @@ def read_server(
         settings=tuple(Setting(**setting) for setting in settings),
         offers=read_offers(reader, version),
     )
+
+
+def _transactions(session: pg.Session) -> tuple[int, float]:
+    """How many transactions have written something on the server so far, and when that was."""
+    row = (
+        session.row(
+            "SELECT pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) AS count,"
+            " extract(epoch FROM pg_catalog.clock_timestamp())::float8 AS clock"
+        )
+        or {}
+    )
+    return int(row["count"]), float(row["clock"])
 
 
 def _clock(session: pg.Session) -> tuple[float, float]:

@@ -69,7 +69,9 @@ def refused_extensions(session: pg.Session, names: t.Iterable[str]) -> dict[str,
         wanted = pg.sql.SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(
             pg.sql.Identifier(name)
         )
-        said = _rolled_back(session, wanted)
+        # One that names no schema of its own goes into the first of the search_path.
+        path = f"CREATE SCHEMA {_SCRATCH}; SET LOCAL search_path = {_SCRATCH}"
+        said = _rolled_back(session, path, wanted)
         if said:
             refused[name] = said
     return refused

@@ -27,7 +27,7 @@ from ansible_collections.multimaster.bucardo.tests.unit.plugins.module_utils.fak
 )
 
 RELATION = {"kind": "r", "persistence": "p", "rows": 1, "relispartition": False}
-RELATION |= {"row_security": False}
+RELATION |= {"row_security": False, "quoted": "public.t"}
 RELATION |= {"bytes": 8192, "extension": "", "schema": "public"}
 COLUMN = {"name": "id", "not_null": True, "type": "integer", "type_oid": 23}
 COLUMN |= {"identity": "", "generated": "", "collation": ""}

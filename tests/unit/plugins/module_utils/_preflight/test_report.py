@@ -420,6 +420,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "'txntime'",
     ),
     "delta-name-long": (with_table(table(LONG)), str(LONG), "70 bytes"),
+    "delta-name-quoted": (
+        with_table(table(TableName("a" * 50, "Items"), quoted=f'{"a" * 50}."Items"')),
+        "a" * 50 + ".Items",
+        "58 characters with quotes",
+    ),
     "delta-name-collision": (
         with_table(table(TableName("a", "b_c")), table(TableName("a_b", "c"))),
         "a.b_c, a_b.c",
@@ -512,6 +517,7 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "here",
         "is 10",
     ),
+    "busy-kick": (facts(here_server={"writes": 321.4}), "here", "321 write per second"),
     "role-output": (
         setting("DateStyle", "SQL, DMY", role="bucardo", database="shop"),
         "bucardo",
@@ -572,6 +578,11 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         ),
         "aggregate a(anyelement)",
         "array_append()",
+    ),
+    "schema-untried": (
+        facts(masters=(HERE, dataclasses.replace(THERE, restore_untried="postgres is not empty"))),
+        "there",
+        "postgres is not empty",
     ),
     "schema-refused": (
         facts(
@@ -637,6 +648,16 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         facts({"exclusions": ((ORDERS, "no_overlap"),)}),
         "public.orders",
         "no_overlap",
+    ),
+    "foreign-key": (
+        facts(
+            {
+                "tables": (table(), table(OTHER)),
+                "foreign_keys": (ForeignKey("orders_other_fkey", ORDERS, OTHER),),
+            }
+        ),
+        "public.orders",
+        "orders_other_fkey refers to public.other",
     ),
     "foreign-key-outside": (
         facts({"foreign_keys": (ForeignKey("orders_other_fkey", ORDERS, OTHER),)}),

@@ -75,6 +75,7 @@ def catalogs(tables, has):
                 "rows": ROWS,
                 "relispartition": False,
                 "row_security": False,
+                "quoted": "public.note",
                 "bytes": 0,
                 "extension": "",
             }

@@ -52,6 +52,7 @@ TABLE = {
     "rows": 3,
     "relispartition": False,
     "row_security": False,
+    "quoted": "public.orders",
     "bytes": 8192,
     "extension": "",
 }

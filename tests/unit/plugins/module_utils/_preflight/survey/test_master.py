@@ -159,8 +159,10 @@ class TestWholeMaster:
         return survey_master.read_master(self.OPTIONS, Wanted()), opened
 
     def session(self, databases: t.Sequence[str] = ("shop",)) -> FakeSession:
+        moments = iter([{"count": 1000, "clock": 10.0}, {"count": 1100, "clock": 10.5}])
         answers = {
             queries.SERVER: [{**SERVER, "databases": list(databases)}],
+            "txid_snapshot_xmax": lambda _params: [next(moments)],
             "clock_timestamp": [{"now": 0.0}],
             ROLES: [ROLE],
             "": [],
@@ -173,6 +175,7 @@ class TestWholeMaster:
         assert (found.name, found.origin, found.host, found.port) == ("here", True, "db1", "5433")
         assert (found.error, found.database, opened) == ("", shop, ["shop"])
         assert found.server is not None
+        assert found.server.writes == 200
 
     def test_one_whose_database_is_missing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         missing = ConnectionFailed("Cannot connect to here: no such database")

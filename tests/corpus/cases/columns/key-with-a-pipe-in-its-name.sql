@@ -1,0 +1,3 @@
+-- blocker: key-column-name
+CREATE TABLE t ("a|b" integer PRIMARY KEY);
+INSERT INTO t VALUES (1);

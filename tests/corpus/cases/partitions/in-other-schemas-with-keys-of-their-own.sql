@@ -1,0 +1,8 @@
+-- works
+-- own
+CREATE SCHEMA "old data";
+CREATE TABLE event (id integer NOT NULL, d date NOT NULL, v text) PARTITION BY RANGE (d);
+CREATE TABLE "old data"."event 2023" PARTITION OF event (PRIMARY KEY (id)) FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
+CREATE TABLE event_2024 PARTITION OF event (id PRIMARY KEY DEFAULT 7, CHECK (v <> '')) FOR VALUES FROM ('2024-01-01') TO (MAXVALUE);
+CREATE INDEX ON event_2024 (v);
+INSERT INTO event VALUES (1, '2023-05-05', 'old'), (2, '2024-05-05', 'new');

@@ -1,0 +1,4 @@
+-- blocker: delta-name-long
+-- Fewer than 63 letters, each of two bytes.
+CREATE TABLE "ööööööööööööööööööööööööööööööö" (id integer PRIMARY KEY);
+INSERT INTO "ööööööööööööööööööööööööööööööö" VALUES (1);
