@@ -48,7 +48,8 @@ SELECT f.probin AS name, min(f.oid::regprocedure::text) AS by
                     AND x.classid = 'pg_catalog.pg_proc'::regclass AND x.objid = f.oid)
  GROUP BY 1 ORDER BY 1
 """
-# Names with a dot are of extensions; every server takes them.
+# Names with a dot are of extensions; every server takes them. Bucardo's role is made on each master,
+# with what its server knows.
 _SETTINGS = """
 SELECT name, min(by) AS by FROM (
   SELECT pg_catalog.split_part(c, '=', 1) AS name,
@@ -57,7 +58,8 @@ SELECT name, min(by) AS by FROM (
    CROSS JOIN LATERAL pg_catalog.unnest(s.setconfig) c
     LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
     LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
-   WHERE s.setdatabase = 0 OR d.datname = pg_catalog.current_database()
+   WHERE (s.setdatabase = 0 OR d.datname = pg_catalog.current_database())
+     AND r.rolname IS DISTINCT FROM 'bucardo'
   UNION ALL
   SELECT pg_catalog.split_part(c, '=', 1), 'function ' || f.oid::regprocedure::text
     FROM pg_catalog.pg_proc f
