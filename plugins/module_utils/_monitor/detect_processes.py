@@ -16,6 +16,8 @@ from .problem import BOOTSTRAP, Alarm, said
 _GONE_WITHIN = 10.0
 # Seconds during which a process does nothing on any server before it counts as stuck.
 _STUCK = 120.0
+# Seconds that a daemon takes at most until it has a controller for each sync, with few tables.
+_BEGINS = 15.0
 
 
 def daemon_down(facts: Facts) -> t.Iterator[Alarm]:
@@ -103,7 +105,7 @@ def controller_missing(facts: Facts) -> t.Iterator[Alarm]:
 
     A session of a controller does not name its sync, but is connected to all masters of it.
     """
-    if not (facts.running and facts.answers):
+    if not (facts.running and facts.answers) or _just_started(facts):
         return
     active = [sync for sync in facts.syncs if sync.active]
     for sync in active:
@@ -226,6 +228,11 @@ def worker_stuck(facts: Facts) -> t.Iterator[Alarm]:
                 sync=sync.name,
                 age=still,
             )
+
+
+def _just_started(facts: Facts) -> bool:
+    """Whether the daemon is so new that it may not have begun with its syncs."""
+    return any(one.kind == MAIN and one.age < _BEGINS for one in facts.processes)
 
 
 def _oldest(facts: Facts) -> float:

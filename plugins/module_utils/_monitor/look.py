@@ -137,17 +137,16 @@ def _mend(
     problems: t.Sequence[Alarm],
 ) -> None:
     now = time.time()
-    before = set(memory.state["problems"])
+    stopped = stopped_on_purpose()
+    sure = mend.sure(memory.state, problems, stopped)
     memory.state = mend.remember(memory.state, problems, now)
-    for one in problems:
+    for one in sure:
         known = memory.state["problems"][one.key]
-        # A restart on purpose takes some seconds: only the second look tells that it is down.
-        passing = one.name == "daemon_down" and one.key not in before and stopped_on_purpose()
-        if not passing and not known.get("told", False):
+        if not known.get("told", False):
             found.log.append(one.line)
             known["told"] = True
     # Where somebody stopped the daemon, no step is taken, so none is said or counted.
-    steps = [] if stopped_on_purpose() else mend.next_steps(memory.state, problems, now)
+    steps = [] if stopped else mend.next_steps(memory.state, sure, now)
     for step, problem in steps:
         memory.state = mend.taken(memory.state, step, problems, now)
         found.log.append(f"{step}: because of {problem.name} {problem.sync}".rstrip())

@@ -62,6 +62,18 @@ def remember(state: State, problems: t.Iterable[Alarm], now: float) -> State:
     return {**state, "problems": known, "steps": steps, "looked": now}
 
 
+def sure(state: State, problems: t.Iterable[Alarm], stopped: bool) -> list[Alarm]:
+    """Without those that may be a moment of a restart or a reload, as no look before has seen them.
+
+    :param state: before this look.
+    :param stopped: somebody has stopped the daemon, perhaps to start it again.
+    """
+    moments = {"controller_missing", *(["daemon_down"] if stopped else [])}
+    looked = state.get("looked")
+    lasting = {key for key, one in state["problems"].items() if one["seen"] == looked}
+    return [one for one in problems if one.name not in moments or one.key in lasting]
+
+
 def next_steps(state: State, problems: t.Sequence[Alarm], now: float) -> list[tuple[str, Alarm]]:
     """What to do now: at most one step for the daemon, and kicks.
 

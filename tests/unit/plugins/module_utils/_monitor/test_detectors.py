@@ -19,6 +19,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor impor
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor.facts import (
     CONTROLLER,
+    MAIN,
     WORKER,
     Facts,
     Limits,
@@ -107,6 +108,8 @@ def test_a_sync_that_is_held_needs_no_process(name):
         facts({"purge": Purge(False, 3, 9000.0)}, purges=False),
         # Between two runs a worker may be gone.
         everywhere(without(WORKER)),
+        # It has just been started.
+        everywhere((Process(MAIN, 10, age=3.0),)),
         # Failures that concern nothing that waits.
         facts({"pending": ()}, {"failure": FAILED}),
     ],

@@ -120,3 +120,15 @@ def test_since_when_something_is_wrong_is_kept():
     state = mend.remember(state, [problem("held")], 1060.0)
     assert state["problems"]["held/shop//"]["since"] == 960.0
     assert mend.remember(state, [], 1060.0 + 601)["problems"] == {}
+
+
+def test_what_may_be_a_moment_of_a_restart_counts_when_a_second_look_sees_it():
+    missing, down = problem("controller_missing"), problem("daemon_down")
+    state = mend.fresh()
+    assert mend.sure(state, [missing, down], stopped=True) == []
+    assert mend.sure(state, [missing, down], stopped=False) == [down]
+    state = mend.remember(state, [missing, down], 0.0)
+    assert mend.sure(state, [missing, down], stopped=True) == [missing, down]
+    # It was over in between.
+    state = mend.remember(mend.remember(state, [], 5.0), [], 10.0)
+    assert mend.sure(state, [missing, down], stopped=True) == []
