@@ -11,6 +11,7 @@ lost TRUNCATEs (test_truncate), sequences (test_sequences).
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 
 import pytest
@@ -277,6 +278,26 @@ def test_a_lock_and_a_worker_that_is_stuck_behind_it_are_told_apart(site, status
     assert "has done nothing for" in status(alarm_age=2).one("worker_stuck")
     processes(site, "CONT", "Kid")
     assert arrives(right, "busy", 101)
+
+
+def test_a_backlog_that_grew_at_each_of_the_last_looks_is_seen(site, status, left, right):
+    """The looks are written down here, since they are minutes apart; what waits now does wait."""
+    file = "/var/lib/bucardo-watchdog/state.json"
+    now = float(site.run("there", "date +%s"))
+    looks = [[now - 60 * (5 - number), number + 1, (number + 1) / 1000] for number in range(5)]
+    with right.connected() as application:
+        application.sql("BEGIN; LOCK TABLE busy IN SHARE MODE")
+        left.sql("INSERT INTO busy SELECT i, i FROM generate_series(201, 210) i")
+        state = json.dumps({"samples": {f"{SYNC}/left": looks}})
+        site.run("there", f"echo '{state}' > {file}")
+        try:
+            grows = status(alarm_age=900).one("backlog_grows", master="left")
+        finally:
+            site.run("there", f"rm {file}")
+        assert "come faster than they are replicated" in grows
+        assert not status().of("backlog_grows")
+        application.sql("COMMIT")
+    assert arrives(right, "busy", 210)
 
 
 def test_a_sync_that_somebody_paused_is_seen(site, inventory, status, left, right):
