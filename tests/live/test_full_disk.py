@@ -65,7 +65,7 @@ def ad_hoc(site, inventory, module, **names):
 
 def fill(master):
     """Write until the disk is full; returns what the application was told."""
-    for _number in range(60):
+    for _number in range(200):
         try:
             master.sql(BULK)
         except RuntimeError as error:
