@@ -107,7 +107,7 @@ def look(settings: Settings, mending: bool) -> Look:
             memory.note(reading.facts, began)
             if mending:
                 _mend(found, settings, control, memory, problems)
-                step = shedding.next_step(reading.facts)
+                step = shedding.next_step(reading.facts, problems)
                 if step is not None:
                     _shed(found, settings, Control(session), step)
                 memory.looked = (began, time.time() - began)

@@ -4,8 +4,9 @@
 
 """Which table is to be shed, so that a master that is away does not fill another's disk (pure).
 
-Only what somebody has set a limit for, only where a master cannot be read, and only what has been
-waiting for longer than is an alarm: a bulk change that is on its way over is no such thing.
+Only what somebody has set a limit for, only where a master has been away for longer than is an
+alarm, and only what has been waiting as long: neither a bulk change that is on its way over nor a
+network that stutters is a reason.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .facts import Facts, MasterFacts, SyncFacts
 
 if t.TYPE_CHECKING:
     from .._common.names import TableName
+    from .problem import Alarm
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +37,19 @@ class Step:
     back: bool = False
 
 
-def next_step(facts: Facts) -> Step | None:
-    """What to do now; one table at a look, so that the next one sees what that has given."""
+def next_step(facts: Facts, problems: t.Iterable[Alarm]) -> Step | None:
+    """What to do now; one table at a look, so that the next one sees what that has given.
+
+    :param problems: dated: since when a master is away, no server knows.
+    """
+    away = {one.master: one.age for one in problems if one.name == "master_unreachable"}
     for sync in facts.syncs:
+        lasting = any(
+            one.error and one.role == "source" and away.get(one.name, 0.0) >= sync.limits.age
+            for one in sync.masters
+        )
         for master in sync.read:
-            step = _begun(sync, master) or _too_much(sync, master)
+            step = _begun(sync, master) or (_too_much(sync, master) if lasting else None)
             if step is not None:
                 return step
     return None
@@ -60,7 +70,7 @@ def _begun(sync: SyncFacts, master: MasterFacts) -> Step | None:
 
 def _too_much(sync: SyncFacts, master: MasterFacts) -> Step | None:
     limit = sync.limits.shed
-    if not limit or master.bytes < limit or sync.seeding or not _away(sync):
+    if not limit or master.bytes < limit or sync.seeding:
         return None
     waiting = [
         one

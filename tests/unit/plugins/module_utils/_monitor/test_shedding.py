@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
@@ -50,10 +52,19 @@ def facts(here: MasterFacts | None = None, other: MasterFacts = AWAY, **more) ->
     return Facts(running=True, answers=True, syncs=(sync,))
 
 
+def step(seen: Facts, seconds: float = 300.0) -> shedding.Step | None:
+    """What is done when a master that is away has been so for these seconds."""
+    problems = [
+        dataclasses.replace(one, age=seconds) if one.name == "master_unreachable" else one
+        for one in detectors.problems(seen)
+    ]
+    return shedding.next_step(seen, problems)
+
+
 def test_the_table_whose_changes_take_most_goes_first():
-    assert shedding.next_step(facts()) == shedding.Step("shop", "here", BIG, 8_000, 700)
+    assert step(facts()) == shedding.Step("shop", "here", BIG, 8_000, 700)
     held = facts(status="held")
-    assert shedding.next_step(held) == shedding.next_step(facts(status="stalled"))
+    assert step(held) == step(facts(status="stalled"))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +89,11 @@ def test_the_table_whose_changes_take_most_goes_first():
     ],
 )
 def test_nothing_is_shed(quiet):
-    assert shedding.next_step(quiet) is None
+    assert step(quiet) is None
+
+
+def test_a_network_that_stutters_is_no_reason():
+    assert step(facts(), seconds=299.0) is None
 
 
 def mark(done: bool) -> Shed:
@@ -87,17 +102,17 @@ def mark(done: bool) -> Shed:
 
 def test_what_was_begun_is_finished_whatever_the_size_now():
     begun = master(shed=(mark(False),), bytes=0, sizes={})
-    assert shedding.next_step(facts(begun)) == shedding.Step("shop", "here", BIG, 8_000, 700)
+    assert step(facts(begun)) == shedding.Step("shop", "here", BIG, 8_000, 700)
 
 
 def test_what_was_begun_is_taken_back_when_all_are_there():
-    step = shedding.next_step(facts(master(shed=(mark(False),)), other=BACK))
-    assert step is not None
-    assert step.back
+    found = step(facts(master(shed=(mark(False),)), other=BACK))
+    assert found is not None
+    assert found.back
 
 
 def test_what_is_shed_is_not_shed_again():
-    assert shedding.next_step(facts(master(shed=(mark(True),)), other=BACK)) is None
+    assert step(facts(master(shed=(mark(True),)), other=BACK)) is None
 
 
 def test_nobody_waits_for_changes_of_what_was_shed():
