@@ -27,7 +27,7 @@ class Limits:
     :param age: seconds of the oldest change.
     :param rows: changes of one sync on one master.
     :param bytes: of everything that Bucardo keeps on one master.
-    :param shed: from when on the same makes the watchdog shed a table; 0 for never.
+    :param shed: bytes of waiting changes on one master from which on a table is shed; 0 for never.
     """
 
     age: float = 300.0
@@ -86,7 +86,7 @@ class MasterFacts:
     :param went_back: what happened to it since the last run of a playbook, "" for nothing.
     :param stale: the daemon has not read the columns of today.
     :param shed: tables whose changes are not queued here any more.
-    :param sizes: bytes of the changes of each table of the sync, where somebody asks for them.
+    :param sizes: bytes of the waiting changes of each table, where somebody asks for them.
     :param left_out: tables that were set aside or shed: nobody waits for their changes now.
     """
 

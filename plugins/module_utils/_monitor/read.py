@@ -257,7 +257,7 @@ class _Sync:
             ),
             went_back=self.went_back.get(name, ""),
             shed=self.shed.get(name, ()),
-            sizes=shed.sizes(session, self.keys) if self.wanted.limits.shed else {},
+            sizes=shed.sizes(session, pending) if self.wanted.limits.shed else {},
             left_out=frozenset(aside),
         )
 

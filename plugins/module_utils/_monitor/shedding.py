@@ -70,12 +70,11 @@ def _begun(sync: SyncFacts, master: MasterFacts) -> Step | None:
 
 def _too_much(sync: SyncFacts, master: MasterFacts) -> Step | None:
     limit = sync.limits.shed
-    if not limit or master.bytes < limit or sync.seeding:
+    takes = sum(master.sizes.get(one.table, 0) for one in master.waiting)
+    if not limit or takes < limit or sync.seeding:
         return None
     waiting = [
-        one
-        for one in master.pending
-        if one.oldest >= sync.limits.age and one.table in master.sizes and one.changes
+        one for one in master.waiting if one.oldest >= sync.limits.age and one.table in master.sizes
     ]
     # The last one is the sync itself.
     if not waiting or sync.tables < 2:

@@ -21,6 +21,9 @@ from .._postgres import locks, sql
 from .._postgres.pg import Session
 from .plan import object_name
 
+if t.TYPE_CHECKING:
+    from .queue import Pending
+
 _SHED = OwnTable(
     "shed",
     (
@@ -61,12 +64,11 @@ _OTHER_SYNCS = """
 SELECT DISTINCT sync FROM bucardo.bucardo_delta_names
  WHERE pg_catalog.to_regclass(tablename) = pg_catalog.to_regclass(%s) AND sync <> %s ORDER BY 1
 """
-_SIZES = """
-SELECT c.relname::text AS name, pg_catalog.pg_total_relation_size(c.oid)::bigint AS bytes
-  FROM pg_catalog.pg_class c
- WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo') AND c.relkind = 'r'
-   AND c.relname ~ '^(delta|track|stage)_'
-"""
+# Rows of a queue are alike: the key and a time.
+_SAMPLE = 1000
+# Bytes of a change beside its row, and the row's share in the index of keys: line pointer, index
+# entries and what pages leave free. Measured: 134 for each of 60,000 changes with an integer key.
+_BESIDE = 60
 _QUEUE = ("delta_", "track_", "stage_")
 # Whoever uses the table now is waited for in turns; the next look tries again.
 _POLICY = locks.LockPolicy(timeout=20)
@@ -101,12 +103,26 @@ def read(session: Session, sync: str) -> tuple[Shed, ...]:
     )
 
 
-def sizes(session: Session, names: t.Iterable[TableName]) -> dict[TableName, int]:
-    """Bytes that the changes of each table take here."""
-    there = {row["name"]: row["bytes"] for row in session.rows(_SIZES)}
-    return {
-        name: sum(there.get(object_name(prefix, name), 0) for prefix in _QUEUE) for name in names
-    }
+def sizes(session: Session, pending: t.Iterable[Pending]) -> dict[TableName, int]:
+    """Bytes that the waiting changes of each table take here, as far as a sample tells.
+
+    Not the size of the files: what was brought over and purged leaves room in them that the next
+    changes fill.
+    """
+    found = {}
+    for one in pending:
+        if one.changes:
+            average = session.value(
+                sql.SQL(
+                    "SELECT pg_catalog.avg(pg_catalog.pg_column_size(d.*))::float8"
+                    " FROM (SELECT * FROM {} LIMIT {}) d"
+                ).format(
+                    sql.Identifier("bucardo", object_name("delta_", one.table)),
+                    sql.Literal(_SAMPLE),
+                )
+            )
+            found[one.table] = int(one.changes * (2 * float(average or 0) + _BESIDE))
+    return found
 
 
 def check(session: Session, master: str, sync: str, table: TableName) -> None:

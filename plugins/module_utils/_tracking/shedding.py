@@ -135,7 +135,7 @@ def plan(one: Shedding) -> Change:
     session = one.sessions[one.master]
     pending = Queue(one.master, session, one.sync.key).pending(tables=[one.table])
     changes = sum(found.changes for found in pending)
-    bytes_ = shed.sizes(session, [one.table])[one.table]
+    bytes_ = shed.sizes(session, pending).get(one.table, 0)
 
     def work(change: Change) -> None:
         change.values["text"] = one.work(changes, bytes_)
