@@ -315,12 +315,12 @@ def test_a_sync_that_somebody_paused_is_seen(site, inventory, status, left, righ
 def test_a_controller_that_starts_no_worker_is_seen(site, status, left, right):
     processes(site, "STOP", "Controller")
     processes(site, "KILL", "Kid")
-    left.sql("INSERT INTO calm VALUES (104, 104)")
+    left.sql("INSERT INTO calm VALUES (204, 204)")
     assert eventually(lambda: "worker_missing" in status(alarm_age=3).names)
     # A worker is replaced within moments.
     assert not status().problems
     processes(site, "CONT", "Controller")
-    assert arrives(right, "calm", 104)
+    assert arrives(right, "calm", 204)
 
 
 def test_a_master_that_forgot_what_it_was_told_last_is_seen(status, left):
