@@ -7,32 +7,47 @@
 
 Two databases of one server that the playbook has made masters of each other, and two with native
 logical replication. While nothing is replicated, distinct rows of one table are updated in
-transactions of 5,000. Measured is the time from there until nothing waits; both sides must be equal
-then. For ours it includes Ansible, the release and Bucardo's own run afterwards.
+transactions of 5,000. Measured is the time until nothing of them waits, from the release on for
+Bucardo, and from the start of the task for ours, both with Ansible. Both sides must be equal then.
 
     tests/bench/catch_up/run.py [--changes 200000 ...] [--ways default settings ours native]
 
-`default` is Bucardo with its own statement_chunk_size, `settings` with that of the role.
+`default` is Bucardo with its own statement_chunk_size, `settings` with that of the role; what takes
+longer than --limit is ended. --write puts the last runs into docs/performance.md, with a picture.
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import dataclasses
+import json
 import pathlib
 import sys
+import threading
 import time
 import typing as t
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "live")]
+sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "live"), str(HERE.parents[2] / ".cache")]
 
+import report
 import servers
-from site_of_tests import Site, eventually
+from report import Run
+from site_of_tests import Master, Site
+
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 
 WAYS = ("default", "settings", "ours", "native")
+RESULTS = servers.REPOSITORY / ".cache" / "bench"
+DOCUMENT = servers.REPOSITORY / "docs" / "performance.md"
+PICTURE = servers.REPOSITORY / "docs" / "catch-up.svg"
 SYNC = "multimaster"
 NAMED = {"name": SYNC}
 WORDS = {**NAMED, "relgroup": SYNC, "dbgroup": SYNC}
 CHUNK = {"default": 6000, "settings": 300, "ours": 300}
+# Seconds between two looks at what waits.
+LOOK = 0.25
 SCHEMA = """
 CREATE TABLE item (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0, body text NOT NULL);
 INSERT INTO item SELECT i, 0, md5(i::text) || md5((-i)::text) FROM generate_series(1, {rows}) i;
@@ -45,23 +60,37 @@ DO $$ BEGIN
   END LOOP;
 END $$;
 """
-SUM = "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM item t"
+SUM = "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM public.item t"
 # What waits is gone when all are purged, or marked as brought.
 WAITING = """
 SELECT EXISTS (SELECT FROM bucardo.delta_public_item d WHERE NOT EXISTS (
   SELECT FROM bucardo.track_public_item k WHERE k.txntime = d.txntime))
 """
-# Largest memory of the process that does the work, as long as the file is there.
+# The same in little time, as nobody writes: Bucardo marks all at once.
+BROUGHT = """
+SELECT NOT EXISTS (SELECT FROM bucardo.delta_public_item)
+    OR EXISTS (SELECT FROM bucardo.track_public_item)
+"""
+# Rows that have left the queue since the beginning, or that native replication has written.
+DELETED = "SELECT pg_stat_get_tuples_deleted('bucardo.delta_public_item'::regclass)"
+UPDATED = "SELECT pg_stat_get_tuples_updated('public.item'::regclass)"
+# Largest memory of the process that does the work, as long as the file is there. Of a server's
+# process only what is its own counts.
 WATCH = """
 touch /tmp/watched; : > /tmp/memory
 while [ -e /tmp/watched ]; do
   for pid in $(pgrep -f -- "$PATTERN"); do
-    sed -n 's/^VmHWM: *//p' /proc/$pid/status 2>/dev/null >> /tmp/memory
+    sed -n "s/^$FIELD: *//p" /proc/$pid/status 2>/dev/null >> /tmp/memory
   done
   sleep 0.2
 done
 """
-PATTERN = {"ours": "[b]ucardo_catch_up", "default": "^Bucardo [K]id", "settings": "^Bucardo [K]id"}
+PATTERN = {
+    "ours": ("[b]ucardo_catch_up", "VmHWM"),
+    "default": ("^Bucardo [K]id", "VmHWM"),
+    "settings": ("^Bucardo [K]id", "VmHWM"),
+    "native": ("logical replication [w]orker|[w]alsender", "RssAnon"),
+}
 
 
 class Bench(Site):
@@ -100,124 +129,181 @@ class Bench(Site):
         self.module("bucardo_sync", self.inventory_, **WORDS, status="active", masters=masters)
         self.bucardo("kick", SYNC, "0")
 
-    def caught_up(self, way: str, changes: int, timeout: float) -> tuple[float, int, float]:
-        """Seconds until nothing waits, megabytes, and seconds of the catch-up alone."""
-        left, right = self.pair
-        self.bucardo("set", f"statement_chunk_size={CHUNK[way]}")
-        # A daemon reads its settings when it is told to.
-        self.bucardo("reload", "config")
-        for master in self.pair:
-            master.sql("TRUNCATE bucardo.delta_public_item, bucardo.track_public_item; VACUUM item")
-        left.sql(WRITE.format(changes=changes))
-        left.sql("VACUUM ANALYZE item")
-        self.watch(PATTERN[way])
-        begun, alone = time.monotonic(), 0.0
-        if way == "ours":
-            masters = self.masters_option(self.inventory_)
-            done = self.module("bucardo_catch_up", self.inventory_, **NAMED, masters=masters)
-            alone = done["totals"]["seconds"]
-        self.release()
-        ended = eventually(lambda: left.value(WAITING) == "f", timeout)
-        seconds = time.monotonic() - begun if ended else float("inf")
-        memory = self.watched()
-        self.hold()
-        if ended and left.sql(SUM) != right.sql(SUM):
+    def catch_up(self) -> float:
+        """Ours; returns seconds without Ansible's."""
+        masters = self.masters_option(self.inventory_)
+        done = self.module("bucardo_catch_up", self.inventory_, **NAMED, masters=masters)
+        return float(done["totals"]["seconds"])
+
+    def measured(self, way: str, changes: int, limit: float) -> Run:
+        """Until nothing waits."""
+        pair = self.native if way == "native" else self.pair
+        if way != "native":
+            self.bucardo("set", f"statement_chunk_size={CHUNK[way]}")
+            # A daemon reads its settings when it is told to.
+            self.bucardo("reload", "config")
+            for master in pair:
+                master.sql("TRUNCATE bucardo.delta_public_item, bucardo.track_public_item")
+        pair[0].sql(WRITE.format(changes=changes))
+        for master in pair:
+            master.sql("VACUUM ANALYZE item")
+        run = Run(way, changes, None, limit)
+        with self.memory(run), self.backlog(run, pair) as clock:
+            if way == "native":
+                pair[1].sql("ALTER SUBSCRIPTION s ENABLE")
+            else:
+                run.alone = self.catch_up() if way == "ours" else 0.0
+                self.release()
+            run.seconds = clock.wait()
+        if way == "native":
+            pair[1].sql("ALTER SUBSCRIPTION s DISABLE")
+        else:
+            self.check(run, pair)
+        if run.seconds is not None and pair[0].sql(SUM) != pair[1].sql(SUM):
             raise SystemExit(f"error: {way}: rows differ after {changes} changes")
-        if not ended:
-            # The next way must begin with equal rows.
-            self.module(
-                "bucardo_catch_up",
-                self.inventory_,
-                **NAMED,
-                masters=self.masters_option(self.inventory_),
-            )
-        return seconds, memory, alone
+        return run
 
-    def natively(self, changes: int, timeout: float) -> float:
-        """Seconds of native logical replication."""
-        left, right = self.native
-        left.sql(WRITE.format(changes=changes))
-        lsn = left.value("SELECT pg_current_wal_lsn()")
-        begun = time.monotonic()
-        right.sql("ALTER SUBSCRIPTION s ENABLE")
-        flushed = f"SELECT confirmed_flush_lsn >= '{lsn}' FROM pg_replication_slots"
-        ended = eventually(lambda: left.value(flushed) == "t", timeout)
-        seconds = time.monotonic() - begun if ended else float("inf")
-        right.sql("ALTER SUBSCRIPTION s DISABLE")
-        if ended and left.sql(SUM) != right.sql(SUM):
-            raise SystemExit(f"error: native: rows differ after {changes} changes")
-        return seconds
+    def check(self, run: Run, pair: t.Sequence[Master]) -> None:
+        """Hold the sync again, with equal rows."""
+        if run.seconds is not None and pair[0].value(WAITING) != "f":
+            raise SystemExit(f"error: {run.way}: changes wait after {run.changes} changes")
+        self.hold()
+        if run.seconds is None:
+            self.catch_up()
 
-    def watch(self, pattern: str) -> None:
-        """Note the memory of processes from now on."""
+    @contextlib.contextmanager
+    def backlog(self, run: Run, pair: t.Sequence[Master]) -> t.Iterator[Clock]:
+        """Note what waits, from now on."""
+        native = run.way == "native"
+        with Session(self.conninfo(pair[1 if native else 0])) as session:
+            clock = Clock(run, session, UPDATED if native else DELETED, "" if native else BROUGHT)
+            clock.start()
+            try:
+                yield clock
+            finally:
+                clock.stop()
+
+    @contextlib.contextmanager
+    def memory(self, run: Run) -> t.Iterator[None]:
+        """Note the memory of the processes that do the work."""
+        pattern, field = PATTERN[run.way]
         servers.docker(
-            *("exec", "--detach", "--env", f"PATTERN={pattern}", self.container(self.hosts[0])),
-            *("bash", "-c", WATCH),
+            *("exec", "--detach", "--env", f"PATTERN={pattern}", "--env", f"FIELD={field}"),
+            *(self.container(self.hosts[0]), "bash", "-c", WATCH),
         )
-
-    def watched(self) -> int:
-        """Megabytes at the most; 0 when no process was seen."""
+        yield
         said = self.run(self.hosts[0], "rm -f /tmp/watched; sleep 0.3; cat /tmp/memory")
-        return max((int(line.split()[0]) // 1024 for line in said.splitlines()), default=0)
+        run.memory = max((int(line.split()[0]) // 1024 for line in said.splitlines()), default=0)
 
 
-def rounded(seconds: float) -> str:
-    return "too long" if seconds == float("inf") else f"{seconds:.1f} s"
+class Clock(threading.Thread):
+    """Looks at what waits until nothing does, or the time is over."""
+
+    def __init__(self, run: Run, session: Session, gone: str, brought: str) -> None:
+        super().__init__(daemon=True)
+        self._run, self._session, self._gone, self._brought = run, session, gone, brought
+        self._base = session.value(gone)
+        self._begun = time.monotonic()
+        self._ended: float | None = None
+        self._over = False
+
+    def run(self) -> None:
+        """Note what waits; a straight line needs no more than its ends."""
+        while not self._over:
+            left = self._left()
+            passed = time.monotonic() - self._begun
+            if not self._run.backlog or self._run.backlog[-1][1] != left:
+                self._run.backlog.append((round(passed, 2), left))
+            if left == 0 and self._ended is None:
+                self._ended = passed
+            time.sleep(LOOK)
+
+    def _left(self) -> int:
+        changes = self._run.changes
+        left = max(0, changes - (self._session.value(self._gone) - self._base))
+        if self._brought and self._session.value(self._brought):
+            return 0
+        return left
+
+    def wait(self) -> float | None:
+        """Seconds until nothing waited, None when that takes too long."""
+        while self._ended is None and time.monotonic() - self._begun < self._run.limit:
+            time.sleep(LOOK)
+        return self._ended
+
+    def stop(self) -> None:
+        """Before the session is closed."""
+        self._over = True
+        self.join()
 
 
 def main() -> int:
     """Measure every way at every size."""
     parser = servers.parser(__doc__)
-    parser.add_argument("--changes", type=int, nargs="+", default=[100_000, 500_000])
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=["settings", "ours", "native"])
-    parser.add_argument("--timeout", type=float, default=1800)
+    parser.add_argument("--changes", type=int, nargs="+", default=[100_000, 500_000, 2_000_000])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--limit", type=float, default=900, help="seconds for one way")
+    parser.add_argument("--rows", type=int, default=0, help="of the table, if more than changes")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md")
+    parser.add_argument(
+        "--keep",
+        type=pathlib.Path,
+        default=RESULTS / "catch_up-runs.json",
+        help="file of all runs, of which new ones replace those of the same way and size",
+    )
     options = parser.parse_args()
     if options.small:
-        options.changes, options.ways = [3000], ["settings", "ours"]
-    rows = max(options.changes)
-    figures: list[servers.Figure] = []
-    details: dict[str, t.Any] = {}
+        options.changes, options.ways, options.keep = [3000], ["settings", "ours"], None
+    runs = measure(options)
+    print(report.table(runs))
+    details = [dataclasses.asdict(run) for run in runs]
+    servers.hand_on(options.json, list(figures(runs)), details)
+    if options.keep:
+        old = json.loads(options.keep.read_text("utf-8")) if options.keep.exists() else []
+        now = {(run.way, run.changes) for run in runs}
+        details += [one for one in old if (one["way"], one["changes"]) not in now]
+        options.keep.parent.mkdir(parents=True, exist_ok=True)
+        options.keep.write_text(json.dumps(details), "utf-8")
+    if options.write:
+        report.write(DOCUMENT, PICTURE, [Run(**one) for one in details])
+    return 0
+
+
+def measure(options: argparse.Namespace) -> list[Run]:
+    """All that was asked for."""
+    runs = []
+    rows = max(options.rows, *options.changes)
     with Bench("catch-up", image=options.image) as bench:
         bench.prepare(rows)
         if "native" in options.ways:
             bench.prepare_native(rows)
         for changes in options.changes:
-            seconds: dict[str, float] = {}
             for way in options.ways:
-                if way == "native":
-                    seconds[way], memory, alone = bench.natively(changes, options.timeout), 0, 0.0
-                else:
-                    seconds[way], memory, alone = bench.caught_up(way, changes, options.timeout)
-                about = f", {memory} MB" if memory else ""
-                about += f", the catch-up alone {alone:.1f} s" if alone else ""
-                print(f"{changes} changes, {way}: {rounded(seconds[way])}{about}", flush=True)
-                details[f"{changes} {way}"] = {
-                    "seconds": seconds[way] if seconds[way] != float("inf") else None,
-                    "memory": memory,
-                    "alone": alone,
-                }
-            figures += _figures(changes, seconds, details)
-    servers.hand_on(options.json, figures, details)
-    return 0
+                run = bench.measured(way, changes, options.limit)
+                load = pathlib.Path("/proc/loadavg").read_text("utf-8").split()[0]
+                print(f"{changes} {way}: {run.time}, {run.memory} MB, load {load}", flush=True)
+                runs.append(run)
+    return runs
 
 
-def _figures(
-    changes: int, seconds: dict[str, float], details: dict[str, t.Any]
-) -> t.Iterator[servers.Figure]:
-    ours = seconds.get("ours")
-    if ours is None:
-        return
+def figures(runs: t.Sequence[Run]) -> t.Iterator[servers.Figure]:
+    """Ours against each other way."""
     limits = {"default": 1 / 30, "settings": 1.0, "native": 0.5}
-    for way, limit in limits.items():
-        other = seconds.get(way)
-        if other is not None and other != float("inf"):
-            case = f"{changes} changes, against {way}"
-            goal = limit if changes >= 2_000_000 else None
-            yield servers.Figure("catch_up", case, other, ours, ratio=ours / other, limit=goal)
-    memory = details[f"{changes} ours"]["memory"]
-    if memory:
-        case = f"{changes} changes, memory"
-        yield servers.Figure("catch_up", case, None, memory, unit="MB", limit=150)
+    for ours in (run for run in runs if run.way == "ours" and run.seconds is not None):
+        for other in (run for run in runs if run.changes == ours.changes and run is not ours):
+            # Of one that was ended it is known only that it takes longer.
+            seconds = other.limit if other.seconds is None else other.seconds
+            words = " (ended)" if other.seconds is None else ""
+            yield servers.Figure(
+                "catch_up",
+                f"{ours.changes:,} changes: {report.WORDS[other.way]}{words}",
+                seconds,
+                ours.seconds,
+                ratio=ours.seconds / seconds,
+                limit=limits[other.way] if ours.changes >= 2_000_000 else None,
+            )
+        case = f"{ours.changes:,} changes: memory"
+        yield servers.Figure("catch_up", case, None, ours.memory, unit="MB", limit=150)
 
 
 if __name__ == "__main__":
