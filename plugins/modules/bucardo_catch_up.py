@@ -47,8 +47,9 @@ options:
     default: 0
   if_active:
     description:
-      - What to do when the sync is not held, so that Bucardo itself brings what waits. V(skip) ends
-        well without a look at the queues.
+      - What to do when the sync is not held, so that Bucardo itself brings what waits, or when not
+        all databases of its dbgroup are active masters, so that only Bucardo can bring it. V(skip)
+        ends well without a look at the queues, in the second case with a warning.
     type: str
     choices: [refuse, skip]
     default: refuse

@@ -16,7 +16,7 @@ from .._ledger import release
 from .._postgres.conninfo import ConnInfo
 from .._tracking.queue import as_rows
 from . import run
-from .group import open_group, refuse_active
+from .group import Unsuitable, open_group, refuse_active
 
 Watch = t.Callable[[run.State], bool]
 
@@ -32,7 +32,7 @@ def plan(
 ) -> Change:
     """What waits, and whether it may and need be brought.
 
-    :param skip_active: do nothing where Bucardo itself brings it.
+    :param skip_active: do nothing where Bucardo itself brings it, or has to.
     """
     nothing = Change(values=_values(run.Report({})))
     sync = control.sync(name) if control.installed else None
@@ -42,7 +42,13 @@ def plan(
     if sync.status != "inactive" and skip_active:
         return nothing
     refuse_active(sync)
-    group = open_group(scope, control, logins, sync)
+    try:
+        group = open_group(scope, control, logins, sync)
+    except Unsuitable as error:
+        if not skip_active:
+            raise
+        nothing.warnings.append(f"{error.message}: what waits is left to Bucardo.")
+        return nothing
     if not group.goats:
         return nothing
     scope.lock(control.alone(name))

@@ -32,6 +32,10 @@ from . import plan
 _WORKER_TIMEOUT = 60.0
 
 
+class Unsuitable(Refused):
+    """These are no masters of each other: Bucardo itself must bring what waits."""
+
+
 @dataclasses.dataclass
 class Group:
     """A held sync and a session to each of its masters.
@@ -137,19 +141,19 @@ def open_group(
 ) -> Group:
     """The masters of a sync; sessions are closed by the stack.
 
-    :raises Refused: when these are no masters of each other.
+    :raises Unsuitable: when these are no masters of each other.
     """
     group = control.dbgroups().get(sync.dbgroup)
     databases = control.databases()
     members = dict(group.members) if group else {}
     for member, role in members.items():
         if role != "source" or databases[member].dbtype != "postgres":
-            raise Refused(
+            raise Unsuitable(
                 f"{member} is a {role} of dbgroup {sync.dbgroup}",
                 "Only masters of each other can be caught up: release the sync.",
             )
         if databases[member].status == "inactive":
-            raise Refused(
+            raise Unsuitable(
                 f"Database {member} is inactive",
                 "Wait for it, or let it leave the dbgroup (bucardo_dbgroup).",
             )

@@ -197,6 +197,19 @@ def test_what_is_refused(site, facts, words):
         site(**facts).plan()
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"roles": ("source", "target")}, "there is a target of dbgroup group"),
+        ({"database": {"status": "inactive"}}, "Database here is inactive"),
+    ],
+)
+def test_a_release_goes_on_where_only_bucardo_can_bring_it(site, facts, words):
+    found = site(**facts).plan(skip_active=True)
+    assert not found.changed
+    assert found.warnings == [f"{words}: what waits is left to Bucardo."]
+
+
 def test_in_a_check_the_seed_before_it_was_only_planned(site):
     found = site(doubts="there may lack rows").plan(check=True)
     assert found.changed
