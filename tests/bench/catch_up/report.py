@@ -76,9 +76,10 @@ def write(document: pathlib.Path, picture: pathlib.Path, runs: t.Sequence[Run]) 
         raise SystemExit(f"error: {document} lacks {BEGIN} and {END}")
     document.write_text(f"{head}{begin}\n\n{table(runs)}\n\n{end}{tail}", encoding="utf-8")
     # The largest size that most ways were measured at.
-    ways = {size: sum(run.changes == size for run in runs) for size in {r.changes for r in runs}}
+    seen = [run for run in runs if run.backlog]
+    ways = {size: sum(run.changes == size for run in seen) for size in {r.changes for r in seen}}
     largest = max(ways, key=lambda size: (ways[size], size))
-    picture.write_text(svg([run for run in runs if run.changes == largest]), encoding="utf-8")
+    picture.write_text(svg([run for run in seen if run.changes == largest]), encoding="utf-8")
 
 
 def svg(runs: t.Sequence[Run]) -> str:
@@ -145,8 +146,3 @@ def _steps(run: Run) -> list[tuple[float, float]]:
     if run.seconds is None:
         points.append((run.limit, run.changes))
     return points
-
-
-def as_runs(details: t.Iterable[t.Mapping[str, t.Any]]) -> list[Run]:
-    """From what was kept in a file."""
-    return [Run(**one) for one in details]

@@ -127,7 +127,8 @@ class Bench(Site):
         """Let Bucardo bring them."""
         masters = self.masters_option(self.inventory_)
         self.module("bucardo_sync", self.inventory_, **WORDS, status="active", masters=masters)
-        self.bucardo("kick", SYNC, "0")
+        # With a number of seconds it would wait.
+        self.bucardo("kick", SYNC)
 
     def catch_up(self) -> float:
         """Ours; returns seconds without Ansible's."""
@@ -256,16 +257,9 @@ def main() -> int:
         options.changes, options.ways, options.keep = [3000], ["settings", "ours"], None
     runs = measure(options)
     print(report.table(runs))
-    details = [dataclasses.asdict(run) for run in runs]
-    servers.hand_on(options.json, list(figures(runs)), details)
-    if options.keep:
-        old = json.loads(options.keep.read_text("utf-8")) if options.keep.exists() else []
-        now = {(run.way, run.changes) for run in runs}
-        details += [one for one in old if (one["way"], one["changes"]) not in now]
-        options.keep.parent.mkdir(parents=True, exist_ok=True)
-        options.keep.write_text(json.dumps(details), "utf-8")
+    servers.hand_on(options.json, list(figures(runs)), [dataclasses.asdict(run) for run in runs])
     if options.write:
-        report.write(DOCUMENT, PICTURE, [Run(**one) for one in details])
+        report.write(DOCUMENT, PICTURE, kept(options.keep) if options.keep else runs)
     return 0
 
 
@@ -283,7 +277,21 @@ def measure(options: argparse.Namespace) -> list[Run]:
                 load = pathlib.Path("/proc/loadavg").read_text("utf-8").split()[0]
                 print(f"{changes} {way}: {run.time}, {run.memory} MB, load {load}", flush=True)
                 runs.append(run)
+                if options.keep:
+                    keep(options.keep, run)
     return runs
+
+
+def kept(file: pathlib.Path) -> list[Run]:
+    """The last runs of every way and size."""
+    return [Run(**one) for one in json.loads(file.read_text("utf-8"))] if file.exists() else []
+
+
+def keep(file: pathlib.Path, run: Run) -> None:
+    """At once: the next way may take very long."""
+    others = [one for one in kept(file) if (one.way, one.changes) != (run.way, run.changes)]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps([dataclasses.asdict(one) for one in (*others, run)]), "utf-8")
 
 
 def figures(runs: t.Sequence[Run]) -> t.Iterator[servers.Figure]:
