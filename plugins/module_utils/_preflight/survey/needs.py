@@ -48,8 +48,8 @@ SELECT f.probin AS name, min(f.oid::regprocedure::text) AS by
                     AND x.classid = 'pg_catalog.pg_proc'::regclass AND x.objid = f.oid)
  GROUP BY 1 ORDER BY 1
 """
-# Names with a dot are of extensions; every server takes them. Bucardo's role is made on each master,
-# with what its server knows.
+# Names with a dot are of extensions; every server takes them. Bucardo's role is made on each
+# master, with what its server knows.
 _SETTINGS = """
 SELECT name, min(by) AS by FROM (
   SELECT pg_catalog.split_part(c, '=', 1) AS name,
