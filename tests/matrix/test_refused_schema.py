@@ -198,7 +198,7 @@ def test_a_check_says_when_it_cannot_try(site):
         dry=True,
     )
     untried = [one["message"] for one in report["cautions"] if one["check"] == "schema-untried"]
-    assert untried == ["database postgres is not empty: table in_the_way"]
+    assert untried == ["database postgres is not empty: table public.in_the_way"]
     assert "schema-refused" not in {one["check"] for one in report["blockers"]}
 
 
@@ -229,4 +229,4 @@ def test_an_aggregate_over_a_function_whose_types_changed_is_named(site):
         )
         found = {one["check"]: one for one in report["blockers"]}
         assert "schema-refused" not in found
-        assert found["array-function"]["object"] == "aggregate collect(anyelement)"
+        assert found["array-function"]["object"] == "aggregate public.collect(anyelement)"
