@@ -23,15 +23,16 @@ _RENAME = (
 @check(
     "table-name",
     BLOCKER,
-    "Bucardo writes names between double quotes without escaping: a double quote or a line break"
-    " in the name of a schema or table breaks its statements.",
+    "Bucardo writes names between double quotes without escaping, and cuts what it keeps of them at"
+    " |: a double quote, a line break or | in the name of a schema or table breaks its statements,"
+    " and with them every run of the sync.",
     "Rename the table on every master, or exclude it.",
 )
 def _table_name(ctx: Context) -> t.Iterator[Hit]:
     for table in ctx.selected:
-        if any(char in table.name.schema + table.name.name for char in '"\n\r'):
+        if any(char in table.name.schema + table.name.name for char in '"|\n\r'):
             yield Hit(
-                str(table.name), ctx.origin_name, "the name holds a double quote or a line break"
+                str(table.name), ctx.origin_name, "the name holds a double quote, | or a line break"
             )
 
 

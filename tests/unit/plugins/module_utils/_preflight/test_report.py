@@ -999,7 +999,7 @@ HARMLESS: dict[str, list[Facts]] = {
         facts({"enrolled": {"multimaster": 7}}, control=SurveyedControl()),
     ],
     "foreign-schema": [facts({"bucardo_relations": 20, "has_bucardo": True})],
-    "table-name": [with_table(table(TableName("Öl", "it's 1.5 | 2 $ \\ ? : 😀")))],
+    "table-name": [with_table(table(TableName("Öl", "it's 1.5 $ \\ ? : 😀")))],
     "nullable-key": [with_key(primary(), primary(primary=False, columns=("v",), name="k"))],
     "key-backslash": [facts({"backslashes": {ORDERS: False, OTHER: True}})],
     "key-backslash-refused": [
@@ -1295,7 +1295,7 @@ def test_one_wrong_name_is_one_blocker() -> None:
     assert [finding.check for finding in report.of(BLOCKER)] == ["sync-name"]
 
 
-@pytest.mark.parametrize("name", ['a"b', "a\nb", "a\rb"])
+@pytest.mark.parametrize("name", ['a"b', "a\nb", "a|b", "a\rb"])
 def test_names_that_bucardo_cannot_quote(name: str) -> None:
     assert sole(examine(with_table(table(TableName("public", name)))), "table-name")
     assert sole(examine(with_table(table(TableName(name, "t")))), "table-name")
