@@ -10,6 +10,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("here", "there")
 # Other servers print the constraint in another way, so that the schemas are compared by meaning.
 SCHEMA = """

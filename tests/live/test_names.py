@@ -9,6 +9,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import eventually
 
+# See CONTRIBUTING.md.
+LONG = True
+
 DATABASES = {"left": "The Shops 1.0 %d", "right": "naïve-copy; $x"}
 TABLES = (
     *("Item", "item", "ITEM", "with space", " padded ", "dot.ted", "per%cent", "%s", "%(x)s"),
