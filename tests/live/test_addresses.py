@@ -11,6 +11,9 @@ import copy
 import pytest
 from site_of_tests import BUCARDO_PASSWORD, PASSWORD, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("here", "db")
 SCHEMA = """
 CREATE TABLE public.note (id serial PRIMARY KEY, body text NOT NULL);

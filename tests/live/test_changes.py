@@ -12,6 +12,9 @@ import pathlib
 import pytest
 import yaml
 
+# See CONTRIBUTING.md.
+LONG = True
+
 TABLES = ("note", "item")
 SCHEMA = "".join(
     f"CREATE TABLE public.{name} (id serial PRIMARY KEY, body text NOT NULL);" for name in TABLES

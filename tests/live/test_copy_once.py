@@ -9,6 +9,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE public.item (id integer PRIMARY KEY, v text);
 INSERT INTO public.item VALUES (1, 'a');

@@ -13,6 +13,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE doc (id integer PRIMARY KEY, body text,
     ts tsvector GENERATED ALWAYS AS (to_tsvector('simple', body)) STORED);

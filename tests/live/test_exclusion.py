@@ -9,6 +9,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 TABLES = ("note", "item", "apple", "pear", "quince")
 SCHEMA = "".join(
     f"CREATE TABLE public.{name} (id serial PRIMARY KEY, body text NOT NULL);"
