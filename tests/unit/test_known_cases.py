@@ -28,7 +28,7 @@ def test_there_are_some():
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_a_case_has_its_test(row):
     _case, _outcome, named = row
-    path, _, name = named.partition("::")
+    path, _colons, name = named.partition("::")
     text = (ROOT / "tests" / path).read_text("utf-8")
     assert not name or re.search(rf"^def {name}\(", text, re.MULTILINE)
 
