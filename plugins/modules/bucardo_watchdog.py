@@ -69,10 +69,10 @@ started:
 import hashlib
 import os
 import subprocess
-import tempfile
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.options import Spec
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import files
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
     Change,
     Scope,
@@ -138,14 +138,8 @@ def _hash(content: bytes) -> str:
 
 
 def _write(path: str, content: bytes) -> None:
-    """Whole or not at all: it may be running."""
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        os.chown(temporary, 0, 0)
-        os.chmod(temporary, MODE)
-        os.replace(temporary, path)
+        files.replace(path, content, 0, 0, MODE)
     except OSError as error:
         raise Refused(f"Cannot write {path}: {error.strerror}", "Run this as root.") from error
 

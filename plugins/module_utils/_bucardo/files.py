@@ -149,16 +149,20 @@ def _make(wanted: Wanted, before: State | None) -> None:
         return
     if wanted.backup and before is not None and before.get("content") != wanted.content:
         _keep(wanted.path)
-    # Whoever reads it sees all of the old text or all of the new.
-    number, temporary = tempfile.mkstemp(dir=os.path.dirname(wanted.path), prefix=".multimaster-")
+    replace(wanted.path, wanted.content.encode("utf-8"), owner, group, mode)
+
+
+def replace(path: str, content: bytes, owner: int, group: int, mode: int) -> None:
+    """Whole or not at all: whoever reads or runs it has the old file or the new one."""
+    number, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".multimaster-")
     try:
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+        with os.fdopen(number, "wb") as file:
             os.fchown(number, owner, group)
             os.fchmod(number, mode)
-            file.write(wanted.content)
+            file.write(content)
             file.flush()
             os.fsync(number)
-        os.replace(temporary, wanted.path)
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
