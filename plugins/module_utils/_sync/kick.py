@@ -49,8 +49,8 @@ def read(queues: t.Iterable[Queue]) -> Found:
     return {queue.master: queue.pending() for queue in queues}
 
 
-def refuse_held(control: Catalog, name: str) -> None:
-    """:raises Refused: when a sync is not there, or held."""
+def refuse_unless_it_runs(control: Catalog, name: str) -> None:
+    """:raises Refused: when a sync is not there, held, or nobody is there to run it."""
     sync = control.sync(name)
     if sync is None:
         known = ", ".join(control.syncs()) or "none"
@@ -61,11 +61,6 @@ def refuse_held(control: Catalog, name: str) -> None:
             "Wait for the bootstrap that is under way, or run it again: it releases the sync when"
             " every master is proven.",
         )
-
-
-def refuse_unless_it_runs(control: Catalog, name: str) -> None:
-    """:raises Refused: when a sync is not there, held, or nobody is there to run it."""
-    refuse_held(control, name)
     if control.daemon.pid() is None:
         raise Refused(
             "Bucardo's daemon is not running: no connection of it to the control database",
