@@ -100,7 +100,6 @@ restart_required:
   type: bool
 """
 
-import contextlib
 import typing as t
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible import module
@@ -110,17 +109,14 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._ansible.optio
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.connect import connect
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.daemon import Daemon
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.writes import Control
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change import (
     Change,
     Scope,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
-    ConnectionFailed,
     Refused,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topology import Topology
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import shedding
 
@@ -133,7 +129,8 @@ def plan(params: module.Params, scope: Scope) -> Change:
         raise Refused(f"There is no sync {params['name']!r}", "Run the playbook bootstrap.")
     tables = [TableName.parse(table) for table in params["tables"]]
     over = params["state"] == "over"
-    sessions = _sessions(control, params, scope, sync.dbgroup, not over)
+    logins = Topology.from_options(params["masters"], least=0).logins
+    sessions = shedding.open_masters(scope, control, sync.dbgroup, logins, not over)
     if over:
         return shedding.plan_over(control, sync, sessions, tables)
     if len(tables) != 1 or not params["master"]:
@@ -142,18 +139,6 @@ def plan(params: module.Params, scope: Scope) -> Change:
     return shedding.plan(
         shedding.Shedding(control, sync, params["master"], tables[0], sessions, piddir)
     )
-
-
-def _sessions(
-    control: Control, params: module.Params, scope: Scope, dbgroup: str, some: bool
-) -> dict[str, Session]:
-    """To all masters, or to those that answer."""
-    logins = Topology.from_options(params["masters"], least=0).logins
-    found = {}
-    for name in control.dbgroups()[dbgroup].sources:
-        with contextlib.suppress(*([ConnectionFailed] if some else [])):
-            found[name] = scope.enter_context(Session(logins.get(name) or control.conninfo(name)))
-    return found
 
 
 def main() -> t.NoReturn:

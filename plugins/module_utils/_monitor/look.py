@@ -17,9 +17,9 @@ from .._bucardo.catalog import Catalog
 from .._bucardo.daemon import Daemon, control_conninfo, parse_rc
 from .._bucardo.daemon_messages import DaemonMessages
 from .._bucardo.writes import Control
-from .._common.errors import ConnectionFailed, MultimasterError
+from .._common.errors import MultimasterError
 from .._postgres.pg import Session
-from .._tracking.shedding import Shedding
+from .._tracking.shedding import Shedding, open_masters
 from . import detectors, mend, render, shedding
 from .facts import Facts, Limits
 from .memory import Memory
@@ -163,10 +163,7 @@ def _shed(found: Look, settings: Settings, control: Control, step: shedding.Step
     """What cannot be done now, such as for a table that is in use, the next look tries again."""
     sync = control.syncs()[step.sync]
     with contextlib.ExitStack() as stack:
-        sessions = {}
-        for name in control.dbgroups()[sync.dbgroup].sources:
-            with contextlib.suppress(ConnectionFailed):
-                sessions[name] = stack.enter_context(Session(control.conninfo(name)))
+        sessions = open_masters(stack, control, sync.dbgroup, {}, only_reachable=True)
         piddir = Daemon(settings.bucardorc).files.piddir
         one = Shedding(control, sync, step.master, step.table, sessions, piddir)
         try:

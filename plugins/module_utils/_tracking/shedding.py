@@ -12,6 +12,7 @@ table, or leaves the whole sync out until that master is back.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import typing as t
 
@@ -19,10 +20,11 @@ from .._bucardo import halt, statements
 from .._bucardo.objects import Goat, Sync
 from .._bucardo.writes import Control
 from .._common.change import Change
-from .._common.errors import Refused
+from .._common.errors import ConnectionFailed, Refused
 from .._common.names import TableName
 from .._common.text import listed, size
 from .._ledger import ledger, release
+from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import shed, vouching
 from .queue import Queue
@@ -118,6 +120,27 @@ class Shedding:
             f"Bucardo knows no table {self.table} of sync {self.sync.name}",
             "Name one that it replicates.",
         )
+
+
+def open_masters(
+    stack: contextlib.ExitStack,
+    control: Control,
+    dbgroup: str,
+    logins: t.Mapping[str, ConnInfo],
+    only_reachable: bool,
+) -> dict[str, Session]:
+    """Sessions to the masters of a group, by name.
+
+    :param logins: connection options by name; others are reached as Bucardo does.
+    :param only_reachable: whether one that cannot be reached is left out.
+    :raises ConnectionFailed: for such a one, otherwise.
+    """
+    found = {}
+    for name in control.dbgroups()[dbgroup].sources:
+        with contextlib.suppress(*([ConnectionFailed] if only_reachable else [])):
+            login = logins.get(name) or control.conninfo(name)
+            found[name] = stack.enter_context(Session(login))
+    return found
 
 
 def plan(one: Shedding) -> Change:
