@@ -254,7 +254,8 @@ def test_a_busy_origin(said, site, pair):
     """As commits that notify wait for each other."""
     assert objects(said, "busy-kick") == []
     here, _there = pair
-    writes = "DO $$ BEGIN FOR i IN 1 .. 20 LOOP UPDATE sound SET v = i; COMMIT; END LOOP; END $$"
+    # Many in a row: a busy machine must not let the pauses between them decide.
+    writes = "DO $$ BEGIN FOR i IN 1 .. 999 LOOP UPDATE sound SET v = i; COMMIT; END LOOP; END $$"
     here.sql("INSERT INTO sound VALUES (1, 'v')")
     with writing(here, writes):
         found = {one.check: one for one in look(site, pair).findings}

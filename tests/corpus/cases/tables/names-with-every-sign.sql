@@ -11,7 +11,7 @@ CREATE TABLE "%(x)s" (id integer PRIMARY KEY);
 CREATE TABLE "*" (id integer PRIMARY KEY);
 CREATE TABLE "[a-z]?" (id integer PRIMARY KEY);
 CREATE TABLE "1" (id integer PRIMARY KEY);
-CREATE TABLE "`x`=&|<>" (id integer PRIMARY KEY);
+CREATE TABLE "`x`=&<>" (id integer PRIMARY KEY);
 INSERT INTO " padded " VALUES (1);
 INSERT INTO "%(x)s" VALUES (2);
 INSERT INTO "*" VALUES (3);
