@@ -79,7 +79,8 @@ options:
     description:
       - Who wins when a row was changed on several masters. V(bucardo_latest),
         V(bucardo_latest_all_tables), V(bucardo_abort), V(bucardo_custom), or databases of the group
-        in order of precedence, separated by blanks.
+        in order of precedence, separated by blanks. At most one may be left out, which then never
+        wins. One of O(masters) that is no member of the group yet takes part when it is.
       - V(bucardo_latest) decides per table and run, not per row.
       - V(bucardo_source), V(bucardo_target), V(bucardo_skip) and V(bucardo_random) are refused;
         Bucardo 5.6.0 documents them without having them.

@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from .._common.names import SyncKey, TableName
+from .._common.text import listed
 from .._postgres.tables import Table
 
 STRATEGIES = ("bucardo_latest", "bucardo_latest_all_tables", "bucardo_abort", "bucardo_custom")
@@ -349,4 +350,19 @@ def problem_with_strategy(strategy: str, members: t.Collection[str]) -> str:
     unknown = [word for word in words if word not in members]
     if unknown:
         return f"{unknown[0]!r} is neither a strategy nor a database of the group"
+    unnamed = [name for name in members if name not in words]
+    if len(unnamed) > 1:
+        # Bucardo.pm 5.6.0, conflict handling: with one name that database's row replaces both, with
+        # several nobody's row goes anywhere, and the changes are marked as replicated.
+        return f"between {listed(unnamed)} nobody would win, and both changes would be lost"
     return ""
+
+
+def strategy_among(strategy: str, members: t.Collection[str]) -> str:
+    """A strategy without the names of databases that are not members, "" where none is left (pure).
+
+    Bucardo pauses a sync at the first conflict when its strategy names anybody else.
+    """
+    if strategy in STRATEGIES:
+        return strategy
+    return " ".join(word for word in strategy.split() if word in members)

@@ -126,6 +126,7 @@ def members(group: str, current: Dbgroup | None, wanted: t.Mapping[str, str]) ->
 
 # Triggers and foreign keys are off until the transaction ends.
 WITHOUT_TRIGGERS = Statement("SET LOCAL session_replication_role = replica")
+WITH_TRIGGERS = Statement("SET LOCAL session_replication_role = origin")
 
 # What validate_goat would store: a sequence has no key.
 _NEW_GOATS = """

@@ -17,6 +17,7 @@ from .._bucardo.objects import (
     Sync,
     problem_with_strategy,
     shown_status,
+    strategy_among,
 )
 from .._common.errors import Refused
 from .._common.names import SyncKey, problem_with_sync_name
@@ -98,8 +99,19 @@ def refuse_renaming(current: Sync | None, desired: Desired) -> None:
             )
 
 
-def refuse_impossible(desired: Desired, group: Dbgroup) -> None:
-    """:raises Refused: for options that Bucardo takes and then stops at, or ignores."""
+def for_members(desired: Desired, group: Dbgroup) -> Desired:
+    """The same with an order of precedence in which nobody is who is to come."""
+    options = dict(desired.options)
+    if options.get("conflict_strategy"):
+        fitting = strategy_among(options["conflict_strategy"], group.members)
+        options["conflict_strategy"] = fitting or STRATEGIES[0]
+    return dataclasses.replace(desired, options=options)
+
+
+def refuse_impossible(desired: Desired, group: Dbgroup, coming: t.Collection[str] = ()) -> None:
+    """:param coming: databases that become members of the group.
+    :raises Refused: for options that Bucardo takes and then stops at, or ignores.
+    """
     if not group.sources:
         raise Refused(
             f"dbgroup {group.name} has no database with the role source",
@@ -107,7 +119,7 @@ def refuse_impossible(desired: Desired, group: Dbgroup) -> None:
         )
     strategy = desired.options.get("conflict_strategy")
     if strategy:
-        problem = problem_with_strategy(strategy, group.members)
+        problem = problem_with_strategy(strategy, {**group.members, **dict.fromkeys(coming, "")})
         if problem:
             raise Refused(
                 f"conflict_strategy: {problem}",

@@ -33,6 +33,8 @@ def plan(keeper: Keeper, desired: Desired) -> Change:
     group = control.dbgroups().get(desired.dbgroup)
     sync_desired.refuse_renaming(current, desired)
     _refuse(keeper, desired, group)
+    if group:
+        desired = sync_desired.for_members(desired, group)
     if control.installed:
         check_version(control)
     warnings: list[str] = []
@@ -98,7 +100,7 @@ def _refuse(keeper: Keeper, desired: Desired, group: Dbgroup | None) -> None:
         missing = f"dbgroup {desired.dbgroup}" if group is None else f"relgroup {desired.relgroup}"
         keeper.scope.lacks(Refused(f"There is no {missing}", "Create it first."))
         return
-    sync_desired.refuse_impossible(desired, group)
+    sync_desired.refuse_impossible(desired, group, keeper.logins)
     goats = control.goats(desired.relgroup)
     sync_desired.refuse_overlap(desired, control.syncs(), goats)
 

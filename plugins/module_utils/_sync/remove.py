@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from .._bucardo import halt, statements
-from .._bucardo.objects import Goat, Sync
+from .._bucardo.objects import STRATEGIES, Goat, Sync, strategy_among
 from .._bucardo.statements import Statement
 from .._bucardo.writes import Control
 from .._common.change import Change, Scope
@@ -226,11 +226,23 @@ class Removal:
             # Not the trigger that logs in to the database for each table.
             found.append(statements.WITHOUT_TRIGGERS)
             found += [Statement(query, values) for query in (_TWINS, _GOATS, _NOBODYS)]
-            found.append(Statement("SET LOCAL session_replication_role = origin"))
+            found.append(statements.WITH_TRIGGERS)
         leaves = Statement(
             "DELETE FROM bucardo.dbmap WHERE dbgroup = %(dbgroup)s AND db = ANY(%(dbs)s)",
             {"dbgroup": group.sync.dbgroup, "dbs": list(self.wanted.masters)},
         )
+        name, remaining = group.sync.name, self.wanted.remaining(group.members)
         # Where nobody is left to replicate with.
-        alone = len(self.wanted.remaining(group.members)) < 2
-        return [*found, *(statements.held(group.sync.name) if alone else []), leaves]
+        alone = statements.held(name) if len(remaining) < 2 else []
+        return [*found, *alone, *_precedence(group.sync, remaining), leaves]
+
+
+def _precedence(sync: Sync, remaining: t.Sequence[str]) -> statements.Writes:
+    """Nobody who leaves may be left in an order of precedence."""
+    has = str(sync.options.get("conflict_strategy") or "")
+    fitting = strategy_among(has, remaining) or STRATEGIES[0]
+    if not has or fitting == has:
+        return []
+    # Without the trigger that logs in to all databases, one of which may be lost.
+    changed = statements.sync(sync.name, {"conflict_strategy": fitting}, new=False)
+    return [statements.WITHOUT_TRIGGERS, *changed, statements.WITH_TRIGGERS]

@@ -10,9 +10,11 @@ import pytest
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     STRATEGIES,
+    Dbgroup,
     Sync,
     problem_with_strategy,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import (
     desired as sync_desired,
 )
@@ -73,6 +75,29 @@ def test_strategies_that_work(strategy):
 )
 def test_strategies_that_stop_at_the_first_conflict(strategy, text):
     assert text in problem_with_strategy(strategy, MEMBERS)
+
+
+@pytest.mark.parametrize("strategy", ["a", "a b"])
+def test_between_masters_that_are_not_named_both_changes_would_be_lost(strategy):
+    members = {name: "source" for name in "abcd"}
+    assert "nobody would win" in problem_with_strategy(strategy, members)
+    assert problem_with_strategy("c a b", members) == ""
+
+
+def test_who_is_to_come_is_named_when_it_is_there():
+    """Bucardo pauses a sync at a conflict when its strategy names somebody else."""
+    wanted = desired(conflict_strategy="new here there", autokick=True)
+    group = Dbgroup("masters", MEMBERS)
+    with pytest.raises(Refused, match="'new' is neither"):
+        sync_desired.refuse_impossible(wanted, group)
+    sync_desired.refuse_impossible(wanted, group, ["new", "here", "there"])
+    fitting = sync_desired.for_members(wanted, group)
+    assert fitting.options == {"conflict_strategy": "here there", "autokick": True}
+    alone = sync_desired.for_members(desired(conflict_strategy="new"), group)
+    assert alone.options == {"conflict_strategy": "bucardo_latest"}
+    latest = desired(conflict_strategy="bucardo_latest_all_tables")
+    assert sync_desired.for_members(latest, group) == latest
+    assert sync_desired.for_members(desired(), group) == desired()
 
 
 def test_status_is_shown_in_our_words():

@@ -84,6 +84,8 @@ class Site:
 
     # The keeper.
 
+    logins = ()
+
     def reachable(self, dbgroup):
         return {}
 

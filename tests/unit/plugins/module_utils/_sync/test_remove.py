@@ -155,6 +155,27 @@ def test_a_master_that_is_reachable_leaves(site):
     assert any(MCP in text for text in made.session.texts)
 
 
+@pytest.mark.parametrize(
+    ("strategy", "left"),
+    [
+        ("third here there", "here there"),
+        ("third", "bucardo_latest"),
+        ("here there", None),
+        ("bucardo_abort", None),
+        ("", None),
+    ],
+)
+def test_who_leaves_wins_no_conflict_any_more(site, strategy, left):
+    """A name of somebody else lets the next conflict pause the sync."""
+    made = site(sync={**SYNC, "conflict_strategy": strategy})
+    made.plan("third").apply()
+    rules = [ran.params for ran in made.written() if "conflict_strategy" in ran.text]
+    assert rules == ([{"name": "shop", "conflict_strategy": left}] if left else [])
+    # The sync's trigger would log in to a master that may be lost.
+    roles = [ran.text.split()[-1] for ran in made.written() if ran.text.startswith("SET LOCAL")]
+    assert roles == (["replica", "origin"] if left else [])
+
+
 def test_where_one_is_left_alone_the_sync_is_held_and_no_daemon_asked(site):
     made = site(masters=("here", "third"))
     made.plan("third").apply()
