@@ -130,6 +130,16 @@ def run(
 
 
 @contextlib.contextmanager
+def unseen(site: Site) -> t.Iterator[None]:
+    """The daemon stands still, and what is written meanwhile meets afterwards."""
+    site.run("db", "pkill -STOP -f '^Bucardo'")
+    try:
+        yield
+    finally:
+        site.run("db", "pkill -CONT -f '^Bucardo'")
+
+
+@contextlib.contextmanager
 def writing(master: Master, statement: str) -> t.Iterator[None]:
     """Run a statement again and again, as an application does."""
     name = f"writer-{master.database}"

@@ -10,10 +10,8 @@ a worker that is killed; rows that both have of a new partition are named before
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
-from disturbances import writing
+from disturbances import unseen, writing
 from site_of_tests import eventually, same_rows
 
 # See CONTRIBUTING.md.
@@ -46,16 +44,6 @@ COUNT = (
 @pytest.fixture(scope="module")
 def masters(site):
     return [site.master("left", schema=SCHEMA), site.master("right")]
-
-
-@contextlib.contextmanager
-def unseen(site):
-    """The daemon stands still, and what is written meanwhile meets afterwards."""
-    site.run("db", "pkill -STOP -f '^Bucardo'")
-    try:
-        yield
-    finally:
-        site.run("db", "pkill -CONT -f '^Bucardo'")
 
 
 def compare(site, inventory, **options):

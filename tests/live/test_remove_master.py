@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from disturbances import writing
+from disturbances import unseen, writing
 from site_of_tests import same_rows
 
 # See CONTRIBUTING.md.
@@ -46,6 +46,29 @@ def locked_out(site, master):
         yield
     finally:
         site.psql("db", "postgres", f"{allow} true")
+
+
+def wins(site, here, there):
+    """Of two masters that changed the same row, unseen."""
+    with unseen(site):
+        for master in (here, there):
+            master.sql(f"UPDATE note SET body = '{master.name} wins' WHERE id = 7")
+    assert same_rows([here, there], "public.note")
+    return here.value("SELECT body FROM note WHERE id = 7")
+
+
+def test_who_wins_a_conflict_is_a_master_that_is_there(site, masters, inventory):
+    """A strategy that names anybody else pauses the sync at the first conflict."""
+    first, second, third = masters
+    precedence = ("-e", "replication_conflict_strategy='third first second'")
+    site.play("bootstrap", inventory, *precedence)
+    assert wins(site, second, third) == "third wins"
+    site.play("remove_master", inventory, "-e", "multimaster_remove_master=third")
+    assert wins(site, second, first) == "first wins"
+    # It comes back while the others go on, among whom it must not be named yet.
+    site.play("bootstrap", inventory, *precedence, "-e", '{"data_seed_replace": ["*.*"]}')
+    assert wins(site, first, third) == "third wins"
+    assert site.play("bootstrap", inventory, *precedence).changes == []
 
 
 def test_the_origin_leaves_and_the_others_go_on(site, masters, inventory):
