@@ -113,7 +113,9 @@ relgroups:
   type: dict
   sample: {multimaster: {db: here, tables: [public.orders], sequences: []}}
 syncs:
-  description: By name, each sync, with its running, last good, last bad and last empty runs.
+  description:
+    - By name, each sync, with its running, last good, last bad and last empty runs, and the names of
+      masters that M(multimaster.bucardo.bucardo_join) is taking in.
   returned: success
   type: dict
 settings:

@@ -91,6 +91,11 @@ program_version:
   returned: success
   type: str
   sample: 5.6.0
+settings:
+  description: Bucardo's settings as they were found, without passwords; empty without a schema.
+  returned: success
+  type: dict
+  sample: {statement_chunk_size: "300"}
 commands:
   description: What was run, or would be; secrets are masked.
   returned: when something differs

@@ -102,6 +102,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.change
     Change,
     Scope,
 )
+from ansible_collections.multimaster.bucardo.plugins.module_utils._ledger import newcomers
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.conninfo import ConnInfo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import joining
@@ -128,14 +129,14 @@ def plan(params: module.Params, scope: Scope) -> Change:
     if not goats or goats[0].db not in members:
         return Change(values=nothing)
     group = joining.Group(sync, goats[0].db, goats, members)
-    begun = joining.known(control.session, sync.dbgroup)
+    begun = newcomers.known(control.session, sync.dbgroup)
     coming = [name for name in logins if name not in members]
     if params["state"] != "prepared":
         coming = [name for name in coming if name in begun]
-    newcomers = {name: scope.enter_context(Session(logins[name])) for name in coming}
+    sessions = {name: scope.enter_context(Session(logins[name])) for name in coming}
     obstacle = joining.obstacle(group, set(coming) <= set(begun)) if coming else ""
     wanted = [] if obstacle else coming
-    act = _Act(control, group, newcomers if wanted else {}, params["timeout"])
+    act = _Act(control, group, sessions if wanted else {}, params["timeout"])
     change = Change(
         before={"joining": sorted(begun)},
         after={"joining": sorted(wanted)},
@@ -159,22 +160,22 @@ class _Act:
         self,
         control: Control,
         group: joining.Group,
-        newcomers: t.Mapping[str, Session],
+        coming: t.Mapping[str, Session],
         timeout: float,
     ) -> None:
-        self.control, self.group, self.newcomers = control, group, newcomers
+        self.control, self.group, self.coming = control, group, coming
         self.timeout = timeout
 
     def prepare(self, _change: Change) -> None:
         """Keep the queues."""
-        joining.sweep(self.control, self.group, self.newcomers)
-        if self.newcomers:
-            joining.prepare(self.control, self.group, self.newcomers)
+        joining.sweep(self.control, self.group, self.coming)
+        if self.coming:
+            joining.prepare(self.control, self.group, self.coming)
 
     def enrol(self, change: Change) -> None:
         """Let their changes queue."""
         users = {name: one.user for name, one in self.control.databases().items()}
-        given = {name: (one, users[name]) for name, one in self.newcomers.items()}
+        given = {name: (one, users[name]) for name, one in self.coming.items()}
         tables = joining.enrol_newcomers(self.control, self.group, given)
         change.changed = any(tables.values())
 
@@ -186,7 +187,7 @@ class _Act:
             joining.join(
                 self.control,
                 self.group,
-                self.newcomers,
+                self.coming,
                 lambda: daemon.reload(self.timeout, members),
             )
         )

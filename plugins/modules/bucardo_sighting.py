@@ -19,7 +19,7 @@ description:
   - With O(state=checked) each master of the sync is compared with what was noted when it was last
     seen. The ledger of M(multimaster.bucardo.data_seed) no longer vouches for the rows of one that
     is not the same; when it is the origin, none does. The bootstrap then compares all rows before
-    the sync replicates again.
+    the sync replicates again. Where all are the same this is noted, as with O(state=noted).
   - With O(state=noted) it is noted how they are, with a token on each master. What happens to a
     master between two such looks is noticed by the second.
   - Does nothing while there is no such sync.
@@ -108,7 +108,7 @@ def plan(params: module.Params, scope: Scope) -> Change:
     goats = [goat for goat in control.goats(sync.relgroup) if goat.reltype == "table"]
     origin = goats[0].db if goats else ""
     values = {"returned": found, "origin": origin in found}
-    if params["state"] == "noted":
+    if params["state"] == "noted" or not found:
         # A token more is nothing that anybody would call a change.
         return Change(
             values=values,
@@ -122,7 +122,7 @@ def plan(params: module.Params, scope: Scope) -> Change:
             ledger.distrust(masters[name], {goat.name for goat in goats})
 
     return Change(
-        changed=bool(found),
+        changed=True,
         before=dict.fromkeys(found, "as it was last seen"),
         after=found,
         values=values,

@@ -157,6 +157,14 @@ class Catalog:
         )
         return {row["name"]: BucardoSetting(**row) for row in rows}
 
+    def shown_settings(self) -> dict[str, str]:
+        """Name to value, without passwords."""
+        return {
+            name: setting.value
+            for name, setting in self.settings().items()
+            if not name.endswith(("_pass", "_password"))
+        }
+
     def databases(self) -> dict[str, DatabaseRecord]:
         """Name to database."""
         return {

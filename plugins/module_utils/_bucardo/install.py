@@ -39,6 +39,7 @@ class State:
         "needs_upgrade" or "newer" (than the program).
     :param role: Bucardo's role on the control server.
     :param schema_version: "" without a schema.
+    :param settings: those of bucardo_config, without passwords.
     """
 
     status: str
@@ -47,6 +48,7 @@ class State:
     owner: str = ""
     schema_version: str = ""
     program_version: str = ""
+    settings: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def to_result(self) -> dict[str, t.Any]:
         """For diffs."""
@@ -101,10 +103,12 @@ class Installer:
         with pg.Session(self.conninfo) as session:
             role = login_role.read(session, ROLE, self.password)
             database = session.row(_DATABASE, (CONTROL_DB,))
-        version = ""
+        version, settings = "", {}
         if database is not None:
             with self._session() as session:
-                version = Catalog(session).version if is_installed(session) else ""
+                if is_installed(session):
+                    catalog = Catalog(session)
+                    version, settings = catalog.version, catalog.shown_settings()
         if version and program:
             status = compare_versions(version, program)
         else:
@@ -116,6 +120,7 @@ class Installer:
             owner=database["owner"] if database else "",
             schema_version=version,
             program_version=program,
+            settings=settings,
         )
 
     def missing_role(self, state: State) -> Step:
@@ -275,6 +280,7 @@ def plan(scope: Scope, installer: Installer, upgraded: bool, change_password: bo
             "status": state.status,
             "schema_version": version,
             "program_version": state.program_version,
+            "settings": dict(state.settings),
         },
         commands=commands,
         warnings=[

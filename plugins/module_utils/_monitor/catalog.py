@@ -12,6 +12,7 @@ import typing as t
 from .._bucardo.catalog import Catalog
 from .._bucardo.objects import Sync, format_dsn, parse_dsn
 from .._common.errors import Refused
+from .._ledger import newcomers
 
 Values = t.Dict[str, t.Any]
 
@@ -38,15 +39,12 @@ def catalog(control: Catalog, only: str | None) -> Values:
         "syncs": {
             name: {
                 **sync.to_result(),
+                "joining": sorted(newcomers.known(control.session, sync.dbgroup)),
                 "runs": [dataclasses.asdict(run) for run in control.runs(name)],
             }
             for name, sync in syncs.items()
         },
-        "settings": {
-            name: setting.value
-            for name, setting in control.settings().items()
-            if not name.endswith(("_pass", "_password"))
-        },
+        "settings": control.shown_settings(),
         "daemon": {"running": running, "answers": running and daemon.answers()},
     }
 

@@ -28,7 +28,7 @@ from .._bucardo.stillness import Stillness
 from .._bucardo.writes import Control
 from .._common.errors import Refused
 from .._common.text import listed
-from .._ledger import ledger, membership, own_objects, own_table, states
+from .._ledger import ledger, membership, newcomers, own_objects, states
 from .._postgres import sql
 from .._postgres.pg import Session
 from .._tracking.plan import JOINING
@@ -39,16 +39,6 @@ from .master import OpenMaster
 _SMALL = 500
 _PASSES = 8
 
-_JOINING = own_table.OwnTable(
-    "joining",
-    (
-        "dbgroup text NOT NULL",
-        "db text NOT NULL",
-        "epoch text NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text",
-        "begun_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()",
-        "PRIMARY KEY (dbgroup, db)",
-    ),
-)
 _LACKING = """
 SELECT pg_catalog.to_regclass(n)::oid::bigint FROM pg_catalog.unnest(%s::text[]) n
  WHERE NOT EXISTS (SELECT FROM bucardo.bucardo_delta_targets d
@@ -99,14 +89,6 @@ class Group:
         return [session.as_text(sql.relation(goat.name)) for goat in self.goats]
 
 
-def known(control: Session, dbgroup: str) -> dict[str, str]:
-    """Who is being taken in, and with which epoch."""
-    if not _JOINING.exists(control):
-        return {}
-    rows = control.rows("SELECT db, epoch FROM multimaster.joining WHERE dbgroup = %s", (dbgroup,))
-    return {row["db"]: row["epoch"] for row in rows}
-
-
 def obstacle(group: Group, begun: bool) -> str:
     """Why the others must stand still while somebody is taken in, "" when they need not.
 
@@ -130,52 +112,46 @@ def obstacle(group: Group, begun: bool) -> str:
     return ""
 
 
-def prepare(control: Control, group: Group, newcomers: t.Mapping[str, Session]) -> dict[str, str]:
+def prepare(control: Control, group: Group, coming: t.Mapping[str, Session]) -> dict[str, str]:
     """Let the members keep their queues for the newcomers; returns their epochs.
 
     Begun anew where a member did not keep all of it: what was copied since is worth nothing then.
     """
     session = control.session
     own_objects.require_ours(session)
-    _JOINING.ensure(session)
-    for name, newcomer in newcomers.items():
-        epoch = known(session, group.sync.dbgroup).get(name)
+    for name, newcomer in coming.items():
+        epoch = newcomers.known(session, group.sync.dbgroup).get(name)
         if epoch and any(
             one.column(_LACKING, (group.names(one), JOINING + epoch))
             for one in group.members.values()
         ):
-            session.execute(
-                "DELETE FROM multimaster.joining WHERE dbgroup = %s AND db = %s",
-                (group.sync.dbgroup, name),
-            )
+            for one in group.members.values():
+                forget(one, group, JOINING + epoch)
+            newcomers.end(session, group.sync.dbgroup, name)
             epoch = None
         if epoch is None:
-            session.execute(
-                "INSERT INTO multimaster.joining (dbgroup, db) VALUES (%s, %s)",
-                (group.sync.dbgroup, name),
-            )
-            epoch = known(session, group.sync.dbgroup)[name]
+            epoch = newcomers.begin(session, group.sync.dbgroup, name)
             for one in group.members.values():
                 oids = one.column(_LACKING, (group.names(one), JOINING + epoch))
                 one.execute(_KEEP, (oids, JOINING + epoch))
         # Last: from here on its ledger counts.
         membership.note(newcomer, group.sync.dbgroup, membership.Membership(epoch, False))
-    return known(session, group.sync.dbgroup)
+    return newcomers.known(session, group.sync.dbgroup)
 
 
 def enrol_newcomers(
-    control: Control, group: Group, newcomers: t.Mapping[str, tuple[Session, str]]
+    control: Control, group: Group, coming: t.Mapping[str, tuple[Session, str]]
 ) -> dict[str, int]:
     """Let their changes queue, too, before they hold a row; returns how many tables were enrolled.
 
-    :param newcomers: sessions, and as whom Bucardo connects.
+    :param coming: sessions, and as whom Bucardo connects.
     """
     sync = group.sync
     present = {name: OpenMaster(name, one, "") for name, one in group.members.items()}
     names = (sync.key, sync.relgroup, sync.options.get("autokick", True))
     standing = enrol.Enrolment(control, present, *names)
     standing.needs(group.goats)
-    masters = {name: OpenMaster(name, *given) for name, given in newcomers.items()}
+    masters = {name: OpenMaster(name, *given) for name, given in coming.items()}
     enrolment = enrol.Enrolment(control, masters, *names, truncate=standing.truncate)
     needed = enrolment.needs(group.goats)
     if any(needed.values()):
@@ -188,26 +164,24 @@ def enrol_newcomers(
 
 def sweep(control: Control, group: Group, wanted: t.Collection[str]) -> list[str]:
     """Let nothing be kept any more for those who are not taken in; returns who that was."""
-    session = control.session
+    session, dbgroup = control.session, group.sync.dbgroup
+    known = newcomers.everywhere(session)
     gone = [
         name
-        for name in known(session, group.sync.dbgroup)
-        if name not in wanted or name in group.members
+        for of, name in known
+        if of == dbgroup and (name not in wanted or name in group.members)
     ]
-    for name in gone:
-        session.execute(
-            "DELETE FROM multimaster.joining WHERE dbgroup = %s AND db = %s",
-            (group.sync.dbgroup, name),
-        )
-    kept = set()
-    if _JOINING.exists(session):
-        kept = {
-            JOINING + epoch for epoch in session.column("SELECT epoch FROM multimaster.joining")
-        }
+    kept = {
+        JOINING + epoch
+        for (of, name), epoch in known.items()
+        if of != dbgroup or name not in gone
+    }
     for one in group.members.values():
         keeping = set(one.column(_KEEPING)) if one.value(_HAS_QUEUE) else set()
         for target in keeping - kept:
             forget(one, group, target)
+    for name in gone:
+        newcomers.end(session, dbgroup, name)
     return gone
 
 
@@ -225,14 +199,14 @@ def forget(session: Session, group: Group, target: str) -> None:
 def join(
     control: Control,
     group: Group,
-    newcomers: t.Mapping[str, Session],
+    coming: t.Mapping[str, Session],
     reload: t.Callable[[], bool],
 ) -> dict[str, t.Any]:
     """Bring them up to date and make them members; the sync is held afterwards.
 
     :raises Refused: when tables were not copied yet.
     """
-    epochs = known(control.session, group.sync.dbgroup)
+    epochs = newcomers.known(control.session, group.sync.dbgroup)
     passes = [
         joining_rows.Passes(
             group.members,
@@ -241,9 +215,9 @@ def join(
             group.tables,
             joining_rows.Newcomer(name, session, JOINING + epochs[name]),
         )
-        for name, session in newcomers.items()
+        for name, session in coming.items()
     ]
-    for name, session in newcomers.items():
+    for name, session in coming.items():
         _check_seeded(group, name, session, epochs[name])
     counts: list[int] = []
     while len(counts) < _PASSES and (not counts or counts[-1] > _SMALL):
@@ -253,10 +227,12 @@ def join(
     still = Stillness(control.session, group.members, group.sync.name)
     still.ensure(reload, group.sync.status != "inactive")
     counts.append(sum(one.once(final=True) for one in passes))
-    control.execute([one for name in newcomers for one in _member(group, name, epochs[name])])
+    control.execute([one for name in coming for one in _member(group, name, epochs[name])])
     for session in group.members.values():
         for one in passes:
             forget(session, group, one.newcomer.marker)
+    for name in coming:
+        newcomers.end(control.session, group.sync.dbgroup, name)
     return {"passes": counts, "held_for": round(time.monotonic() - begun, 2)}
 
 
@@ -268,7 +244,6 @@ def _member(group: Group, name: str, epoch: str) -> statements.Writes:
             "INSERT INTO bucardo.dbmap (db, dbgroup, role) VALUES (%(db)s, %(dbgroup)s, 'source')",
             "INSERT INTO multimaster.member (dbgroup, db, epoch)"
             " VALUES (%(dbgroup)s, %(db)s, %(epoch)s)",
-            "DELETE FROM multimaster.joining WHERE dbgroup = %(dbgroup)s AND db = %(db)s",
         )
     ]
 

@@ -16,7 +16,7 @@ from .._common.text import listed
 from .._ledger import release
 from .._postgres.pg import Session
 from .._tracking import plan as tracking_plan
-from . import commands, departure, teardown
+from . import commands, departure, joining, teardown
 from . import desired as sync_desired
 from .desired import Desired
 from .enrol import Enrolment, check_version
@@ -270,6 +270,8 @@ class _Present:
         parting.prepare()
         for name, report in self.enrolment.enrol(self.needed).items():
             enrolment[name].update(figures(report))
+        if self.current is None:
+            self._keep_nothing()
         self.guard.vouch()
         parting.drop_triggers(enrolment)
         self._write()
@@ -290,6 +292,12 @@ class _Present:
         change.values["sync"] = sync_desired.result(written)
         kept = {key: change.after[key] for key in ("enrolled", "truncate") if key in change.after}
         change.after = {**change.values["sync"], **kept}
+
+    def _keep_nothing(self) -> None:
+        """Of a sync of before, whose control database is lost: nobody else would ever purge it."""
+        sync = Sync(self.desired.name, self.desired.relgroup, self.desired.dbgroup)
+        members = {name: master.session for name, master in self.masters.items()}
+        joining.sweep(self.control, joining.Group(sync, "", self.members, members), ())
 
     def _only_look(self, change: Change) -> None:
         self.guard.vouch()

@@ -86,11 +86,8 @@ class Catalog:
             {
                 "to_regclass('multimaster.joining')": [{"is": True}],
                 "WITH ours AS": [],
-                "SELECT db, epoch FROM multimaster.joining": lambda _params: [
-                    {"db": db, "epoch": epoch} for db, epoch in self.rows.items()
-                ],
-                "SELECT epoch FROM multimaster.joining": lambda _params: [
-                    {"epoch": epoch} for epoch in self.rows.values()
+                "SELECT dbgroup, db, epoch FROM multimaster.joining": lambda _params: [
+                    {"dbgroup": "shop", "db": db, "epoch": epoch} for db, epoch in self.rows.items()
                 ],
                 "INSERT INTO multimaster.joining": lambda _params: [],
             },
@@ -102,7 +99,7 @@ class Catalog:
             if isinstance(query, str) and query.startswith("INSERT INTO multimaster.joining"):
                 self.rows[params[1]] = EPOCH
             if isinstance(query, str) and query.startswith("DELETE FROM multimaster.joining WHERE"):
-                self.rows.pop(params["db"] if isinstance(params, dict) else params[1], None)
+                self.rows.pop(params[1], None)
             return execute(query, params)
 
         self.session.execute = noting
@@ -169,6 +166,8 @@ class TestPrepare:
         catalog, new = Catalog({"new": "e-first"}), newcomer()
         found = group(there=member("there", lacking=[8]))
         assert joining.prepare(catalog.control, found, {"new": new}) == {"new": EPOCH}
+        # Nobody would purge what was kept for it, once nobody comes any more.
+        assert "WHERE target = 'joining e-first'" in " ".join(found.members["here"].texts)
         # Whatever was copied in the first one's membership is worth nothing now.
         assert [ran.params for ran in new.ran if ran.text.startswith("INSERT")] == [
             ("shop", EPOCH, False)
@@ -244,7 +243,8 @@ class TestJoin:
             ("UPDATE bucardo.sync SET status = 'inactive'", {"name": "shop"}),
             ("INSERT INTO bucardo.dbmap", given),
             ("INSERT INTO multimaster.member", given),
-            ("DELETE FROM multimaster.joining", given),
+            # When nothing is kept for it any more: until then a run after one that was killed looks.
+            ("DELETE FROM multimaster.joining", ("shop", "new")),
         ]
 
     def test_a_sync_that_is_held_already_is_not_said_to_have_been_written(self, calm):

@@ -24,6 +24,8 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.desired 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.keeper import Terms
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import plan
 
+from ..fake_session import FakeSession
+
 ORDERS = TableName("public", "orders")
 NEED = plan.TableNeed(
     plan.TableState(ORDERS, 100, "r", "public.orders", (plan.KeyColumn("id", "integer"),), ("id",)),
@@ -85,6 +87,7 @@ class Site:
     # The keeper.
 
     logins = ()
+    session = FakeSession({"to_regclass('multimaster.joining')": [{"is": False}]}, "control")
 
     def reachable(self, dbgroup):
         return {}
