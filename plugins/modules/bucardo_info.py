@@ -114,8 +114,8 @@ relgroups:
   sample: {multimaster: {db: here, tables: [public.orders], sequences: []}}
 syncs:
   description:
-    - By name, each sync, with its running, last good, last bad and last empty runs, and the names of
-      masters that M(multimaster.bucardo.bucardo_join) is taking in.
+    - By name, each sync, with its running, last good, last bad and last empty runs, and which
+      masters M(multimaster.bucardo.bucardo_join) is taking in.
   returned: success
   type: dict
 settings:

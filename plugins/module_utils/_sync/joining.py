@@ -172,9 +172,7 @@ def sweep(control: Control, group: Group, wanted: t.Collection[str]) -> list[str
         if of == dbgroup and (name not in wanted or name in group.members)
     ]
     kept = {
-        JOINING + epoch
-        for (of, name), epoch in known.items()
-        if of != dbgroup or name not in gone
+        JOINING + epoch for (of, name), epoch in known.items() if of != dbgroup or name not in gone
     }
     for one in group.members.values():
         keeping = set(one.column(_KEEPING)) if one.value(_HAS_QUEUE) else set()

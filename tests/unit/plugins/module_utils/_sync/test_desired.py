@@ -79,7 +79,7 @@ def test_strategies_that_stop_at_the_first_conflict(strategy, text):
 
 @pytest.mark.parametrize("strategy", ["a", "a b"])
 def test_between_masters_that_are_not_named_both_changes_would_be_lost(strategy):
-    members = {name: "source" for name in "abcd"}
+    members = dict.fromkeys("abcd", "source")
     assert "nobody would win" in problem_with_strategy(strategy, members)
     assert problem_with_strategy("c a b", members) == ""
 

@@ -243,7 +243,7 @@ class TestJoin:
             ("UPDATE bucardo.sync SET status = 'inactive'", {"name": "shop"}),
             ("INSERT INTO bucardo.dbmap", given),
             ("INSERT INTO multimaster.member", given),
-            # When nothing is kept for it any more: until then a run after one that was killed looks.
+            # When nothing is kept for it any more; until then the next run looks.
             ("DELETE FROM multimaster.joining", ("shop", "new")),
         ]
 
