@@ -100,7 +100,7 @@ def plan(params: module.Params, scope: Scope) -> Change:
     logins = {one["name"]: ConnInfo.from_options(one) for one in params["masters"] or []}
     # A member that is not named is about to leave, and perhaps nobody can log in there any more.
     masters = {
-        name: scope.enter_context(Session(logins.get(name) or control.conninfo(name)))
+        name: scope.enter_context(Session(control.login(name, logins)))
         for name in control.dbgroups()[sync.dbgroup].sources
         if not logins or name in logins
     }

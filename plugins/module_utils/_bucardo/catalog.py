@@ -193,6 +193,14 @@ class Catalog:
         except ValueError as error:
             raise Refused(f"conn of Bucardo's database {name!r} cannot be read: {error}") from error
 
+    def login(self, name: str, given: t.Mapping[str, ConnInfo]) -> ConnInfo:
+        """How this collection connects to a database: as it was told, otherwise as Bucardo does.
+
+        :param given: by name, those who were told of.
+        :raises Refused: as `conninfo`.
+        """
+        return given.get(name) or self.conninfo(name)
+
     def dbgroups(self) -> dict[str, Dbgroup]:
         """Name to group."""
         members: dict[str, dict[str, str]] = {}

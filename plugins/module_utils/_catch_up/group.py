@@ -157,7 +157,7 @@ def open_group(
                 f"Database {member} is inactive",
                 "Wait for it, or let it leave the dbgroup (bucardo_dbgroup).",
             )
-    conninfos = {one: logins.get(one) or control.conninfo(one) for one in sorted(members)}
+    conninfos = {one: control.login(one, logins) for one in sorted(members)}
     return Group(
         control=control,
         sync=sync,

@@ -148,7 +148,7 @@ def _open(
     sessions, errors = {}, {}
     for name in names:
         try:
-            conninfo = logins[name] if name in logins else control.conninfo(name)
+            conninfo = control.login(name, logins)
             sessions[name] = stack.enter_context(Session(conninfo))
         except MultimasterError as error:
             errors[name] = error.one_line

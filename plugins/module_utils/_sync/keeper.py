@@ -81,9 +81,7 @@ class Keeper:
 
     def _session(self, name: str) -> Session:
         try:
-            return self.scope.enter_context(
-                Session(self.logins.get(name) or self.control.conninfo(name))
-            )
+            return self.scope.enter_context(Session(self.control.login(name, self.logins)))
         except ConnectionFailed as error:
             raise ConnectionFailed(
                 error.message, f"{error.cure} Every master of the sync must be reachable."

@@ -51,7 +51,7 @@ def plan(
     _check(control, sync, goats, former, origin)
     _require_daemon(control, name, former, origin)
     sessions = {
-        one: scope.enter_context(pg.Session(logins.get(one) or control.conninfo(one)))
+        one: scope.enter_context(pg.Session(control.login(one, logins)))
         for one in control.dbgroups()[sync.dbgroup].sources
     }
     tables = [goat.name for goat in goats if goat.reltype == "table"]

@@ -148,7 +148,7 @@ class Removal:
 
     def _knock(self, name: str) -> None:
         """:raises Refused: when somebody opens."""
-        conninfo = self.logins.get(name) or self.control.conninfo(name)
+        conninfo = self.control.login(name, self.logins)
         with contextlib.suppress(ConnectionFailed):
             with Session(conninfo.with_params(connect_timeout=_KNOCK)):
                 pass
@@ -159,7 +159,7 @@ class Removal:
             )
 
     def _open(self, scope: Scope, name: str) -> Session:
-        conninfo = self.logins.get(name) or self.control.conninfo(name)
+        conninfo = self.control.login(name, self.logins)
         try:
             return scope.enter_context(Session(conninfo))
         except ConnectionFailed as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import typing as t
 
 from .._bucardo.catalog import Catalog
@@ -188,13 +189,7 @@ def _sources(
 ) -> dict[str, t.Callable[[], ConnInfo]]:
     group = control.dbgroups().get(dbgroup)
     return {
-        name: (
-            lambda name=name: (
-                logins[name]  # type: ignore[misc]
-                if name in logins
-                else control.conninfo(name)
-            )
-        )
+        name: functools.partial(control.login, name, logins)
         for name in (group.sources if group else [])
     }
 

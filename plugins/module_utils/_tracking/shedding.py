@@ -138,7 +138,7 @@ def open_masters(
     found = {}
     for name in control.dbgroups()[dbgroup].sources:
         with contextlib.suppress(*([ConnectionFailed] if only_reachable else [])):
-            login = logins.get(name) or control.conninfo(name)
+            login = control.login(name, logins)
             found[name] = stack.enter_context(Session(login))
     return found
 

@@ -74,7 +74,9 @@ def _made(monkeypatch):
                 name: database(name, "inactive" if name in inactive else "active") for name in names
             },
             dbgroups=lambda: {"group": MASTERS},
-            conninfo=lambda name: ConnInfo(name, {"host": f"as Bucardo to {name}"}),
+            login=lambda name, given: (
+                given.get(name) or ConnInfo(name, {"host": f"as Bucardo to {name}"})
+            ),
             settings=lambda: {
                 name: BucardoSetting(name=name, value=value, default="", about="")
                 for name, value in settings
