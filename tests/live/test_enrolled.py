@@ -13,6 +13,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import same_rows
 
+# It takes longer than others, and is begun before them.
+WEIGHT = 95
+
 # Case -> what happens to the table t_<case> on both masters (or where it says so).
 ON_BOTH = {
     "renamed": "ALTER TABLE t_renamed RENAME TO t_other_name",
