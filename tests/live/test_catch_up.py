@@ -55,6 +55,8 @@ SELECT count(*) FROM bucardo.delta_public_{table} d WHERE NOT EXISTS (
 """
 
 
+# A row of every other number, of some thousands.
+WRITE = "UPDATE note SET n = n + 1 WHERE id = 10000 + {} + 2 * (SELECT (random() * 20000)::int)"
 # Whether no other run is at work on the sync.
 FREE = "SELECT pg_try_advisory_lock(hashtext('multimaster.bucardo_sync'), hashtext('multimaster'))"
 CRASH = (
@@ -74,10 +76,20 @@ def masters(site):
 
 
 @pytest.fixture(scope="module")
-def inventory(site, masters):
+def first(site, masters):
+    """The bootstrap of two of them while rows of the origin change."""
+    with writing(masters[0], WRITE.format(0)):
+        return bootstrap(site, site.inventory(masters[:2]))
+
+
+@pytest.fixture(scope="module")
+def inventory(site, masters, first):
     """Three masters; the first two are there, and their sync replicates."""
-    site.play("bootstrap", site.inventory(masters[:2]))
     return site.inventory(masters)
+
+
+def bootstrap(site, inventory):
+    return site.play("bootstrap", inventory, "-v", "-e", "replication_catch_up_above=0")
 
 
 def hold(site, inventory):
@@ -104,14 +116,17 @@ def result(play):
     return json.loads(found.group(1))
 
 
+def test_a_first_bootstrap_brings_what_queued_while_rows_were_copied(masters, first):
+    assert result(first)["totals"]["changes"] > 0
+    assert same_rows(masters[:2], *TABLES)
+    assert int(masters[1].value("SELECT sum(n) FROM note")) > 0
+
+
 def test_a_master_that_joins_gets_what_queued_since_it_was_copied(site, masters, inventory):
     """The others' queues were kept for it until then, and are its own from then on."""
     left, right, third = masters
-    statement = (
-        "UPDATE note SET n = n + 1 WHERE id = 10000 + {} + 2 * (SELECT (random() * 20000)::int)"
-    )
-    with writing(left, statement.format(0)), writing(right, statement.format(1)):
-        play = site.play("bootstrap", inventory, "-v", "-e", "replication_catch_up_above=0")
+    with writing(left, WRITE.format(0)), writing(right, WRITE.format(1)):
+        play = bootstrap(site, inventory)
     assert "is held while further masters" not in play.text
     done = result(play)
     assert done["totals"]["changes"] > 0
