@@ -61,6 +61,7 @@ options:
       - Each is emptied in the transaction that loads it, by TRUNCATE, or by DELETE where foreign
         keys of other tables point at it, without triggers. Nothing of that reaches other masters,
         and what the target had queued of the table goes as well; RV(totals.discarded) counts it.
+        O(keep_queued) keeps it.
       - Tables for which the ledger vouches stay as they are, so a task that was killed is finished
         by running it again. See O(replace_vouched).
       - Refused while Bucardo replicates to and from the target; hold the sync first.
@@ -81,6 +82,16 @@ options:
       - Replace although Bucardo replicates to and from the target. Right only for tables that its
         daemon leaves alone, see M(multimaster.bucardo.bucardo_aside); a row that it brings to one
         of the others meanwhile could be overwritten by an older one.
+    type: bool
+    default: false
+    version_added: 1.1.0
+  keep_queued:
+    description:
+      - What the target has queued of a table of O(replace), and no other master has seen, stays.
+        The rows of these keys are put back as they were when the copy is proven, and the changes go
+        on waiting. So applications can write to the target while its tables are made new.
+      - Such a table is loaded in one transaction, and into its indexes.
+      - Refused when a TRUNCATE of the table waits.
     type: bool
     default: false
     version_added: 1.1.0
@@ -272,6 +283,9 @@ totals:
     discarded:
       description: Changes that the target had queued of these tables before they were loaded.
       type: int
+    kept:
+      description: Keys of which O(keep_queued) has put back what only the target had.
+      type: int
     indexes_built: {description: Indexes that were built after the load., type: int}
 copied_once:
   description:
@@ -374,6 +388,7 @@ def main() -> None:
             "replace": {"type": "list", "elements": "str", "default": []},
             "replace_vouched": {"type": "bool", "default": False},
             "replace_while_active": {"type": "bool", "default": False},
+            "keep_queued": {"type": "bool", "default": False},
             "copy_once": {"type": "list", "elements": "str", "default": []},
             "dbgroup": {"type": "str"},
             "require_triggers": {"type": "bool", "default": True},

@@ -57,7 +57,7 @@ PURE = {
         *("standstill", "statements", "status"),
     },
     "_ledger": {"doubts", "foreign", "states"},
-    "_tracking": {"delta_function", "enrolled", "plan", "truncate"},
+    "_tracking": {"delta_function", "enrolled", "key_match", "plan", "truncate"},
     "_sync": {"commands", "desired", "statements"},
     "_catch_up": {"plan", "statements"},
     "_clone": {"facts", "plan", "schema"},

@@ -12,19 +12,15 @@ target the database's own path is set: functions in indexes and constraints may 
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 from .._common.names import TableName
 from .._postgres import sql
-from .._tracking.delta_function import Equality
+from .._tracking import key_match
 from .._tracking.plan import object_name, target_name
 
 CHUNK = ("pg_temp", "multimaster_chunk")
 NUMBER = "multimaster_number"
-_PENDING = (
-    "NOT EXISTS (SELECT FROM {track} k WHERE k.txntime OPERATOR(pg_catalog.=) d.txntime"
-    " AND k.target OPERATOR(pg_catalog.=) {target})"
-)
+_PENDING = key_match.NOT_REPLICATED
 _RANGES_SINCE = 140000
 _IN_RANGE = (
     " WHERE d.ctid OPERATOR(pg_catalog.>=) {first}::pg_catalog.tid"
@@ -50,7 +46,7 @@ class Statements:
 
     name: TableName
     columns: tuple[str, ...]
-    key: tuple[tuple[str, Equality], ...]
+    key: tuple[key_match.KeyColumn, ...]
     dbgroup: str
 
     # -- on the source --------------------------------------------------------------------------
@@ -97,8 +93,8 @@ class Statements:
             "COPY (SELECT {columns} FROM {chunk} c JOIN ONLY {table} t ON {same}"
             " WHERE c.{n} OPERATOR(pg_catalog.>=) {first} AND c.{n} OPERATOR(pg_catalog.<=) {last})"
             " TO STDOUT",
-            columns=self._list("t", self.columns),
-            same=self._same("t", "c"),
+            columns=key_match.columns("t", self.columns),
+            same=key_match.same("t", "c", self.key),
             first=sql.Literal(first),
             last=sql.Literal(last),
         )
@@ -122,7 +118,7 @@ class Statements:
         """
         return self._compose(
             f"DELETE FROM {{delta}} d USING {{chunk}} c WHERE {{same}} AND {_PENDING}",
-            same=self._same("d", "c"),
+            same=key_match.same("d", "c", self.key),
         )
 
     # -- on the target --------------------------------------------------------------------------
@@ -148,19 +144,20 @@ class Statements:
         return self._compose(
             "SELECT c.{n} FROM {chunk} c WHERE EXISTS (SELECT FROM {delta} d"
             f" WHERE {{same}} AND {_PENDING}) ORDER BY c.{{n}}",
-            same=self._same("d", "c"),
+            same=key_match.same("d", "c", self.key),
         )
 
     def delete_rows(self) -> sql.Composable:
         """Away with what the target has of these keys; waits for whoever is writing them."""
         return self._compose(
-            "DELETE FROM ONLY {table} t USING {chunk} c WHERE {same}", same=self._same("t", "c")
+            "DELETE FROM ONLY {table} t USING {chunk} c WHERE {same}",
+            same=key_match.same("t", "c", self.key),
         )
 
     def rows_in(self) -> sql.Composable:
         """The rows as they are on the source."""
         return self._compose(
-            "COPY {table} ({columns}) FROM STDIN", columns=self._list("", self.columns)
+            "COPY {table} ({columns}) FROM STDIN", columns=key_match.columns("", self.columns)
         )
 
     # -- on both --------------------------------------------------------------------------------
@@ -204,19 +201,4 @@ class Statements:
         )
 
     def _keys(self, alias: str) -> sql.Composable:
-        return self._list(alias, [column for column, _equals in self.key])
-
-    def _list(self, alias: str, columns: t.Sequence[str]) -> sql.Composable:
-        prefix = (alias,) if alias else ()
-        return sql.SQL(", ").join(sql.Identifier(*prefix, column) for column in columns)
-
-    def _same(self, left: str, right: str) -> sql.Composable:
-        return sql.SQL(" AND ").join(
-            sql.SQL("{} OPERATOR({}.{}) {}").format(
-                sql.Identifier(left, column),
-                sql.Identifier(schema),
-                sql.SQL(operator),
-                sql.Identifier(right, column),
-            )
-            for column, (schema, operator) in self.key
-        )
+        return key_match.columns(alias, [column for column, _equals in self.key])

@@ -27,6 +27,7 @@ class Options:
         for them.
     :param replace_vouched: or even then; the ledger forgets them first.
     :param replace_while_active: although Bucardo replicates other tables of the target.
+    :param keep_queued: what the target has queued of them and no other master has stays.
     :param copy_once: tables, as patterns, that do not take part, and whose rows are copied where
         the target's table is empty and was not given them before.
     :param dbgroup: the group in which the target is a member, "" for the only one.
@@ -37,6 +38,7 @@ class Options:
     replace: t.Sequence[str] = ()
     replace_vouched: bool = False
     replace_while_active: bool = False
+    keep_queued: bool = False
     copy_once: t.Sequence[str] = ()
     dbgroup: str = ""
     require_triggers: bool = True

@@ -30,6 +30,7 @@ class Outcome:
     snapshot_seconds: float = 0.0
     queued_rows: int = 0
     discarded: int = 0
+    kept: int = 0
     indexes_built: int = 0
     copied_once: list[str] = dataclasses.field(default_factory=list)
     left_empty: list[str] = dataclasses.field(default_factory=list)
@@ -64,6 +65,7 @@ class Outcome:
             "snapshot_seconds": self.snapshot_seconds,
             "queued_rows": self.queued_rows,
             "discarded": self.discarded,
+            "kept": self.kept,
             "indexes_built": self.indexes_built,
         }
 

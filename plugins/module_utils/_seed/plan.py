@@ -123,6 +123,7 @@ class Job:
     :param parts: ranges of the source's blocks, each a transaction of its own: the first block and
         the one after the last, None for an open end. Empty: all in one.
     :param replace: rows that the target holds go, by the user's choice.
+    :param keep: but not those that the target has changed and no other master has.
     :param once: it is not replicated.
     """
 
@@ -137,6 +138,7 @@ class Job:
     recreate: tuple[IndexFacts, ...] = ()
     parts: tuple[Part, ...] = ()
     replace: bool = False
+    keep: bool = False
     once: bool = False
 
     @property
@@ -315,11 +317,15 @@ def make_job(
     indexes: t.Sequence[IndexFacts],
     index_mode: str,
     replace: bool = False,
+    keep: bool = False,
 ) -> Job:
     """Decide how one table is loaded.
 
     :param index_mode: KEEP, CATALOG or RECREATE, as far as the table's size makes it worth while.
+    :param keep: see `Job`; what comes back must fit into the unique indexes.
     """
+    if keep:
+        index_mode = KEEP
     # An index that is invalid already was marked by a run that was killed.
     rebuild = tuple(index for index in indexes if not index.valid)
     valid = [index for index in indexes if index.valid]
@@ -349,6 +355,7 @@ def make_job(
         rebuild=rebuild,
         recreate=recreate,
         replace=replace,
+        keep=keep,
     )
 
 
@@ -378,7 +385,8 @@ def split(
     result = []
     for job in jobs:
         bytes_ = job.source.bytes
-        if bytes_ > least and not job.alone:
+        # What is kept belongs to one transaction.
+        if bytes_ > least and not job.alone and not job.keep:
             count = max(2, min(bytes_ // size, PARTS_PER_WORKER * workers))
             job = dataclasses.replace(job, parts=ranges(pages.get(job.source.oid, 0), count))
         result.append(job)

@@ -247,6 +247,7 @@ class Planner:
                     indexes.get(other.oid, ()),
                     mode,
                     table.name in replace,
+                    table.name in replace and self.options.keep_queued,
                 )
             )
         return seed_plan.split(

@@ -393,6 +393,7 @@ class _Seeder:
             job = plan.jobs[number]
             self._done[job.name] = outcome.copied(job, table)
         self._outcome.discarded += schedule.discarded
+        self._outcome.kept += schedule.kept
         self._outcome.indexes_built += schedule.indexes_built
         self._outcome.materialized_views += round_.refreshed
         self._outcome.warnings += round_.warnings

@@ -130,6 +130,7 @@ class Schedule:
         self.failures = Failures()
         self.finished: dict[int, ProvenTable] = {}
         self.discarded = 0
+        self.kept = 0
         self.indexes_total = 0
         self.indexes_built = 0
         for name, indexes in unfinished:
@@ -272,6 +273,7 @@ class Schedule:
     def _proven(self, task: Task, event: Proven) -> None:
         self._note_read(jobs_of(task), whole=True)
         self.discarded += event.discarded
+        self.kept += event.kept
         for table in event.tables:
             self.finished[table.job] = table
             if not table.complete:

@@ -147,24 +147,34 @@ def vacuum(name: TableName) -> sql.Composable:
 
 def before(job: Job) -> list[sql.Composable]:
     """Get a table out of the load's way; undone by `after` before the commit."""
-    table = sql.relation(job.name)
-    lines: list[sql.Composable] = [
-        sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(table, sql.Identifier(name))
+    drops = [sql.SQL("DROP INDEX {}").format(sql.relation(index.name)) for index in job.recreate]
+    return [*without_triggers(job), *drops]
+
+
+def without_triggers(job: Job) -> list[sql.Composable]:
+    """Those that fire for a seed too must not."""
+    return [
+        sql.SQL("ALTER TABLE {} DISABLE TRIGGER {}").format(
+            sql.relation(job.name), sql.Identifier(name)
+        )
         for name, _kind in job.state.always_triggers
     ]
-    lines += [sql.SQL("DROP INDEX {}").format(sql.relation(index.name)) for index in job.recreate]
-    return lines
 
 
-def after(job: Job) -> list[sql.Composable]:
-    """Put back what `before` took away."""
+def with_triggers(job: Job) -> list[sql.Composable]:
+    """They fire again."""
     words = {"A": "ALWAYS", "R": "REPLICA"}
-    lines: list[sql.Composable] = [
+    return [
         sql.SQL("ALTER TABLE {} ENABLE " + words[kind] + " TRIGGER {}").format(
             sql.relation(job.name), sql.Identifier(name)
         )
         for name, kind in job.state.always_triggers
     ]
+
+
+def after(job: Job) -> list[sql.Composable]:
+    """Put back what `before` took away."""
+    lines = with_triggers(job)
     # As pg_get_indexdef wrote them, every name quoted where needed.
     lines += [sql.SQL(index.definition) for index in job.recreate]
     if job.let_pass:

@@ -23,7 +23,7 @@ from .._ledger import ledger, membership
 from .._postgres import pg
 from .._postgres.tables import Table
 from .._tracking.plan import object_name
-from . import statements
+from . import kept, statements
 from .plan import Job
 
 # Delta first: what it holds is what is lost with the load, and is counted.
@@ -92,13 +92,15 @@ def check(target: pg.Session, name: str, tables: t.Sequence[Table], alone: bool)
         )
 
 
-def take(target: pg.Session, jobs: t.Sequence[Job], name: str, lock_timeout: int) -> int:
+def take(
+    target: pg.Session, jobs: t.Sequence[Job], name: str, lock_timeout: int
+) -> tuple[int, list[kept.Kept]]:
     """Within the transaction that loads them: keep writers of these tables out, make sure that
-    they are empty, and discard what the target had queued of them.
+    they are empty, and discard what the target had queued of them, unless that is kept.
 
     :param name: of the target, for messages.
     :param lock_timeout: milliseconds; whoever is not let in keeps others waiting.
-    :returns: how many queued changes went.
+    :returns: how many queued changes went, and what was put aside.
     """
     replaced = [job for job in jobs if job.replace]
     oids = [job.target.oid for job in replaced]
@@ -112,6 +114,7 @@ def take(target: pg.Session, jobs: t.Sequence[Job], name: str, lock_timeout: int
             modes.setdefault(mode, []).append(job.name)
         for mode, names in modes.items():
             target.execute(statements.lock(names, mode))
+    aside = kept.save(target, [job for job in jobs if job.keep], name)
     filled = with_rows(target, [job.target for job in jobs])
     for job in jobs:
         if job.target.oid not in filled:
@@ -119,7 +122,7 @@ def take(target: pg.Session, jobs: t.Sequence[Job], name: str, lock_timeout: int
         if not job.replace:
             raise Filled(job, name)
         target.execute(statements.empty(job.name, job.target.oid in referenced))
-    return discard(target, [job.name for job in jobs])
+    return discard(target, [job.name for job in jobs if not job.keep]), aside
 
 
 def take_loaded(target: pg.Session, jobs: t.Sequence[Job], lock_timeout: int) -> int:

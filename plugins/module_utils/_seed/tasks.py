@@ -200,10 +200,15 @@ class ProvenTable:
 
 @dataclasses.dataclass(frozen=True)
 class Proven:
-    """Tables are copied, proven equal unless that was not asked for, and in the ledger."""
+    """Tables are copied, proven equal unless that was not asked for, and in the ledger.
+
+    :param discarded: changes that the target had queued of them.
+    :param kept: keys of such changes whose rows were put back.
+    """
 
     tables: t.Tuple[ProvenTable, ...]
     discarded: int
+    kept: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import traceback
 import typing as t
@@ -15,7 +16,7 @@ from .._common.text import listed
 from .._ledger import ledger, states
 from .._postgres import pg, sql
 from .._postgres.proof import PROOF
-from . import statements
+from . import kept, statements
 from . import target as seed_target
 from .connections import Connections, Settings
 from .copy import Feeder, Moved, sums
@@ -135,9 +136,14 @@ class Worker:
         started = time.monotonic()
 
         def load(feeder: Feeder) -> Event:
-            discarded = self._take(target, task.jobs)
+            discarded, aside = self._take(target, task.jobs)
             rows = self._load(target, feeder, task.jobs)
-            return self._prove(target, rows, feeder.finish, started, discarded)
+            proven = self._prove(target, rows, feeder.finish, started, discarded)
+            if aside:
+                # The proof has set another path.
+                target.execute(sql.DATABASE_PATH)
+                kept.put_back(target, aside, self._jobs(task.jobs))
+            return dataclasses.replace(proven, kept=sum(one.count for one in aside))
 
         return self._fed(target, task.jobs, None, load)
 
@@ -169,14 +175,14 @@ class Worker:
                 raise failure from None
             raise
 
-    def _take(self, target: pg.Session, numbers: t.Sequence[int]) -> int:
-        """Keep writers out and discard what they queued; see `seed_target.take`."""
+    def _take(self, target: pg.Session, numbers: t.Sequence[int]) -> tuple[int, list[kept.Kept]]:
+        """Keep writers out, and what they queued away or aside; see `seed_target.take`."""
         jobs = self._jobs(numbers)
         _run_all(target, [line for job in jobs for line in statements.before(job)])
         timeout = self._settings.options.lock_timeout
-        discarded = seed_target.take(target, jobs, self._settings.target_name, timeout)
+        taken = seed_target.take(target, jobs, self._settings.target_name, timeout)
         _run_all(target, [line for job in jobs for line in statements.when_locked(job)])
-        return discarded
+        return taken
 
     def _prepare(self, target: pg.Session, jobs: t.Sequence[Job]) -> None:
         for job in jobs:
@@ -209,7 +215,7 @@ class Worker:
         target = self._connections.target()
         self._prepare(target, [job])
         with target.transaction():
-            discarded = self._take(target, [task.job])
+            discarded, _aside = self._take(target, [task.job])
             target.execute(ledger.record([self._entry(job, states.COPYING)]))
         return PartsBegun(time.monotonic(), discarded)
 

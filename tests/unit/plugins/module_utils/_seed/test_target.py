@@ -71,7 +71,8 @@ class TestRefused:
 
 class TestTake:
     def take(self, session, *jobs):
-        discarded = seed_target.take(session, jobs, "there", 5000)
+        discarded, aside = seed_target.take(session, jobs, "there", 5000)
+        assert aside == []
         return discarded, [text for text in session.texts if text.startswith("LOCK")]
 
     def test_writers_are_kept_out_and_readers_are_not(self):
