@@ -274,7 +274,10 @@ def under_way(site, masters, inventory):
     before = waiting(masters[0])
     slow = site.task("bucardo_catch_up", **arguments(site, inventory), rate_limit=200_000)
     with site.started(slow, inventory) as process:
-        assert eventually(lambda: waiting(masters[0]) < before - 4000)
+        brought = eventually(
+            lambda: process.poll() is not None or waiting(masters[0]) < before - 4000, 90
+        )
+        assert brought and process.poll() is None, process.communicate(timeout=120)
         assert site.psql(site.bucardo_host, "bucardo", FREE).strip() == "f"
         yield process
     assert waiting(masters[0]) > 4000
