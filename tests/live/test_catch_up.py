@@ -277,7 +277,8 @@ def under_way(site, masters, inventory):
         brought = eventually(
             lambda: process.poll() is not None or waiting(masters[0]) < before - 4000, 90
         )
-        assert brought and process.poll() is None, process.communicate(timeout=120)
+        assert brought
+        assert process.poll() is None, process.communicate(timeout=120)
         assert site.psql(site.bucardo_host, "bucardo", FREE).strip() == "f"
         yield process
     assert waiting(masters[0]) > 4000
