@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._common.errors import Refused
+from .._common.errors import Refused, StatementFailed
 from .._common.names import TableName
 from .._postgres import pg, sql
 from .._tracking import key_match
@@ -111,7 +111,7 @@ def save(target: pg.Session, jobs: t.Sequence[Job], name: str) -> list[Kept]:
         if target.value(_TRUNCATED, (job.name.schema, job.name.name)):
             raise Refused(
                 f"A TRUNCATE of {job.name} waits on {name}, which no other master has seen",
-                "Let the sync bring it over first, or discard it.",
+                "Let the sync bring it over first, see the playbook status.",
             )
         key = tuple((column, has.equals.get(column, EQUALS)) for column, _shape in has.delta)
         one = Kept(job.name, job.target.oid, number, tuple(job.columns), key)
@@ -128,7 +128,17 @@ def put_back(target: pg.Session, kept: t.Iterable[Kept], jobs: t.Sequence[Job]) 
         job = by_name[one.name]
         for line in statements.without_triggers(job):
             target.execute(line)
-        for line in one.put_back():
-            target.execute(line)
+        try:
+            for line in one.put_back():
+                target.execute(line)
+        except StatementFailed as error:
+            # As where a row of the source has the same value under a unique index.
+            raise StatementFailed(
+                f"{one.name}: a row that only the target has does not fit among the source's:"
+                f" {error.message}",
+                "Change one of the two rows (docs/runbooks/conflicting-rows.md), and run it again.",
+                sqlstate=error.sqlstate,
+                **error.details,
+            ) from error
         for line in statements.with_triggers(job):
             target.execute(line)

@@ -10,7 +10,10 @@ import types
 
 import pytest
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import Refused
+from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors import (
+    Refused,
+    StatementFailed,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._seed import kept
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.delta_function import (
@@ -89,3 +92,16 @@ def test_what_came_of_these_keys_makes_room(enrolled):
     assert back.startswith('INSERT INTO "public"."t" (')
     assert back.endswith(f"FROM {ROWS}")
     assert "OVERRIDING SYSTEM VALUE" in back
+
+
+def test_a_row_that_does_not_fit_among_those_of_the_source(enrolled):
+    made = job("t", keep=True)
+    aside = kept.save(target(), [made], "there")
+    said = StatementFailed("duplicate key value violates t_code", sqlstate="23505")
+        'duplicate key value violates unique constraint "t_code"', sqlstate="23505"
+    )
+    session = FakeSession({"INSERT INTO": said}, "there")
+    with pytest.raises(StatementFailed, match=r"public\.t: a row that only .* violates t_code") as caught:
+        kept.put_back(session, aside, [made])
+    assert caught.value.sqlstate == "23505"
+    assert "conflicting-rows" in caught.value.cure
