@@ -132,6 +132,12 @@ totals:
     keys: {description: "Rows that were brought, several changes of one being one.", type: int}
     conflicts: {description: Keys that wait on several masters., type: int}
     violations: {description: Keys whose rows violate a constraint., type: int}
+    superseded:
+      description:
+        - Changes that left a master's queue since another one got them with a copy, see the option
+          O(multimaster.bucardo.data_seed#module:keep_queued), and has written these rows anew
+          since. Bucardo would take that for a conflict.
+      type: int
     busy: {description: Keys of which somebody held a lock., type: int}
     rounds: {description: How often the queues were gone through., type: int}
     bytes: {description: Bytes of the rows., type: int}
@@ -142,6 +148,7 @@ totals:
     keys: 98000
     conflicts: 0
     violations: 0
+    superseded: 0
     busy: 0
     rounds: 1
     bytes: 9123456

@@ -135,6 +135,47 @@ def test_a_killed_one_is_finished_by_running_it_again(site, masters, inventory):
     assert site.play("bootstrap", inventory).changes == []
 
 
+def test_what_was_written_upon_a_copied_change_is_no_conflict_with_it(site, masters, inventory):
+    """Both wait: the change that the copy has brought, and what an application made of it."""
+    left, right = masters
+    sync = {"name": "multimaster", "relgroup": "multimaster", "dbgroup": "multimaster"}
+    site.module("bucardo_sync", inventory, **sync, status="held", enrol=False)
+    left.sql("UPDATE public.other SET body = 'before the copy' WHERE id BETWEEN 20 AND 24")
+    right.sql("UPDATE public.other SET body = 'not knowing it' WHERE id = 24")
+    here, there = site.masters_option(inventory)
+    done = site.module(
+        "data_seed",
+        inventory,
+        source=here,
+        target=there,
+        tables=["public.other"],
+        replace=["public.other"],
+        replace_vouched=True,
+        keep_queued=True,
+    )
+    assert done["totals"]["kept"] == 1
+    assert right.value("SELECT body FROM public.other WHERE id = 24") == "not knowing it"
+    # Each is the last word on its row, but for 23 and 24, where both masters wrote.
+    right.sql("UPDATE public.other SET body = body || ', then right' WHERE id IN (20, 22, 23)")
+    right.sql("DELETE FROM public.other WHERE id = 21")
+    left.sql("UPDATE public.other SET body = 'left, unseen' WHERE id = 23")
+    # By its rule, Bucardo would take the rows of the master that wrote last for all conflicts.
+    left.sql("UPDATE public.other SET body = 'the last write' WHERE id = 30")
+    options = {"masters": site.masters_option(inventory)}
+    caught = site.module("bucardo_catch_up", inventory, name="multimaster", **options)
+    assert caught["totals"]["superseded"] == 3
+    site.play("bootstrap", inventory)
+    assert same_rows(masters, "public.other")
+    bodies = left.value(
+        "SELECT string_agg(id || ': ' || body, '; ' ORDER BY id) FROM public.other"
+        " WHERE id BETWEEN 20 AND 24"
+    )
+    assert bodies.startswith(
+        "20: before the copy, then right; 22: before the copy, then right; 23: "
+    )
+    assert left.value("SELECT body FROM public.other WHERE id = 30") == "the last write"
+
+
 def test_changes_that_only_this_master_has_are_kept(site, masters, inventory):
     left, right = masters
     site.bucardo("stop", "test")

@@ -64,6 +64,8 @@ class Done:
     :param conflicts: keys that wait on another master too.
     :param violations: keys whose rows violate a constraint on another master.
     :param busy: keys whose rows others would not let go.
+    :param superseded: changes that were taken from the queue since another master, whose copy holds
+        them, has written these rows anew.
     """
 
     changes: int = 0
@@ -71,6 +73,7 @@ class Done:
     conflicts: int = 0
     violations: int = 0
     busy: int = 0
+    superseded: int = 0
 
     def __iadd__(self, other: Done) -> Done:
         for field in dataclasses.fields(self):
@@ -130,6 +133,27 @@ class Carrier:
                     raise
                 time.sleep(0.1 * 2**number)
         return Done(busy=self._done.busy)
+
+    def settle(self, seen: str, seen_here: str) -> int:
+        """Forget what the one target got with its copy of the source, and has written anew since.
+
+        Both wait, so Bucardo would see a conflict, and perhaps let the older one win.
+
+        :param seen: which of the source's transactions the copy holds.
+        :param seen_here: which of its own the target had seen to their end when it was copied.
+        :returns: how many changes left the source's queue.
+        """
+        [target], statements = self._targets, self._statements
+        with target.transaction("ISOLATION LEVEL READ COMMITTED", "READ WRITE"):
+            if not target.execute(statements.written_since(seen_here)):
+                return 0
+            with self._source.transaction("ISOLATION LEVEL READ COMMITTED", "READ WRITE"):
+                self._source.execute(statements.make_chunk())
+                _stream(target, self._source, statements.keys_out_all(), statements.keys_in())
+                numbers = self._source.column(statements.superseded(seen))
+                if not numbers:
+                    return 0
+                return self._source.execute(statements.forget_superseded(seen), (numbers,))
 
     def _carry(self, pages: tuple[int, int], part: tuple[int, int]) -> None:
         source, statements = self._source, self._statements
@@ -201,23 +225,33 @@ class Carrier:
             raise Truncated
 
     def _stream(self, target: pg.Session, out: sql.Composable, into: sql.Composable) -> None:
-        """COPY from the source to the target, however much it is, in little memory.
+        _stream(self._source, target, out, into, self._pace)
 
-        :raises Exception: when either end fails; the target is then not to commit.
-        """
-        reader, writer = os.pipe()
-        feeder = _Feeder(self._source, out, writer, self._pace)
-        feeder.start()
-        with open(reader, "rb", buffering=0) as stream:
-            try:
-                target.copy(into, stream)
-            finally:
-                # A session that stopped amid a COPY could only be closed; a chunk is small.
-                while stream.read(1 << 16):
-                    pass
-                feeder.join()
-        if feeder.failure is not None:
-            raise feeder.failure
+
+def _stream(
+    source: pg.Session,
+    target: pg.Session,
+    out: sql.Composable,
+    into: sql.Composable,
+    pace: Pace | None = None,
+) -> None:
+    """COPY from one to the other, however much it is, in little memory.
+
+    :raises Exception: when either end fails; the target is then not to commit.
+    """
+    reader, writer = os.pipe()
+    feeder = _Feeder(source, out, writer, pace or Pace())
+    feeder.start()
+    with open(reader, "rb", buffering=0) as stream:
+        try:
+            target.copy(into, stream)
+        finally:
+            # A session that stopped amid a COPY could only be closed; a chunk is small.
+            while stream.read(1 << 16):
+                pass
+            feeder.join()
+    if feeder.failure is not None:
+        raise feeder.failure
 
 
 class _Feeder(threading.Thread):

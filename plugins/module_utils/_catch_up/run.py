@@ -14,6 +14,7 @@ import typing as t
 
 from .._common.errors import MultimasterError, StatementFailed
 from .._common.names import TableName
+from .._ledger import ledger, states
 from .._postgres import pg, rowhash
 from .._tracking.delta_function import EQUALS
 from .._tracking.plan import object_name
@@ -158,6 +159,9 @@ class CatchUp:
                 report.growing = 0 < brought <= left - before + brought
                 if not plan.another(before, left, self._options.enough):
                     break
+            # What is in no conflict has been brought by now.
+            if self._settle(found):
+                found = self._pending()
         finally:
             for lane in self._lanes:
                 lane.close()
@@ -165,6 +169,34 @@ class CatchUp:
             report.seconds = time.monotonic() - self._begun
         report.after = found
         return report
+
+    def _settle(self, found: Found) -> int:
+        """Where a copy was made into a master in use: what looks like a conflict and is none."""
+        count = 0
+        for master, session in self._group.sessions.items():
+            entries = ledger.entries(session) if found.get(master) else {}
+            for pending in found.get(master, []):
+                entry = entries.get(pending.table)
+                if entry and entry.seen and entry.seen_here:
+                    count += self._settle_with(master, entry, found)
+        self.report.done.superseded += count
+        return count
+
+    def _settle_with(self, master: str, entry: states.Entry, found: Found) -> int:
+        """The same between a master and the one from which a table of it was copied."""
+        for source, session in self._group.sessions.items():
+            side = self._sides.get(entry.name, {}).get(source)
+            if (
+                source != master
+                and side is not None
+                and entry.name not in self.report.left_alone
+                and any(one.table == entry.name for one in found.get(source, []))
+                and entry.source_oid == side.table.oid
+                and entry.source == ledger.identity(session)
+            ):
+                carrier = self._carrier(entry.name, source, [master], self._lanes[0])
+                return carrier.settle(entry.seen or "", entry.seen_here or "")
+        return 0
 
     def _pending(self) -> Found:
         return {queue.master: queue.pending() for queue in self._group.queues}
@@ -264,22 +296,27 @@ class CatchUp:
         except BaseException as error:
             self._failure = self._failure or error
 
-    def _do(self, lane: _Lane, task: _Task) -> None:
-        side = t.cast(plan.Side, self._sides[task.name][task.source])
-        carrier = Carrier(
+    def _carrier(
+        self, name: TableName, source: str, targets: t.Iterable[str], lane: _Lane
+    ) -> Carrier:
+        side = t.cast(plan.Side, self._sides[name][source])
+        return Carrier(
             Statements(
-                name=task.name,
+                name=name,
                 columns=tuple(plan.written(side.table)),
                 key=tuple(
-                    (column, side.found.equals.get(column, EQUALS))
-                    for column in self._keys[task.name]
+                    (column, side.found.equals.get(column, EQUALS)) for column in self._keys[name]
                 ),
                 dbgroup=self._group.sync.dbgroup,
             ),
-            lane.session(task.source),
-            [lane.session(name) for name in self._group.sessions if name != task.source],
+            lane.session(source),
+            [lane.session(target) for target in targets],
             self._pace,
         )
+
+    def _do(self, lane: _Lane, task: _Task) -> None:
+        targets = [name for name in self._group.sessions if name != task.source]
+        carrier = self._carrier(task.name, task.source, targets, lane)
         for pages in plan.ranges(task.pages, task.step):
             if self._ends(task.name):
                 return

@@ -21,6 +21,10 @@ from .._tracking.plan import object_name, target_name
 CHUNK = ("pg_temp", "multimaster_chunk")
 NUMBER = "multimaster_number"
 _PENDING = key_match.NOT_REPLICATED
+# The transaction that wrote a change, without the wraparound: it is one of the last 2^32.
+_NOW = "pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
+_XID = f"({_NOW} - (({_NOW} - d.xmin::text::bigint) & 4294967295))"
+_OVER = f"{_XID} OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmin({{seen}})::text::bigint"
 _RANGES_SINCE = 140000
 _IN_RANGE = (
     " WHERE d.ctid OPERATOR(pg_catalog.>=) {first}::pg_catalog.tid"
@@ -160,6 +164,48 @@ class Statements:
             "COPY {table} ({columns}) FROM STDIN", columns=key_match.columns("", self.columns)
         )
 
+    # -- after a copy into a master in use ---------------------------------------------------------
+
+    def written_since(self, seen: str) -> sql.Composable:
+        """Make the chunk from keys that a master has written only after its table was copied.
+
+        :param seen: its own snapshot of then.
+        """
+        return self._compose(
+            "CREATE TEMPORARY TABLE {chunk} ON COMMIT DROP AS"
+            " SELECT pg_catalog.row_number() OVER ()::int AS {n}, {keys} FROM {delta} d"
+            f" WHERE {_PENDING} GROUP BY {{keys}} HAVING pg_catalog.bool_and(NOT"
+            f" pg_catalog.pg_visible_in_snapshot({_XID}::text::pg_catalog.xid8, {{seen}}))",
+            keys=self._keys("d"),
+            seen=_snapshot(seen),
+        )
+
+    def keys_out_all(self) -> sql.Composable:
+        """All keys of the chunk."""
+        return self._compose("COPY {chunk} TO STDOUT")
+
+    def superseded(self, seen: str) -> sql.Composable:
+        """Numbers of those keys of which the source has nothing newer than what was copied.
+
+        :param seen: the source's snapshot of the copy. Below its oldest transaction all are over,
+            subtransactions included.
+        """
+        return self._compose(
+            "SELECT c.{n} FROM {chunk} c JOIN {delta} d ON {same} WHERE "
+            f"{_PENDING} GROUP BY c.{{n}} HAVING pg_catalog.bool_and({_OVER})",
+            same=key_match.same("d", "c", self.key),
+            seen=_snapshot(seen),
+        )
+
+    def forget_superseded(self, seen: str) -> sql.Composable:
+        """The master that was copied to has got them, and has written these rows anew since."""
+        return self._compose(
+            "DELETE FROM {delta} d USING {chunk} c WHERE {same} AND "
+            f"c.{{n}} OPERATOR(pg_catalog.=) ANY (%s) AND {_PENDING} AND {_OVER}",
+            same=key_match.same("d", "c", self.key),
+            seen=_snapshot(seen),
+        )
+
     # -- on both --------------------------------------------------------------------------------
 
     def truncated(self) -> sql.Composable:
@@ -202,3 +248,7 @@ class Statements:
 
     def _keys(self, alias: str) -> sql.Composable:
         return key_match.columns(alias, [column for column, _equals in self.key])
+
+
+def _snapshot(text: str) -> sql.Composable:
+    return sql.SQL("{}::pg_catalog.pg_snapshot").format(sql.Literal(text))

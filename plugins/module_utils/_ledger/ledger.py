@@ -49,6 +49,8 @@ CREATE TABLE IF NOT EXISTS multimaster.seed (
     target text,
     epoch text,
     how text NOT NULL DEFAULT 'copied',
+    seen text,
+    seen_here text,
     PRIMARY KEY (schema_name, table_name)
 );
 CREATE TABLE IF NOT EXISTS multimaster.seed_run (
@@ -80,6 +82,10 @@ _ADD_PROOF = """
 ALTER TABLE multimaster.seed ADD COLUMN IF NOT EXISTS proof text;
 UPDATE multimaster.seed SET hash = NULL WHERE proof IS NULL AND hash IS NOT NULL
 """
+_ADD_SEEN = """
+ALTER TABLE multimaster.seed ADD COLUMN IF NOT EXISTS seen text,
+    ADD COLUMN IF NOT EXISTS seen_here text
+"""
 
 
 def exists(session: pg.Session) -> bool:
@@ -109,7 +115,7 @@ def create(session: pg.Session) -> None:
         # Somebody may have been quicker just now.
         own_objects.require_ours(session)
         return
-    for column, statement in (("proof", _ADD_PROOF), ("how", _ADD_COLUMNS)):
+    for column, statement in (("proof", _ADD_PROOF), ("how", _ADD_COLUMNS), ("seen", _ADD_SEEN)):
         if not session.value(
             "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_attribute"
             " WHERE attrelid = 'multimaster.seed'::regclass AND attname = %s)",
@@ -160,7 +166,8 @@ def entries(session: pg.Session) -> dict[TableName, Entry]:
         # A ledger of 1.0.0 lacks these, and who only reads does not add them.
         "       j.seed ->> 'proof' AS proof,"
         "       (j.seed ->> 'source_oid')::bigint AS source_oid, j.seed ->> 'target' AS target,"
-        "       j.seed ->> 'epoch' AS epoch, COALESCE(j.seed ->> 'how', 'copied') AS how"
+        "       j.seed ->> 'epoch' AS epoch, COALESCE(j.seed ->> 'how', 'copied') AS how,"
+        "       j.seed ->> 'seen' AS seen, j.seed ->> 'seen_here' AS seen_here"
         "  FROM multimaster.seed s"
         " CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(s) AS seed) j"
         "  JOIN pg_catalog.pg_class c ON c.oid = s.table_oid AND c.relname = s.table_name"
@@ -268,6 +275,8 @@ _RECORDED = {
     "target": "text",
     "epoch": "text",
     "how": "text",
+    "seen": "text",
+    "seen_here": "text",
 }
 
 

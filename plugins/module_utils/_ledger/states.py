@@ -47,6 +47,8 @@ class Entry:
         and `MISSED` where changes may have been missed since.
     :param target: where the entry was written, see `place`: a dump takes the ledger with it.
     :param epoch: of the membership in which it was seeded, see `membership`; None without one.
+    :param seen: which of the source's transactions the copy holds, and `seen_here` which of the
+        target's own: snapshots of both servers. Only where the target was in use meanwhile.
     :param how: `BY_COPY`, `AS_ORIGIN`, `ELSEWHERE`, `BY_COMPARISON` or `ONCE`.
     :param finished_at: by the target's clock; None in an entry that is still to be written.
     """
@@ -67,6 +69,8 @@ class Entry:
     epoch: t.Optional[str] = None
     how: str = BY_COPY
     proof: t.Optional[str] = None
+    seen: t.Optional[str] = None
+    seen_here: t.Optional[str] = None
     finished_at: t.Optional[datetime.datetime] = None
 
     @property

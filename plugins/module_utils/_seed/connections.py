@@ -25,7 +25,7 @@ class Settings:
     """What every worker of a seed knows.
 
     :param target_name: for messages.
-    :param snapshot: the source's exported snapshot.
+    :param snapshot: the source's exported snapshot, and `seen` the same as it can be kept.
     :param source_types: and `target_types`, see `rowhash`.
     :param options: the user's; `lz4` only where the target can.
     """
@@ -42,6 +42,7 @@ class Settings:
     application_name: str
     options: Options
     counters: Counters
+    seen: str = ""
 
     def source_hash(self, job: Job) -> t.Any:
         """A query for the sums of the source's rows."""

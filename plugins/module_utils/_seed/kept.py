@@ -24,6 +24,8 @@ from .._tracking.plan import JOINING, object_name
 from . import statements
 from .plan import Job
 
+# Which transactions a server has seen to their end.
+SEEN = "SELECT pg_catalog.pg_current_snapshot()::text"
 # What is kept for a newcomer has reached the others.
 _WAITS = (
     "EXISTS (SELECT FROM bucardo.bucardo_delta_targets g"

@@ -28,7 +28,7 @@ from .._postgres.catalog import read_tables
 from .._postgres.conninfo import ConnInfo
 from .._postgres.tables import Selection
 from .._postgres.topology import Master
-from . import alone, configure, outcome
+from . import alone, configure, kept, outcome
 from . import plan as seed_plan
 from . import read as seed_read
 from .connections import Connect, Connections, Settings, connect
@@ -311,7 +311,9 @@ class _Seeder:
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             snapshot = str(source.value("SELECT pg_catalog.pg_export_snapshot()"))
             self._meter.snapshot_taken(time.monotonic())
-            settings = dataclasses.replace(settings, snapshot=snapshot)
+            keeps = any(job.keep for job in plan.jobs)
+            seen = str(source.value(kept.SEEN)) if keeps else ""
+            settings = dataclasses.replace(settings, snapshot=snapshot, seen=seen)
             ledger.note_snapshot(target, run)
 
         def serve(channel: Channel, slot: int) -> None:

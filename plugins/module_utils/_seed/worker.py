@@ -99,6 +99,7 @@ class Worker:
         self._connections = connections
         self._channel = channel
         self._slot = slot
+        self._seen_here: str | None = None
         self._handlers: dict[type, t.Callable[[t.Any], Event]] = {
             CopyTables: self._copy_tables,
             BeginParts: self._begin_parts,
@@ -137,6 +138,8 @@ class Worker:
 
         def load(feeder: Feeder) -> Event:
             discarded, aside = self._take(target, task.jobs)
+            # Under the lock: whoever writes later has seen what is loaded now.
+            self._seen_here = str(target.value(kept.SEEN)) if self._keeps(task.jobs) else None
             rows = self._load(target, feeder, task.jobs)
             proven = self._prove(target, rows, feeder.finish, started, discarded)
             if aside:
@@ -183,6 +186,9 @@ class Worker:
         taken = seed_target.take(target, jobs, self._settings.target_name, timeout)
         _run_all(target, [line for job in jobs for line in statements.when_locked(job)])
         return taken
+
+    def _keeps(self, numbers: t.Iterable[int]) -> bool:
+        return any(job.keep for job in self._jobs(numbers))
 
     def _prepare(self, target: pg.Session, jobs: t.Sequence[Job]) -> None:
         for job in jobs:
@@ -330,6 +336,8 @@ class Worker:
             source_oid=job.source.oid,
             target=self._settings.today.target,
             epoch=self._settings.today.epoch,
+            seen=self._settings.seen if job.keep else None,
+            seen_here=self._seen_here if job.keep else None,
             **known,
         )
 

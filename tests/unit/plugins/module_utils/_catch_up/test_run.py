@@ -60,7 +60,10 @@ class Group:
         self.truncated = set(truncated)
         self.goats = [Goat(1, "here", A, key=("id",)), Goat(2, "here", B, key=("id",))]
         self.left_alone = left_alone
-        pages = {"pg_relation_size": [{"pages": 1}]}
+        pages = {
+            "pg_relation_size": [{"pages": 1}],
+            "to_regclass('multimaster.seed') IS NOT NULL": [{"is": False}],
+        }
         self.sessions = {name: FakeSession(pages, name) for name in self.conninfos}
 
     def sides(self):
@@ -105,6 +108,10 @@ def _carried(monkeypatch):
             if isinstance(found, BaseException):
                 raise found
             return found() if callable(found) else found
+
+        def settle(self, seen, seen_here):
+            log.append((str(self.name), self.source, self.targets, seen, seen_here))
+            return 3
 
     class Lane:
         def __init__(self, group):
@@ -184,6 +191,55 @@ def test_one_that_was_truncated_is_not_begun(carried):
     report = catch_up(Group({"here": {A: [10], B: [10, 0]}}, truncated=[A])).run()
     assert report.left_alone == {A: "a TRUNCATE of it waits"}
     assert [entry[0] for entry in log[:-1]] == ["public.b"]
+
+
+@pytest.fixture(name="copied")
+def _copied(monkeypatch):
+    """What the ledger of "there" says of the table a, copied from "here" while it was in use."""
+
+    def said(**changes):
+        facts = {"seen": "1:1:", "seen_here": "2:2:", "source": "here", "source_oid": 1}
+        entry = types.SimpleNamespace(name=A, **{**facts, **changes})
+        of = {"there": {A: entry}}
+        monkeypatch.setattr(
+            run.ledger, "entries", lambda session: of.get(session.conninfo.name, {})
+        )
+        monkeypatch.setattr(run.ledger, "identity", lambda session: session.conninfo.name)
+
+    return said
+
+
+BOTH_WAIT = {"here": {A: [10, 2]}, "there": {A: [10, 3]}}
+
+
+def test_what_a_copy_has_brought_and_was_written_anew_is_no_conflict(carried, copied):
+    log, _results = carried
+    copied()
+    report = catch_up(Group(BOTH_WAIT)).run()
+    # After everything that can be brought.
+    assert log[-2:] == [("public.a", "here", ["there"], "1:1:", "2:2:"), "closed"]
+    assert report.done.superseded == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # A copy into a master that nobody used, or by an older version.
+        {"seen": None},
+        {"seen_here": None},
+        # From another server, or before changes may have been missed.
+        {"source": "elsewhere"},
+        {"source_oid": 0},
+    ],
+)
+def test_where_the_copy_tells_nothing_bucardo_decides(carried, copied, changes):
+    copied(**changes)
+    assert catch_up(Group(BOTH_WAIT)).run().done.superseded == 0
+
+
+def test_where_only_one_of_them_waits_nothing_looks_like_a_conflict(carried, copied):
+    copied()
+    assert catch_up(Group({"there": {A: [10, 3]}})).run().done.superseded == 0
 
 
 def test_a_master_that_is_lost_ends_it_and_closes_all(carried):

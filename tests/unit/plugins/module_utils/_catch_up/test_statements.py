@@ -144,3 +144,37 @@ def test_a_truncate_is_looked_for_by_name(made):
         "SELECT EXISTS (SELECT FROM bucardo.bucardo_truncate_trigger WHERE replicated IS NULL"
         " AND sname OPERATOR(pg_catalog.=) 'Odd' AND tname OPERATOR(pg_catalog.=) 'T')"
     )
+
+
+XID = (
+    "(pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
+    " - ((pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
+    " - d.xmin::text::bigint) & 4294967295))"
+)
+OVER = (
+    f"{XID} OPERATOR(pg_catalog.<)"
+    " pg_catalog.pg_snapshot_xmin('7:9:8'::pg_catalog.pg_snapshot)::text::bigint"
+)
+SAME = '"d"."a" OPERATOR("pg_catalog".=) "c"."a" AND "d"."b""c" OPERATOR("My".==) "c"."b""c"'
+
+
+def test_keys_that_were_written_only_after_a_copy(made):
+    assert text(made.written_since("7:9:8")) == (
+        f"CREATE TEMPORARY TABLE {CHUNK} ON COMMIT DROP AS"
+        f' SELECT pg_catalog.row_number() OVER ()::int AS {NUMBER}, "d"."a", "d"."b""c"'
+        f' FROM "bucardo"."delta_Odd_T" d WHERE {PENDING} GROUP BY "d"."a", "d"."b""c"'
+        f" HAVING pg_catalog.bool_and(NOT pg_catalog.pg_visible_in_snapshot("
+        f"{XID}::text::pg_catalog.xid8, '7:9:8'::pg_catalog.pg_snapshot))"
+    )
+    assert text(made.keys_out_all()) == f"COPY {CHUNK} TO STDOUT"
+
+
+def test_changes_that_a_copy_holds(made):
+    assert text(made.superseded("7:9:8")) == (
+        f'SELECT c.{NUMBER} FROM {CHUNK} c JOIN "bucardo"."delta_Odd_T" d ON {SAME}'
+        f" WHERE {PENDING} GROUP BY c.{NUMBER} HAVING pg_catalog.bool_and({OVER})"
+    )
+    assert text(made.forget_superseded("7:9:8")) == (
+        f'DELETE FROM "bucardo"."delta_Odd_T" d USING {CHUNK} c WHERE {SAME}'
+        f" AND c.{NUMBER} OPERATOR(pg_catalog.=) ANY (%s) AND {PENDING} AND {OVER}"
+    )
