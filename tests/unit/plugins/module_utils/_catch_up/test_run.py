@@ -193,6 +193,10 @@ def test_one_that_was_truncated_is_not_begun(carried):
     assert [entry[0] for entry in log[:-1]] == ["public.b"]
 
 
+def name_of(session):
+    return session.conninfo.name
+
+
 @pytest.fixture(name="copied")
 def _copied(monkeypatch):
     """What the ledger of "there" says of the table a, copied from "here" while it was in use."""
