@@ -105,10 +105,11 @@ def test_one_table_is_made_new_under_writers_and_the_rest_replicates(site, maste
     assert left.value(f"SELECT count(*) FROM {BIG} WHERE id <= 4000") == "4000"
     # What was written to the very table on the very master, before, meanwhile, and after.
     assert left.value(f"SELECT count(*) FROM {BIG} WHERE id > 9000") == str(inserts.writes)
-    # Of those that the damage had left there.
-    wanted = [7 * i + 5 for i in range(1, updates.writes + 1) if (7 * i + 5) % 100 != 1]
+    wanted = [7 * i + 5 for i in range(1, updates.writes + 1) if 7 * i + 5 <= 4000]
     written = f"SELECT count(*) FROM {BIG} WHERE body = 'right ' || (id - 5) / 7"
-    assert left.value(written) == str(len([one for one in wanted if one <= 4000]))
+    # Before the reseed, the rows that the damage had deleted were not there to be changed.
+    damaged = len([one for one in wanted if one % 100 == 1])
+    assert 0 <= len(wanted) - int(left.value(written)) <= damaged
     # Both directions, the table that was aside included.
     right.sql(f"UPDATE {BIG} SET body = 'from the right' WHERE id = 4000")
     assert same_rows(masters, BIG)
