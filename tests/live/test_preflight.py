@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 from disturbances import writing
-from site_of_tests import DEBIAN, OTHER_IMAGE
+from site_of_tests import DEBIAN, OTHER_IMAGE, eventually
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import Wanted
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.report import examine
@@ -258,6 +258,8 @@ def test_a_busy_origin(said, site, pair):
     writes = "DO $$ BEGIN FOR i IN 1 .. 999 LOOP UPDATE sound SET v = i; COMMIT; END LOOP; END $$"
     here.sql("INSERT INTO sound VALUES (1, 'v')")
     with writing(here, writes):
+        # It takes its time to begin.
+        assert eventually(lambda: here.value("SELECT v FROM sound WHERE id = 1") != "v")
         found = {one.check: one for one in look(site, pair).findings}
         without = {one.check for one in look(site, pair, autokick=False).findings}
     assert found["busy-kick"].object == "here"
