@@ -27,7 +27,7 @@ INSERT INTO item SELECT i, i, 'item' FROM generate_series(1, 400) i;
 -- An application of its own rows, so that nothing is a conflict.
 CREATE FUNCTION live(n int) RETURNS void LANGUAGE sql AS $$
     INSERT INTO item SELECT m, m, 'new'
-      FROM (SELECT max(id) + 10 AS m FROM item WHERE id % 10 = n) s;
+      FROM (SELECT max(id) + 10 AS m FROM item WHERE id % 10 = n AND id < 90000) s;
     UPDATE item SET id = id + 100000
      WHERE id = (SELECT min(id) FROM item WHERE id % 10 = n AND id < 90000);
     UPDATE item SET body = body || '.' WHERE id = (SELECT max(id) - 10 FROM item WHERE id % 10 = n);
