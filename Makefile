@@ -37,7 +37,7 @@ versions: setup
 test: other versions ## Run everything below up to molecule, side by side, but what takes long
 	@tools/run-tests
 
-long: other ## The tests on real servers that take too long for every change
+long: other versions ## The tests on real servers that take too long for every change
 	@tools/run-tests long
 
 matrix: versions ## The whole life of a pair for all pairs of versions of PostgreSQL; writes docs/support.md

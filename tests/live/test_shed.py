@@ -45,8 +45,8 @@ def masters(site):
     return [here, site.master("there", "shop", "there")]
 
 
-@pytest.fixture(scope="module")
-def inventory(site, masters):
+def bootstrap(site, masters):
+    """With a watchdog that sheds soon; returns the inventory."""
     made = site.inventory(
         masters,
         bucardo_watchdog=True,
@@ -56,6 +56,11 @@ def inventory(site, masters):
     )
     site.play("bootstrap", made)
     return made
+
+
+@pytest.fixture(scope="module")
+def inventory(site, masters):
+    return bootstrap(site, masters)
 
 
 @contextlib.contextmanager

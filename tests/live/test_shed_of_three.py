@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from disturbances import writing
 from site_of_tests import eventually, same_rows
-from test_shed import BIG, BULK, LIMIT, LIVE, SCHEMA, TRIGGERS, away, is_shed, log, reseed
+from test_shed import BIG, BULK, LIVE, SCHEMA, TRIGGERS, away, bootstrap, is_shed, log, reseed
 
 # See CONTRIBUTING.md.
 LONG = True
@@ -28,15 +28,7 @@ def masters(site):
 
 @pytest.fixture(scope="module")
 def inventory(site, masters):
-    made = site.inventory(
-        masters,
-        bucardo_watchdog=True,
-        bucardo_watchdog_interval=2,
-        bucardo_alarm_age=4,
-        bucardo_shed_bytes=LIMIT,
-    )
-    site.play("bootstrap", made)
-    return made
+    return bootstrap(site, masters)
 
 
 def test_what_the_other_one_that_lives_wrote_is_named_before_it_is_replaced(

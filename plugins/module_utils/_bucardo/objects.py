@@ -359,10 +359,11 @@ def problem_with_strategy(strategy: str, members: t.Collection[str]) -> str:
 
 
 def strategy_among(strategy: str, members: t.Collection[str]) -> str:
-    """A strategy without the names of databases that are not members, "" where none is left (pure).
+    """A strategy without the names of databases that are not members, the default where none is
+    left (pure).
 
     Bucardo pauses a sync at the first conflict when its strategy names anybody else.
     """
     if strategy in STRATEGIES:
         return strategy
-    return " ".join(word for word in strategy.split() if word in members)
+    return " ".join(word for word in strategy.split() if word in members) or STRATEGIES[0]

@@ -210,11 +210,7 @@ class Statements:
 
     def truncated(self) -> sql.Composable:
         """Whether a TRUNCATE of the table waits: the table is Bucardo's then."""
-        return sql.SQL(
-            "SELECT EXISTS (SELECT FROM bucardo.bucardo_truncate_trigger"
-            " WHERE replicated IS NULL AND sname OPERATOR(pg_catalog.=) {}"
-            " AND tname OPERATOR(pg_catalog.=) {})"
-        ).format(sql.Literal(self.name.schema), sql.Literal(self.name.name))
+        return key_match.truncated(self.name)
 
     # -- parts of them --------------------------------------------------------------------------
 

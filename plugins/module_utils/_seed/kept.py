@@ -34,10 +34,6 @@ _WAITS = (
     + key_match.NOT_REPLICATED.replace("{target}", "g.target")
     + ")"
 )
-_TRUNCATED = (
-    "SELECT EXISTS (SELECT FROM bucardo.bucardo_truncate_trigger"
-    " WHERE replicated IS NULL AND sname = %s AND tname = %s)"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +106,7 @@ def save(target: pg.Session, jobs: t.Sequence[Job], name: str) -> list[Kept]:
         has = enrolled.get(job.name)
         if has is None or has.delta is None:
             continue
-        if target.value(_TRUNCATED, (job.name.schema, job.name.name)):
+        if target.value(key_match.truncated(job.name)):
             raise Refused(
                 f"A TRUNCATE of {job.name} waits on {name}, which no other master has seen",
                 "Let the sync bring it over first, see the playbook status.",

@@ -99,7 +99,6 @@ class Worker:
         self._connections = connections
         self._channel = channel
         self._slot = slot
-        self._seen_here: str | None = None
         self._handlers: dict[type, t.Callable[[t.Any], Event]] = {
             CopyTables: self._copy_tables,
             BeginParts: self._begin_parts,
@@ -139,9 +138,9 @@ class Worker:
         def load(feeder: Feeder) -> Event:
             discarded, aside = self._take(target, task.jobs)
             # Under the lock: whoever writes later has seen what is loaded now.
-            self._seen_here = str(target.value(kept.SEEN)) if self._keeps(task.jobs) else None
+            seen_here = str(target.value(kept.SEEN)) if self._keeps(task.jobs) else None
             rows = self._load(target, feeder, task.jobs)
-            proven = self._prove(target, rows, feeder.finish, started, discarded)
+            proven = self._prove(target, rows, feeder.finish, started, discarded, seen_here)
             if aside:
                 # The proof has set another path.
                 target.execute(sql.DATABASE_PATH)
@@ -260,12 +259,14 @@ class Worker:
         source: t.Callable[[], t.Mapping[int, Read]],
         started: float,
         discarded: int,
+        seen_here: str | None = None,
     ) -> Proven:
         """Compare whole tables with what was read, and enter them into the ledger.
 
         :param rows: how many arrived, by job.
         :param source: waits for the source and returns what was read of each job.
         :param discarded: changes that the target had queued of these tables.
+        :param seen_here: see `states.Entry`.
         """
         jobs = {number: self._settings.jobs[number] for number in rows}
         found: dict[int, tuple[int, str]] = {}
@@ -286,6 +287,7 @@ class Worker:
                 hash=found[number][1] if number in found else None,
                 proof=proof,
                 seconds=seconds,
+                seen_here=seen_here if job.keep else None,
             )
             for number, job in jobs.items()
         }
@@ -337,7 +339,6 @@ class Worker:
             target=self._settings.today.target,
             epoch=self._settings.today.epoch,
             seen=self._settings.seen if job.keep else None,
-            seen_here=self._seen_here if job.keep else None,
             **known,
         )
 

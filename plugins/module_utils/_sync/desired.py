@@ -101,11 +101,11 @@ def refuse_renaming(current: Sync | None, desired: Desired) -> None:
 
 def for_members(desired: Desired, group: Dbgroup) -> Desired:
     """The same with an order of precedence in which nobody is who is to come."""
-    options = dict(desired.options)
-    if options.get("conflict_strategy"):
-        fitting = strategy_among(options["conflict_strategy"], group.members)
-        options["conflict_strategy"] = fitting or STRATEGIES[0]
-    return dataclasses.replace(desired, options=options)
+    strategy = desired.options.get("conflict_strategy")
+    if not strategy:
+        return desired
+    fitting = strategy_among(strategy, group.members)
+    return dataclasses.replace(desired, options={**desired.options, "conflict_strategy": fitting})
 
 
 def refuse_impossible(desired: Desired, group: Dbgroup, coming: t.Collection[str] = ()) -> None:

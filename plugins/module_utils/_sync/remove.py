@@ -15,7 +15,7 @@ import dataclasses
 import typing as t
 
 from .._bucardo import halt, statements
-from .._bucardo.objects import STRATEGIES, Goat, Sync, strategy_among
+from .._bucardo.objects import Goat, Sync, strategy_among
 from .._bucardo.statements import Statement
 from .._bucardo.writes import Control
 from .._common.change import Change, Scope
@@ -240,7 +240,7 @@ class Removal:
 def _precedence(sync: Sync, remaining: t.Sequence[str]) -> statements.Writes:
     """Nobody who leaves may be left in an order of precedence."""
     has = str(sync.options.get("conflict_strategy") or "")
-    fitting = strategy_among(has, remaining) or STRATEGIES[0]
+    fitting = strategy_among(has, remaining)
     if not has or fitting == has:
         return []
     # Without the trigger that logs in to all databases, one of which may be lost.

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._common.names import TableName
 from .._postgres import sql
 from .delta_function import Equality
 
@@ -22,6 +23,15 @@ NOT_REPLICATED = (
     "NOT EXISTS (SELECT FROM {track} k WHERE k.txntime OPERATOR(pg_catalog.=) d.txntime"
     " AND k.target OPERATOR(pg_catalog.=) {target})"
 )
+
+
+def truncated(name: TableName) -> sql.Composable:
+    """Whether a TRUNCATE of the table waits, after which no key tells what is meant."""
+    return sql.SQL(
+        "SELECT EXISTS (SELECT FROM bucardo.bucardo_truncate_trigger"
+        " WHERE replicated IS NULL AND sname OPERATOR(pg_catalog.=) {}"
+        " AND tname OPERATOR(pg_catalog.=) {})"
+    ).format(sql.Literal(name.schema), sql.Literal(name.name))
 
 
 def columns(alias: str, names: t.Iterable[str]) -> sql.Composable:
