@@ -386,6 +386,8 @@ def _environment() -> dict[str, str]:
     env = {k: v for k, v in os.environ.items() if not k.startswith("ANSIBLE_") or k in kept}
     env.setdefault("ANSIBLE_COLLECTIONS_PATH", str(REPOSITORY / ".cache"))
     env.setdefault("ANSIBLE_HOME", str(REPOSITORY / ".cache" / "ansible"))
+    # Ansible leaves its standard output to Python, which keeps what goes into a pipe back for long.
+    env["PYTHONUNBUFFERED"] = "1"
     return {**env, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_INJECT_INVOCATION": "1", "LC_ALL": "C.UTF-8"}
 
 

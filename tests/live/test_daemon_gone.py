@@ -1,0 +1,74 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever needs the daemon starts one that has gone, also where its children have stayed: the main
+process alone is killed, as the kernel does it for want of memory, while applications write.
+"""
+
+from __future__ import annotations
+
+import pytest
+from disturbances import writing
+from site_of_tests import eventually, same_rows
+
+# See CONTRIBUTING.md.
+LONG = True
+
+SCHEMA = """
+CREATE TABLE item (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text);
+INSERT INTO item (body) SELECT 'row ' || i FROM generate_series(1, 200) i;
+CREATE TABLE other (id bigint PRIMARY KEY);
+"""
+WRITE = "INSERT INTO item (body) VALUES ('live')"
+MAIN = "^Bucardo Master"
+CHILD = "^Bucardo (Controller|Kid|VAC)"
+
+RESEED = {"multimaster_reseed_master": "right", "multimaster_reseed_tables": ["public.item"]}
+# What has to work, with its variables.
+PLAYS = {
+    "reseed": RESEED,
+    "reseed, all tables": {**RESEED, "multimaster_reseed_tables": ["*.*"]},
+    "catch_up": {},
+    "bootstrap": {},
+    "remove_master": {"multimaster_remove_master": "third"},
+}
+
+
+@pytest.fixture(scope="module")
+def masters(site):
+    made = [site.master("left", schema=SCHEMA), *map(site.master, ("right", "third"))]
+    site.play("bootstrap", site.inventory(made))
+    return made
+
+
+def there(site, process):
+    return site.run("db", f"pgrep -f '{process}' || true").split()
+
+
+# The last one leaves two masters.
+CASES = [
+    *(
+        (name, gone)
+        for gone in (MAIN, f"{MAIN}|{CHILD}")
+        for name in PLAYS
+        if name != "remove_master"
+    ),
+    ("remove_master", MAIN),
+]
+
+
+@pytest.mark.parametrize(("name", "gone"), CASES)
+def test_it_is_started(site, masters, name, gone):
+    inventory = site.inventory(masters, **PLAYS[name])
+    site.module("bucardo_daemon", inventory, state="started")
+    assert eventually(lambda: there(site, CHILD))
+    left, right = masters[:2]
+    with writing(left, WRITE), writing(right, WRITE):
+        site.run("db", f"pkill -KILL -f '{gone}'")
+        play = site.play(name.split(",")[0], inventory, check=False)
+        assert play.code == 0, play.text
+        assert len(there(site, MAIN)) == 1
+    assert same_rows(masters[:2], "item")
+    left.sql("INSERT INTO other SELECT coalesce(max(id), 0) + 1 FROM other")
+    assert same_rows(masters[:2], "other")
