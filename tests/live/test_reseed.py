@@ -12,6 +12,8 @@ import time
 import pytest
 from site_of_tests import eventually, same_rows
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
+
 # See CONTRIBUTING.md.
 LONG = True
 
@@ -136,8 +138,22 @@ def test_a_killed_one_is_finished_by_running_it_again(site, masters, inventory):
     assert site.play("bootstrap", inventory).changes == []
 
 
-def test_what_was_written_upon_a_copied_change_is_no_conflict_with_it(site, masters, inventory):
+@pytest.mark.parametrize("other", ["nobody else", "a transaction that idles"])
+def test_what_was_written_upon_a_copied_change_is_no_conflict_with_it(
+    site, masters, inventory, other
+):
     """Both wait: the change that the copy has brought, and what an application made of it."""
+    left, _right = masters
+    if other == "nobody else":
+        written_upon_a_copied_change(site, masters, inventory)
+        return
+    # It has a number, so that all later ones may be of its subtransactions.
+    with Session(site.conninfo(left)) as session, session.transaction():
+        session.execute("SELECT pg_catalog.txid_current()")
+        written_upon_a_copied_change(site, masters, inventory)
+
+
+def written_upon_a_copied_change(site, masters, inventory):
     left, right = masters
     sync = {"name": "multimaster", "relgroup": "multimaster", "dbgroup": "multimaster"}
     site.module("bucardo_sync", inventory, **sync, status="held", enrol=False)
@@ -175,6 +191,8 @@ def test_what_was_written_upon_a_copied_change_is_no_conflict_with_it(site, mast
         "20: before the copy, then right; 22: before the copy, then right; 23: "
     )
     assert left.value("SELECT body FROM public.other WHERE id = 30") == "the last write"
+    left.sql("INSERT INTO public.other VALUES (21, 'row 21')")
+    assert same_rows(masters, "public.other")
 
 
 def test_changes_that_only_this_master_has_are_kept(site, masters, inventory):

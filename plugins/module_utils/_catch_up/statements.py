@@ -15,16 +15,12 @@ import dataclasses
 
 from .._common.names import TableName
 from .._postgres import sql
-from .._tracking import key_match
+from .._tracking import copied, key_match
 from .._tracking.plan import object_name, target_name
 
 CHUNK = ("pg_temp", "multimaster_chunk")
 NUMBER = "multimaster_number"
 _PENDING = key_match.NOT_REPLICATED
-# The transaction that wrote a change, without the wraparound: it is one of the last 2^32.
-_NOW = "pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
-_XID = f"({_NOW} - (({_NOW} - d.xmin::text::bigint) & 4294967295))"
-_OVER = f"{_XID} OPERATOR(pg_catalog.<) pg_catalog.pg_snapshot_xmin({{seen}})::text::bigint"
 _RANGES_SINCE = 140000
 _IN_RANGE = (
     " WHERE d.ctid OPERATOR(pg_catalog.>=) {first}::pg_catalog.tid"
@@ -175,9 +171,9 @@ class Statements:
             "CREATE TEMPORARY TABLE {chunk} ON COMMIT DROP AS"
             " SELECT pg_catalog.row_number() OVER ()::int AS {n}, {keys} FROM {delta} d"
             f" WHERE {_PENDING} GROUP BY {{keys}} HAVING pg_catalog.bool_and(NOT"
-            f" pg_catalog.pg_visible_in_snapshot({_XID}::text::pg_catalog.xid8, {{seen}}))",
+            f" pg_catalog.pg_visible_in_snapshot({copied.XID}::text::pg_catalog.xid8, {{seen}}))",
             keys=self._keys("d"),
-            seen=_snapshot(seen),
+            seen=copied.Seen.parse(seen).parts()["seen"],
         )
 
     def keys_out_all(self) -> sql.Composable:
@@ -187,23 +183,22 @@ class Statements:
     def superseded(self, seen: str) -> sql.Composable:
         """Numbers of those keys of which the source has nothing newer than what was copied.
 
-        :param seen: the source's snapshot of the copy. Below its oldest transaction all are over,
-            subtransactions included.
+        :param seen: the source's snapshot of the copy, see `copied.Seen`.
         """
         return self._compose(
             "SELECT c.{n} FROM {chunk} c JOIN {delta} d ON {same} WHERE "
-            f"{_PENDING} GROUP BY c.{{n}} HAVING pg_catalog.bool_and({_OVER})",
+            f"{_PENDING} GROUP BY c.{{n}} HAVING pg_catalog.bool_and({copied.OVER})",
             same=key_match.same("d", "c", self.key),
-            seen=_snapshot(seen),
+            **copied.Seen.parse(seen).parts(),
         )
 
     def forget_superseded(self, seen: str) -> sql.Composable:
         """The master that was copied to has got them, and has written these rows anew since."""
         return self._compose(
             "DELETE FROM {delta} d USING {chunk} c WHERE {same} AND "
-            f"c.{{n}} OPERATOR(pg_catalog.=) ANY (%s) AND {_PENDING} AND {_OVER}",
+            f"c.{{n}} OPERATOR(pg_catalog.=) ANY (%s) AND {_PENDING} AND {copied.OVER}",
             same=key_match.same("d", "c", self.key),
-            seen=_snapshot(seen),
+            **copied.Seen.parse(seen).parts(),
         )
 
     # -- on both --------------------------------------------------------------------------------
@@ -244,7 +239,3 @@ class Statements:
 
     def _keys(self, alias: str) -> sql.Composable:
         return key_match.columns(alias, [column for column, _equals in self.key])
-
-
-def _snapshot(text: str) -> sql.Composable:
-    return sql.SQL("{}::pg_catalog.pg_snapshot").format(sql.Literal(text))

@@ -12,6 +12,7 @@ import os
 import socket
 import typing as t
 
+from .._common.names import TableName
 from .._ledger import doubts
 from .._postgres import pg, rowhash
 from .._postgres.conninfo import ConnInfo
@@ -25,7 +26,8 @@ class Settings:
     """What every worker of a seed knows.
 
     :param target_name: for messages.
-    :param snapshot: the source's exported snapshot, and `seen` the same as it can be kept.
+    :param snapshot: the source's exported snapshot.
+    :param seen: by table, which changes of the source's queue it holds, see `copied.Seen`.
     :param source_types: and `target_types`, see `rowhash`.
     :param options: the user's; `lz4` only where the target can.
     """
@@ -42,7 +44,7 @@ class Settings:
     application_name: str
     options: Options
     counters: Counters
-    seen: str = ""
+    seen: t.Mapping[TableName, str] = dataclasses.field(default_factory=dict)
 
     def source_hash(self, job: Job) -> t.Any:
         """A query for the sums of the source's rows."""

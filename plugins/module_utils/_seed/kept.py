@@ -17,7 +17,7 @@ import typing as t
 from .._common.errors import Refused, StatementFailed
 from .._common.names import TableName
 from .._postgres import pg, sql
-from .._tracking import key_match
+from .._tracking import copied, key_match
 from .._tracking import read as tracking_read
 from .._tracking.delta_function import EQUALS
 from .._tracking.plan import JOINING, object_name
@@ -116,6 +116,23 @@ def save(target: pg.Session, jobs: t.Sequence[Job], name: str) -> list[Kept]:
         if count := target.execute(one.take_keys()):
             target.execute(one.take_rows())
             found.append(dataclasses.replace(one, count=count))
+    return found
+
+
+def seen_by(source: pg.Session, jobs: t.Sequence[Job]) -> dict[TableName, str]:
+    """Which changes of the source's queue the copies hold, as the ledger keeps it.
+
+    :param source: in the snapshot of the copy.
+    """
+    if not jobs:
+        return {}
+    snapshot = str(source.value(SEEN))
+    enrolled = tracking_read.read(source, [job.name for job in jobs])
+    found = {}
+    for name, has in enrolled.items():
+        delta = sql.Identifier("bucardo", object_name("delta_", name))
+        later = source.column(copied.later(delta)) if has.delta is not None else []
+        found[name] = copied.Seen(snapshot, tuple(map(int, later))).text
     return found
 
 

@@ -311,8 +311,7 @@ class _Seeder:
             source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             snapshot = str(source.value("SELECT pg_catalog.pg_export_snapshot()"))
             self._meter.snapshot_taken(time.monotonic())
-            keeps = any(job.keep for job in plan.jobs)
-            seen = str(source.value(kept.SEEN)) if keeps else ""
+            seen = kept.seen_by(source, [job for job in plan.jobs if job.keep])
             settings = dataclasses.replace(settings, snapshot=snapshot, seen=seen)
             ledger.note_snapshot(target, run)
 

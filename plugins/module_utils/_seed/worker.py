@@ -338,7 +338,7 @@ class Worker:
             source_oid=job.source.oid,
             target=self._settings.today.target,
             epoch=self._settings.today.epoch,
-            seen=self._settings.seen if job.keep else None,
+            seen=self._settings.seen.get(job.name) if job.keep else None,
             **known,
         )
 

@@ -152,8 +152,9 @@ XID = (
     " - d.xmin::text::bigint) & 4294967295))"
 )
 OVER = (
-    f"{XID} OPERATOR(pg_catalog.<)"
+    f"({XID} OPERATOR(pg_catalog.<)"
     " pg_catalog.pg_snapshot_xmin('7:9:8'::pg_catalog.pg_snapshot)::text::bigint"
+    f" OR {XID} OPERATOR(pg_catalog.=) ANY ([]::bigint[]))"
 )
 SAME = '"d"."a" OPERATOR("pg_catalog".=) "c"."a" AND "d"."b""c" OPERATOR("My".==) "c"."b""c"'
 
