@@ -162,6 +162,19 @@ options:
     type: str
     choices: [delete, refuse, bucardo]
     version_added: "1.1.0"
+  kick:
+    description:
+      - How a write on a master wakes the sync, where O(autokick) is true.
+      - V(notify) is Bucardo's way, a NOTIFY. PostgreSQL lets transactions that notify commit one
+        after the other, so that many clients together write no faster than one.
+      - V(poll) takes the next value of a sequence, for which nobody waits. The program that
+        M(multimaster.bucardo.bucardo_watchdog) installs looks at it five times a second and wakes
+        the sync; without the program changes wait for O(checktime).
+      - Left out, a new sync gets V(notify) and another keeps what it has. Changing it replaces one
+        function on each master, and locks no table.
+    type: str
+    choices: [notify, poll]
+    version_added: "1.1.0"
   masters:
     description:
       - How to log in to the masters. For those left out, what
@@ -337,6 +350,7 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.topo
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import absent, present
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.desired import Desired
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync.keeper import Keeper, Terms
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.kick import KICKS
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking.truncate import (
     POLICIES as TRUNCATE_POLICIES,
 )
@@ -368,6 +382,7 @@ def plan(params: module.Params, scope: Scope) -> Change:
         options=columns.given(columns.SYNC, params, control.interval),
         seeded_elsewhere=params["seeded_elsewhere"],
         truncate=params["truncate"] or "",
+        kick=params["kick"] or "",
     )
     return present.plan(keeper, desired)
 
@@ -384,6 +399,7 @@ def main() -> t.NoReturn:
         "seeded_elsewhere": {"type": "bool", "default": False},
         **columns.spec(columns.SYNC),
         "truncate": {"type": "str", "choices": list(TRUNCATE_POLICIES)},
+        "kick": {"type": "str", "choices": sorted(KICKS)},
         "masters": {**masters_option(), "required": False},
         "lock_timeout": {"type": "int", "default": 500},
         "lock_hold": {"type": "int", "default": 50},

@@ -36,6 +36,13 @@ options:
         that runs takes up a new program by itself.
     type: bool
     default: false
+  poll:
+    description:
+      - Have the program wake syncs in the background, for hosts without systemd. A sync needs it
+        whose C(kick) is V(poll), see M(multimaster.bucardo.bucardo_sync).
+    type: bool
+    default: false
+    version_added: "1.1.0"
 notes:
   - Run it as root. C(/usr/bin/python3) must find psycopg2, as with Debian's package
     C(python3-psycopg2).
@@ -61,7 +68,7 @@ path:
   type: str
   sample: /usr/local/sbin/bucardo-watchdog
 started:
-  description: Whether a loop was, or in a check would be, started.
+  description: Whether something was, or in a check would be, started.
   returned: success
   type: bool
 """
@@ -82,6 +89,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.errors
     Refused,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._monitor import pack, program
+from ansible_collections.multimaster.bucardo.plugins.module_utils._wake import (
+    process as poll_process,
+)
 
 MODE = 0o755
 
@@ -90,21 +100,26 @@ def plan(params: module.Params, _scope: Scope) -> Change:
     """Compare the file with what it shall be."""
     path, content = params["path"], pack.packed()
     written = not _is(path, content)
-    starts = bool(params["loop"]) and not program.loop_runs()
+    starts = []
+    if params["loop"] and not program.loop_runs():
+        starts.append("start")
+    if params["poll"] and not poll_process.runs(path):
+        starts.append("start-poll")
+    changed = written or bool(starts)
     change = Change(
-        changed=written or starts,
-        before={"sha256": _hash(_read(path)), "loop": not starts} if written or starts else {},
-        after={"sha256": _hash(content), "loop": bool(params["loop"])} if written or starts else {},
-        values={"path": path, "started": starts},
-        commands=[f"write {path}"] * written + [f"{path} start"] * starts,
+        changed=changed,
+        before={"sha256": _hash(_read(path)), "started": []} if changed else {},
+        after={"sha256": _hash(content), "started": starts} if changed else {},
+        values={"path": path, "started": bool(starts)},
+        commands=[f"write {path}"] * written + [f"{path} {command}" for command in starts],
     )
 
     def work(_change: Change) -> None:
         if written:
             _write(path, content)
-        if starts:
+        for command in starts:
             done = subprocess.run(
-                [path, "start"],
+                [path, command],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -112,7 +127,9 @@ def plan(params: module.Params, _scope: Scope) -> Change:
                 cwd="/",
             )
             if done.returncode:
-                raise CommandFailed(f"{path} start: {done.stderr.strip() or done.stdout.strip()}")
+                raise CommandFailed(
+                    f"{path} {command}: {done.stderr.strip() or done.stdout.strip()}"
+                )
 
     change.work = work
     return change
@@ -148,6 +165,7 @@ def main() -> None:
     spec: Spec = {
         "path": {"type": "path", "default": "/usr/local/sbin/bucardo-watchdog"},
         "loop": {"type": "bool", "default": False},
+        "poll": {"type": "bool", "default": False},
     }
     module.run(spec, plan)
 

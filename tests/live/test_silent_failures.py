@@ -348,6 +348,18 @@ def test_a_daemon_that_is_stuck_and_one_that_is_gone_are_told_apart(
     assert arrives(right, "calm", 103)
 
 
+def test_that_nobody_looks_for_writes_is_seen(site, inventory, status, left, right):
+    program = "/usr/local/sbin/bucardo-watchdog"
+    site.run("there", f"pkill -KILL -f '{program} poll'")
+    assert eventually(lambda: "poll_missing" in status().names, 10)
+    assert status().names == {"poll_missing"}
+    left.sql("INSERT INTO calm VALUES (104, 104)")
+    site.run("there", f"{program} start-poll")
+    # What was written meanwhile, too.
+    assert arrives(right, "calm", 104)
+    assert not status().problems
+
+
 @contextlib.contextmanager
 def down(site, host):
     """A server that is away."""

@@ -34,12 +34,13 @@ FLOORS = {
 }
 # A feature knows no other feature.
 FEATURES = dict.fromkeys(
-    ("_sync", "_catch_up", "_clone", "_seed", "_compare", "_sequences"), set(FLOORS) - {"_ansible"}
+    ("_sync", "_catch_up", "_clone", "_seed", "_compare", "_sequences", "_wake"),
+    set(FLOORS) - {"_ansible"},
 )
 # But preflight judges with the features' own rules what they are going to do.
 FEATURES["_preflight"] = set(FLOORS) - {"_ansible"} | {"_clone", "_sequences"}
-# And the monitor with what each feature knows of its own state.
-FEATURES["_monitor"] = set(FLOORS) - {"_ansible"} | {"_sequences"}
+# And the monitor with what each feature knows of its own state. Its program has the poller in it.
+FEATURES["_monitor"] = set(FLOORS) - {"_ansible"} | {"_sequences", "_wake"}
 MAY_IMPORT: dict[str, set[str]] = {**FLOORS, **FEATURES}
 
 # Folders inside a feature, one level deep.
@@ -57,7 +58,11 @@ PURE = {
         *("standstill", "statements", "status"),
     },
     "_ledger": {"doubts", "foreign", "states"},
-    "_tracking": {"delta_function", "enrolled", "key_match", "plan", "truncate"},
+    "_tracking": {
+        *("copied", "delta_function", "enrolled", "key_match", "kick", "own_function", "plan"),
+        "truncate",
+    },
+    "_wake": {"seen"},
     "_sync": {"commands", "desired", "statements"},
     "_catch_up": {"plan", "statements"},
     "_clone": {"facts", "plan", "schema"},

@@ -55,6 +55,21 @@ def daemon_stuck(facts: Facts) -> t.Iterator[Alarm]:
         )
 
 
+def poll_missing(facts: Facts) -> t.Iterator[Alarm]:
+    """Writes advance a sequence, and nobody looks at it."""
+    for sync in facts.syncs:
+        masters = [one.name for one in sync.read if one.polled]
+        if sync.active and masters and not facts.polling:
+            yield Alarm(
+                "poll_missing",
+                f"Nobody looks whether rows of {sync.name} were written: they wait for its"
+                " checktime, a minute where nothing else was said",
+                "Start bucardo-poll.service on Bucardo's host, or where there is no systemd,"
+                " /usr/local/sbin/bucardo-watchdog start-poll; bootstrap does it as well.",
+                sync=sync.name,
+            )
+
+
 def other_daemon(facts: Facts) -> t.Iterator[Alarm]:
     """The daemon of another control database works on a sync of the same name.
 

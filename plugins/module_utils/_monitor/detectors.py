@@ -24,6 +24,7 @@ if t.TYPE_CHECKING:
 DETECTORS: tuple[Detector, ...] = (
     detect_processes.daemon_down,
     detect_processes.daemon_stuck,
+    detect_processes.poll_missing,
     detect_processes.other_daemon,
     detect_processes.sync_stalled,
     detect_processes.controller_missing,

@@ -88,6 +88,7 @@ class MasterFacts:
     :param shed: tables whose changes are not queued here any more.
     :param sizes: bytes of the waiting changes of each table, where somebody asks for them.
     :param left_out: tables that were set aside or shed: nobody waits for their changes now.
+    :param polled: writes wake the sync by a sequence, at which somebody has to look.
     """
 
     name: str
@@ -107,6 +108,7 @@ class MasterFacts:
     shed: tuple[Shed, ...] = ()
     sizes: t.Mapping[TableName, int] = dataclasses.field(default_factory=dict)
     left_out: frozenset[TableName] = frozenset()
+    polled: bool = False
 
     @property
     def waiting(self) -> list[Pending]:
@@ -197,6 +199,7 @@ class Sample:
 class Facts:
     """All of it.
 
+    :param polling: whether a program looks for syncs that are to be woken.
     :param purges: whether the daemon purges at all (setting bucardo_vac).
     :param stalled: databases that the daemon has given up.
     :param processes: the daemon's sessions in the control database.
@@ -208,6 +211,7 @@ class Facts:
 
     running: bool
     answers: bool
+    polling: bool = True
     purges: bool = True
     stalled: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()

@@ -25,6 +25,7 @@ import typing as t
 
 from .._bucardo.daemon import Daemon
 from .._common.errors import DeadlineExceeded, MultimasterError
+from .._wake import process as poll_process
 from . import mend, render
 from .look import Look, Settings, look, stopped_on_purpose
 from .memory import Memory
@@ -36,6 +37,9 @@ LOCK = "/run/bucardo-watchdog.lock"
 LOG = "/var/log/bucardo/watchdog.log"
 METRICS = "bucardo-multimaster.prom"
 UNIT = "bucardo.service"
+# What a start answers.
+_RUNS, _STARTED = "runs", "started"
+_START_POLL = "start-poll"
 # Steps that the program takes by itself where no unit runs the daemon, by its command for each.
 _STEPS = {"start-daemon": mend.START, "restart-daemon": mend.RESTART}
 # Seconds.
@@ -51,9 +55,13 @@ def main(argv: t.Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "command",
-        choices=["check", "metrics", "watch", "loop", "start", "look", *_STEPS],
+        choices=[
+            *("check", "metrics", "watch", "loop", "start", poll_process.COMMAND, _START_POLL),
+            *("look", *_STEPS),
+        ],
         help="check: a Nagios plugin. metrics: Prometheus' text. watch: look once, mend, write the"
         " metrics. loop: watch for ever. start: loop in the background, if none is there."
+        " poll: wake syncs whose writes advance a sequence. start-poll: the same in background."
         " The others are for this program itself.",
     )
     parser.add_argument("--config", default=CONFIG, help="directory of settings")
@@ -94,9 +102,14 @@ class Program:
         if command in _STEPS:
             _say(run_daemon(Settings.load(self.config).bucardorc, _STEPS[command]))
             return 0
-        if command == "start":
-            return self.start()
-        return self.loop()
+        if command == poll_process.COMMAND:
+            settings = Settings.load(self.config)
+            words = [command, "--config", self.config]
+            return poll_process.serve(self.path, words, settings.bucardorc, settings.systemd)
+        if command == _START_POLL:
+            _say(self.start_poll())
+            return 0
+        return self.start() if command == "start" else self.loop()
 
     def look(self, mending: bool) -> Look:
         """Look as the user that runs the daemon, whose files hold the passwords."""
@@ -121,6 +134,8 @@ class Program:
             return 0
         if not Memory.load().is_due(time.time()):
             return 0
+        if not settings.systemd and self.start_poll() == _STARTED:
+            say("started the program that wakes syncs")
         found = self.look(mending=True)
         for line in found.log:
             say(line)
@@ -159,31 +174,36 @@ class Program:
         """Begin the loop in the background, where none is; says which of both."""
         lock = _lock()
         if lock is None:
-            _say("runs")
+            _say(_RUNS)
             return 0
         lock.close()
+        self._begin("loop")
+        _say(_STARTED)
+        return 0
+
+    def start_poll(self) -> str:
+        """Begin to poll in the background, where nobody does; says which of both."""
+        if poll_process.runs(self.path):
+            return _RUNS
+        self._begin(poll_process.COMMAND, **_user(_account()))
+        return _STARTED
+
+    def _begin(self, command: str, **more: t.Any) -> None:
         with open(os.devnull, "r+b") as nothing:
             subprocess.Popen(
-                [self.path, "loop", "--config", self.config],
+                [self.path, command, "--config", self.config],
                 stdin=nothing,
                 stdout=nothing,
                 stderr=nothing,
                 cwd="/",
                 start_new_session=True,
                 env=_environment(),
+                **more,
             )
-        _say("started")
-        return 0
 
     def _as_bucardo(
         self, words: t.Sequence[str], timeout: float
     ) -> subprocess.CompletedProcess[str]:
-        account = _account()
-        other: dict[str, t.Any] = {
-            "user": account.pw_uid,
-            "group": account.pw_gid,
-            "extra_groups": [],
-        }
         return subprocess.run(
             [self.path, *words],
             stdin=subprocess.DEVNULL,
@@ -193,7 +213,7 @@ class Program:
             timeout=timeout,
             cwd="/",
             env=_environment(),
-            **(other if os.geteuid() != account.pw_uid else {}),
+            **_user(_account()),
         )
 
 
@@ -249,6 +269,13 @@ def _no_look(why: str) -> Look:
 
 def _account() -> pwd.struct_passwd:
     return pwd.getpwnam(USER)
+
+
+def _user(account: pwd.struct_passwd) -> dict[str, t.Any]:
+    """For a process of this account's; nothing where this is one."""
+    if os.geteuid() == account.pw_uid:
+        return {}
+    return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
 
 
 def _environment() -> dict[str, str]:

@@ -112,6 +112,7 @@ def _facts(
     return Facts(
         running=running,
         answers=answers,
+        polling=reader.polling(control.session),
         purges=_setting(control, "bucardo_vac") != "0",
         stalled=_stalled(control),
         processes=reader.processes(control.session),
@@ -259,6 +260,7 @@ class _Sync:
             shed=self.shed.get(name, ()),
             sizes=shed.sizes(session, pending) if self.wanted.limits.shed else {},
             left_out=frozenset(aside),
+            polled=reader.polled(session, self.sync.name),
         )
 
     def _failure(self, sessions: t.Mapping[str, Session]) -> Failure | None:

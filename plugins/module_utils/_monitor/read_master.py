@@ -16,7 +16,9 @@ from .._postgres import pg, sql
 from .._postgres.catalog import read_tables
 from .._postgres.tables import Table, select
 from .._tracking import enrolled, loaded, plan
+from .._tracking import kick as tracking_kick
 from .._tracking import read as tracking_read
+from .._wake.master import APPLICATION_NAME
 from .facts import Process
 
 # Tables per statement: each takes several entries of the server's lock table.
@@ -67,6 +69,14 @@ SELECT n.nspname AS schema, c.relname AS name,
   JOIN pg_catalog.pg_roles r ON r.rolname = %(role)s
  WHERE NOT r.rolsuper
 """
+_POLLING = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+                WHERE datname = pg_catalog.current_database() AND application_name = %s)
+"""
+_KICKS = """
+SELECT p.prosrc FROM pg_catalog.pg_proc p
+ WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.proname = %s
+"""
 
 
 def processes(session: pg.Session) -> tuple[Process, ...]:
@@ -74,6 +84,17 @@ def processes(session: pg.Session) -> tuple[Process, ...]:
     return tuple(
         Process(**{**row, "blockers": tuple(row["blockers"])}) for row in session.rows(_PROCESSES)
     )
+
+
+def polling(control: pg.Session) -> bool:
+    """Whether the program that wakes syncs is connected to the control database."""
+    return bool(control.value(_POLLING, (APPLICATION_NAME,)))
+
+
+def polled(session: pg.Session, sync: str) -> bool:
+    """Whether writes on a master wake a sync by a sequence."""
+    body = session.value(_KICKS, (tracking_kick.name(sync),))
+    return body is not None and tracking_kick.kick_of(str(body)) == tracking_kick.POLL
 
 
 def filled(
@@ -104,7 +125,7 @@ def faults(
         found = [
             fault.text
             for fault in enrolled.faults(name, there[name], specs)
-            if fault.lost or fault.trigger == plan.kick_name(sync)
+            if fault.lost or fault.trigger == tracking_kick.name(sync)
         ]
         if not found and tuple(key) not in there[name].keys:
             found = [f"the registered key ({', '.join(key)}) is none any more"]

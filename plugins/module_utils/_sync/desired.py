@@ -32,6 +32,7 @@ class Desired:
     :param seeded_elsewhere: the user vouches for rows that no ledger knows of.
     :param truncate: what becomes of a TRUNCATE, one of `_tracking/truncate.POLICIES`; "" for what
         does already.
+    :param kick: how writes wake it, one of `_tracking/kick.KICKS`; "" for as they do already.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Desired:
     options: t.Mapping[str, t.Any]
     seeded_elsewhere: bool = False
     truncate: str = ""
+    kick: str = ""
 
     @property
     def key(self) -> SyncKey:

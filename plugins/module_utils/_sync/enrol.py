@@ -23,6 +23,7 @@ from .._common.names import SyncKey, TableName
 from .._ledger import ledger
 from .._postgres import locks
 from .._postgres.parallel import each
+from .._tracking import kick as tracking_kick
 from .._tracking import plan
 from .._tracking import truncate as tracking_truncate
 from . import commands, statements
@@ -36,6 +37,8 @@ class Enrolment:
     :param masters: every database of the group whose role is source, by name.
     :param truncate: what is to become of a TRUNCATE; "" for what does already.
     :param truncate_before: what became of it at the first look.
+    :param kick: how writes are to wake the sync; "" for as they do already.
+    :param kick_before: how they did at the first look.
     """
 
     control: Control
@@ -46,6 +49,8 @@ class Enrolment:
     truncate: str = ""
     policy: locks.LockPolicy = dataclasses.field(default_factory=locks.LockPolicy)
     truncate_before: str = ""
+    kick: str = ""
+    kick_before: str = ""
 
     def look(self, goats: t.Sequence[Goat]) -> dict[str, plan.MasterState]:
         """Read all masters.
@@ -76,7 +81,10 @@ class Enrolment:
         states = self.look(goats)
         if not self.truncate_before:
             self.truncate_before = plan.truncate_policy(states.values(), self.key.sync)
+        if not self.kick_before:
+            self.kick_before = plan.kick_in_use(states.values())
         # For what is made later, too.
+        self.kick = self.kick or self.kick_before or tracking_kick.DEFAULT
         self.truncate = self.truncate or self.truncate_before or tracking_truncate.DEFAULT
         clashes = [
             line
@@ -91,7 +99,7 @@ class Enrolment:
                 problems=clashes,
             )
         return {
-            name: plan.needs(state, self.key.sync, self.autokick, self.truncate)
+            name: plan.needs(state, self.key.sync, self.autokick, self.truncate, self.kick)
             for name, state in states.items()
         }
 

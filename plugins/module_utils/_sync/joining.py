@@ -152,7 +152,9 @@ def enrol_newcomers(
     standing = enrol.Enrolment(control, present, *names)
     standing.needs(group.goats)
     masters = {name: OpenMaster(name, *given) for name, given in coming.items()}
-    enrolment = enrol.Enrolment(control, masters, *names, truncate=standing.truncate)
+    enrolment = enrol.Enrolment(
+        control, masters, *names, truncate=standing.truncate, kick=standing.kick
+    )
     needed = enrolment.needs(group.goats)
     if any(needed.values()):
         with contextlib.ExitStack() as stack:

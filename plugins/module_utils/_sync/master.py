@@ -16,8 +16,10 @@ from .._common.names import SyncKey, TableName
 from .._postgres import advisory, locks, sql
 from .._postgres.pg import Session
 from .._tracking import enrolled, key_path, plan
+from .._tracking import kick as tracking_kick
 from .._tracking import read as tracking_read
 from .._tracking import truncate as tracking_truncate
+from .._tracking.own_function import OwnFunction
 from . import statements
 
 # Tables per message. Every new relation needs an entry in the server's lock table, which holds
@@ -50,9 +52,11 @@ SELECT c.relname, c.relkind::text FROM pg_catalog.pg_class c
  WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo')
 """
 _OWN_FUNCTIONS = """
-SELECT p.proname::text AS name, p.prosrc AS body FROM pg_catalog.pg_proc p
+SELECT p.proname::text AS name, p.prosrc AS body, p.prosecdef AS definer,
+       COALESCE(p.proconfig, '{}') AS settings
+  FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.proname = ANY(%s)
-   AND p.pronargs = 0 AND p.prosecdef AND p.proconfig = %s::text[]
+   AND p.pronargs = 0
 """
 _FUNCTIONS = """
 SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
@@ -143,12 +147,14 @@ class OpenMaster:
             registered = self.session.column(
                 "SELECT tablename FROM bucardo.bucardo_delta_names WHERE sync = %s", (key.sync,)
             )
+        current, kick = self._own_functions(key.sync)
         return plan.MasterState(
             name=self.name,
             tables=tuple(sorted(tables, key=lambda table: table.name)),
             relations=relations,
             functions=frozenset(self.session.column(_FUNCTIONS)),
-            current=self._current_functions(),
+            current=current,
+            kick=kick,
             targets=frozenset(targets),
             registered=frozenset(registered),
             open_functions=tuple(self.session.column(_OPEN_FUNCTIONS)),
@@ -161,13 +167,25 @@ class OpenMaster:
             return ()
         return key_path.lacking(key_path.read(self.session, self.role), schemas)
 
-    def _current_functions(self) -> frozenset[str]:
-        """Those of our own functions that are what this version would make."""
-        wanted = {one.name: one.body for one in tracking_truncate.FUNCTIONS.values()}
-        rows = self.session.rows(_OWN_FUNCTIONS, (list(wanted), list(tracking_truncate.SETTINGS)))
-        return frozenset(row["name"] for row in rows if row["body"] == wanted[row["name"]])
+    def _own_functions(self, sync: str) -> tuple[frozenset[str], str]:
+        """Those of our own functions that are what this version would make, and the sync's kick."""
+        polled = tracking_kick.function(sync, tracking_kick.POLL)
+        wanted = {one.name: one for one in (*tracking_truncate.FUNCTIONS.values(), polled)}
+        found = {
+            row["name"]: OwnFunction(
+                row["name"],
+                row["body"],
+                row["definer"],
+                tuple(row["settings"]),
+                wanted[row["name"]].sequence,
+            )
+            for row in self.session.rows(_OWN_FUNCTIONS, (list(wanted),))
+        }
+        current = frozenset(name for name, one in found.items() if one == wanted[name])
+        kick = tracking_kick.kick_of(found[polled.name].body) if polled.name in found else ""
+        return current, kick
 
-    def make_functions(self, functions: t.Sequence[tracking_truncate.TruncateFunction]) -> None:
+    def make_functions(self, functions: t.Sequence[OwnFunction]) -> None:
         """Our own functions, with today's text."""
         if functions:
             self.session.execute(sql.together(statements.functions(functions, self.role)))

@@ -23,6 +23,9 @@ from .enrol import Enrolment, check_version
 from .keeper import Keeper, Masters
 from .parting import Parting, figures, leaving
 
+# What of a sync only the masters know, in a change's two sides.
+KEPT = ("truncate", "kick")
+
 
 def plan(keeper: Keeper, desired: Desired) -> Change:
     """What it takes until a sync is as desired."""
@@ -123,6 +126,7 @@ class _Present:
             self.wanted.get("autokick", autokick),
             desired.truncate,
             keeper.terms.policy,
+            kick=desired.kick,
         )
         self.members = self.enrolment.tables()
         self.guard = self._guard()
@@ -208,9 +212,11 @@ class _Present:
         after = sync_desired.result_after(self.current, self.desired, self.wanted)
         after["enrolled"] = {name: len(self.members) for name in self.needed}
         if self.needed:
-            after["truncate"] = self.enrolment.truncate
+            after.update(self._kept(self.enrolment.truncate, self.enrolment.kick))
             if self.current:
-                before["truncate"] = self.enrolment.truncate_before
+                before.update(
+                    self._kept(self.enrolment.truncate_before, self.enrolment.kick_before)
+                )
         change = _change(
             self.incomplete or self.guard.changed,
             before,
@@ -224,6 +230,10 @@ class _Present:
         ]
         change.disturbs = self._disturbs(change.values["enrolment"])
         return change
+
+    def _kept(self, truncate: str, kick: str) -> dict[str, str]:
+        """What only the masters know of the sync; `KEPT`."""
+        return {"truncate": truncate, **({"kick": kick} if self.enrolment.autokick else {})}
 
     def _commands(self) -> list[str]:
         """What is run on the masters."""
@@ -290,7 +300,7 @@ class _Present:
         known = current is not None and current.status == "active" and "status" not in self.wanted
         change.values["purging"] = self.keeper.purging(written, self.masters, patient=known)
         change.values["sync"] = sync_desired.result(written)
-        kept = {key: change.after[key] for key in ("enrolled", "truncate") if key in change.after}
+        kept = {key: change.after[key] for key in ("enrolled", *KEPT) if key in change.after}
         change.after = {**change.values["sync"], **kept}
 
     def _keep_nothing(self) -> None:

@@ -12,7 +12,8 @@ import typing as t
 from .._common.names import SyncKey, TableName
 from .._postgres import sql
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA
-from .._tracking import delta_function, plan, truncate
+from .._tracking import delta_function, plan
+from .._tracking.own_function import OwnFunction
 
 PROBE = TableName(OWN_SCHEMA, "bucardo_probe")
 
@@ -157,24 +158,36 @@ def made_as(role: str) -> list[sql.Composable]:
     return [sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(role))] if role else []
 
 
-def functions(wanted: t.Iterable[truncate.TruncateFunction], role: str) -> list[sql.Composable]:
+def functions(wanted: t.Iterable[OwnFunction], role: str) -> list[sql.Composable]:
     """Our own trigger functions, with today's text."""
-    pairs = [one.partition("=") for one in truncate.SETTINGS]
-    options = sql.SQL(" ").join(
-        sql.SQL("SET {} = {}").format(sql.SQL(key), sql.SQL(value)) for key, _equals, value in pairs
-    )
     found = made_as(role)
     for function in wanted:
         name = sql.Identifier(BUCARDO_SCHEMA, function.name)
-        found += [
+        if function.sequence:
+            sequence = sql.Identifier(BUCARDO_SCHEMA, function.sequence)
+            found.append(sql.SQL("CREATE SEQUENCE IF NOT EXISTS {}").format(sequence))
+        found.append(
             sql.SQL(
-                "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql"
-                " SECURITY DEFINER {} AS {}"
-            ).format(name, options, sql.Literal(function.body)),
+                "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql {} AS {}"
+            ).format(name, _options(function), sql.Literal(function.body))
+        )
+        if function.definer:
             # Else whoever may make a trigger could fill the queue of his choice.
-            sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(name),
-        ]
+            found.append(sql.SQL("REVOKE ALL ON FUNCTION {}() FROM PUBLIC").format(name))
     return found
+
+
+def _options(function: OwnFunction) -> sql.Composable:
+    pairs = [one.partition("=") for one in function.settings]
+    return sql.SQL(" ").join(
+        [
+            sql.SQL("SECURITY DEFINER" if function.definer else "SECURITY INVOKER"),
+            *(
+                sql.SQL("SET {} = {}").format(sql.SQL(key), sql.SQL(value))
+                for key, _equals, value in pairs
+            ),
+        ]
+    )
 
 
 def secured(signature: str) -> sql.Composable:
@@ -208,10 +221,15 @@ def dropped_function(name: str) -> sql.Composable:
     return sql.SQL("DROP FUNCTION IF EXISTS {}()").format(sql.Identifier(BUCARDO_SCHEMA, name))
 
 
-def dropped_all(kind: str, names: t.Iterable[str]) -> sql.Composable:
-    """Drop tables or functions.
+def dropped_sequence(name: str) -> sql.Composable:
+    """Drop a sequence in schema bucardo."""
+    return sql.SQL("DROP SEQUENCE IF EXISTS {}").format(sql.Identifier(BUCARDO_SCHEMA, name))
 
-    :param kind: "TABLE" or "FUNCTION".
+
+def dropped_all(kind: str, names: t.Iterable[str]) -> sql.Composable:
+    """Drop tables, functions or sequences.
+
+    :param kind: "TABLE", "FUNCTION" or "SEQUENCE".
     :param names: with schema, as the server quoted them: a signature is no single identifier.
     """
     return sql.SQL(f"DROP {kind} ") + sql.SQL(", ").join(map(sql.SQL, names))

@@ -15,6 +15,7 @@ from .._ledger import ledger
 from .._postgres import locks, sql
 from .._postgres.pg import Session
 from .._postgres.tables import BUCARDO_SCHEMA, OWN_SCHEMA
+from .._tracking import kick as tracking_kick
 from .._tracking import plan
 from .._tracking.queue import Pending, Queue
 from . import statements
@@ -36,6 +37,20 @@ SELECT n.nspname::text AS schema, c.relname::text AS name, c.oid::bigint AS oid,
  GROUP BY n.nspname, c.relname, c.oid
  ORDER BY 1, 2
 """
+
+# Everything in Bucardo's schema, in the order in which it goes.
+_RELATIONS = (
+    "SELECT 'bucardo.' || pg_catalog.quote_ident(relname) FROM pg_catalog.pg_class"
+    " WHERE relnamespace = 'bucardo'::regnamespace AND relkind = '{}' ORDER BY 1"
+)
+_OWN_OBJECTS = {
+    "TABLE": _RELATIONS.format("r"),
+    "FUNCTION": (
+        "SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p"
+        " WHERE pronamespace = 'bucardo'::regnamespace ORDER BY 1"
+    ),
+    "SEQUENCE": _RELATIONS.format("S"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +111,7 @@ def to_drop(
     found = {}
     for table in traces.tables:
         if kick_only:
-            names = tuple(name for name in table.triggers if name == plan.kick_name(sync))
+            names = tuple(name for name in table.triggers if name == tracking_kick.name(sync))
         elif table.name in keep:
             continue
         else:
@@ -235,7 +250,10 @@ def leave_sync(
         (key.sync, gone),
     )
     if not keep:
-        session.execute(statements.dropped_function(plan.kick_name(key.sync)))
+        kick = tracking_kick.name(key.sync)
+        session.execute(
+            sql.together([statements.dropped_function(kick), statements.dropped_sequence(kick)])
+        )
 
 
 def drop_objects(session: Session, tables: t.Sequence[TableName]) -> None:
@@ -325,18 +343,7 @@ def remove(session: Session, traces: Traces, policy: locks.LockPolicy) -> locks.
     """
     report = drop_triggers(session, {table: table.triggers for table in traces.tables}, policy)
     if BUCARDO_SCHEMA in traces.schemas:
-        for kind, query in (
-            (
-                "TABLE",
-                "SELECT 'bucardo.' || pg_catalog.quote_ident(relname) FROM pg_catalog.pg_class"
-                " WHERE relnamespace = 'bucardo'::regnamespace AND relkind = 'r' ORDER BY 1",
-            ),
-            (
-                "FUNCTION",
-                "SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p"
-                " WHERE pronamespace = 'bucardo'::regnamespace ORDER BY 1",
-            ),
-        ):
+        for kind, query in _OWN_OBJECTS.items():
             names = session.column(query)
             for start in range(0, len(names), _CHUNK):
                 session.execute(statements.dropped_all(kind, names[start : start + _CHUNK]))

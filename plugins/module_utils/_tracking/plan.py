@@ -15,8 +15,10 @@ import typing as t
 
 from .._common.names import TableName, delta_suffix, quoted_delta_suffix
 from . import enrolled
+from . import kick as tracking_kick
 from . import truncate as tracking_truncate
 from .delta_function import EQUALS, Equality
+from .own_function import OwnFunction
 
 # The only version whose validate_sync was read and compared, object by object.
 SUPPORTED_VERSION = "5.6.0"
@@ -50,11 +52,6 @@ GLOBAL_FUNCTIONS = (
     "bucardo_purge_delta",
     "bucardo_purge_sync_track",
 )
-
-
-def kick_name(sync: str) -> str:
-    """Name of the trigger that wakes a sync, and of its function."""
-    return f"bucardo_kick_{sync}"
 
 
 def truncate_name(sync: str) -> str:
@@ -124,6 +121,7 @@ class MasterState:
     :param relations: name to relkind, schema bucardo.
     :param functions: names, schema bucardo.
     :param current: those of our own functions that have today's text.
+    :param kick: how writes wake the sync, one of `kick.KICKS`, "" where nothing does yet.
     :param targets: OIDs of the tables registered for the group of databases.
     :param registered: tables (as `TableState.quoted`) registered for the sync.
     :param open_functions: signatures of functions that run with the rights of Bucardo's role and
@@ -136,6 +134,7 @@ class MasterState:
     relations: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     functions: frozenset[str] = frozenset()
     current: frozenset[str] = frozenset()
+    kick: str = ""
     targets: frozenset[int] = frozenset()
     registered: frozenset[str] = frozenset()
     open_functions: tuple[str, ...] = ()
@@ -187,7 +186,7 @@ class Needs:
 
     master: str
     globals: tuple[str, ...] = ()
-    functions: tuple[tracking_truncate.TruncateFunction, ...] = ()
+    functions: tuple[OwnFunction, ...] = ()
     tables: tuple[TableNeed, ...] = ()
     unregistered: tuple[TableName, ...] = ()
     open_functions: tuple[str, ...] = ()
@@ -214,7 +213,7 @@ class Needs:
 def wanted_triggers(sync: str, autokick: bool) -> tuple[str, ...]:
     """Names of the triggers that a table of this sync must have."""
     names = (DELTA_TRIGGER, truncate_name(sync))
-    return names + (kick_name(sync),) if autokick else names
+    return names + (tracking_kick.name(sync),) if autokick else names
 
 
 def object_name(key: str, table: TableName) -> str:
@@ -257,11 +256,11 @@ def specs(
             (sync,),
             instead=frozenset(map(tracking_truncate.function_name, tracking_truncate.POLICIES)),
         ),
-        kick_name(sync): enrolled.TriggerSpec(
-            kick_name(sync),
+        tracking_kick.name(sync): enrolled.TriggerSpec(
+            tracking_kick.name(sync),
             "AFTER",
             *kicks,
-            kick_name(sync),
+            tracking_kick.name(sync),
             queues=False,
         ),
     }
@@ -279,6 +278,11 @@ def truncate_policy(states: t.Iterable[MasterState], sync: str) -> str:
     """What becomes of a TRUNCATE now, on most of the tables; "" when none is enrolled."""
     found = (table.truncate.get(truncate_name(sync)) for one in states for table in one.tables)
     return tracking_truncate.in_use(filter(None, found))
+
+
+def kick_in_use(states: t.Iterable[MasterState]) -> str:
+    """How writes wake the sync now on most of the masters; "" when nothing does."""
+    return tracking_kick.in_use(state.kick for state in states)
 
 
 def truncate_problems(state: MasterState, sync: str, truncate: str) -> list[str]:
@@ -301,17 +305,22 @@ def truncate_problems(state: MasterState, sync: str, truncate: str) -> list[str]
 
 
 def needs(
-    state: MasterState, sync: str, autokick: bool, truncate: str = tracking_truncate.DEFAULT
+    state: MasterState,
+    sync: str,
+    autokick: bool,
+    truncate: str = tracking_truncate.DEFAULT,
+    kick: str = tracking_kick.DEFAULT,
 ) -> Needs:
     """Compare what a master has with what a sync needs there.
 
     :param truncate: one of `tracking_truncate.POLICIES`.
+    :param kick: one of `kick.KICKS`.
     """
     missing = [name for name in GLOBAL_TABLES if state.relations.get(name) != "r"]
     missing += [name for name in GLOBAL_INDEXES if state.relations.get(name) != "i"]
     missing += [f"{name}()" for name in GLOBAL_FUNCTIONS if name not in state.functions]
-    if kick_name(sync) not in state.functions:
-        missing.append(f"{kick_name(sync)}()")
+    if tracking_kick.name(sync) not in state.functions:
+        missing.append(f"{tracking_kick.name(sync)}()")
     taken = {object_name("delta_", table.name) for table in state.tables}
     found = [
         _table_need(
@@ -322,16 +331,32 @@ def needs(
         )
         for one in state.tables
     ]
-    function = tracking_truncate.FUNCTIONS.get(truncate)
     return Needs(
         state.name,
         tuple(missing),
-        (function,) if function and function.name not in state.current else (),
+        tuple(_functions_needed(state, sync, autokick, truncate, kick)),
         tuple(need for need in found if need.objects or need.target or need.faults),
         tuple(table.name for table in state.tables if table.quoted not in state.registered),
         state.open_functions,
         state.unsearched,
     )
+
+
+def _functions_needed(
+    state: MasterState, sync: str, autokick: bool, truncate: str, kick: str
+) -> t.Iterator[OwnFunction]:
+    function = tracking_truncate.FUNCTIONS.get(truncate)
+    if function is not None and function.name not in state.current:
+        yield function
+    if not autokick:
+        return
+    function = tracking_kick.function(sync, kick)
+    if kick == tracking_kick.NOTIFY:
+        # Else Bucardo has made its own, or will.
+        if state.kick == tracking_kick.POLL:
+            yield function
+    elif function.name not in state.current or state.relations.get(function.sequence) != "S":
+        yield function
 
 
 def _table_need(

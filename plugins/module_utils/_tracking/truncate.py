@@ -13,8 +13,9 @@ by name has another function. docs/decisions/truncate.md says why this one.
 from __future__ import annotations
 
 import collections
-import dataclasses
 import typing as t
+
+from .own_function import OwnFunction
 
 DELETE = "delete"
 REFUSE = "refuse"
@@ -22,9 +23,6 @@ BUCARDO = "bucardo"
 # In the order of preference where a master has several.
 POLICIES = (DELETE, REFUSE, BUCARDO)
 DEFAULT = DELETE
-# Inside SECURITY DEFINER functions nothing of the caller's may be found before the server's own;
-# a policy for rows that applies to their owner is an error, instead of rows that are not noted.
-SETTINGS = ("search_path=pg_catalog, pg_temp", "row_security=off")
 
 # Every key goes into the queue, as if each row had been deleted by itself. TRUNCATE holds ACCESS
 # EXCLUSIVE before it fires this, so that no row can come after the look; but with a snapshot that
@@ -73,18 +71,10 @@ END;
 """
 
 
-@dataclasses.dataclass(frozen=True)
-class TruncateFunction:
-    """A trigger function of ours, in schema bucardo."""
-
-    name: str
-    body: str
-
-
 # Bucardo's own function is not ours to make.
-FUNCTIONS: dict[str, TruncateFunction] = {
-    DELETE: TruncateFunction("multimaster_truncate_delete", _DELETE_BODY),
-    REFUSE: TruncateFunction("multimaster_truncate_refuse", _REFUSE_BODY),
+FUNCTIONS: dict[str, OwnFunction] = {
+    DELETE: OwnFunction("multimaster_truncate_delete", _DELETE_BODY),
+    REFUSE: OwnFunction("multimaster_truncate_refuse", _REFUSE_BODY),
 }
 _NAMES = {policy: one.name for policy, one in FUNCTIONS.items()}
 _NAMES[BUCARDO] = "bucardo_note_truncation"

@@ -31,7 +31,7 @@ TABLES = {"bucardo_sync": columns.SYNC, "bucardo_db": columns.DATABASE}
 # Options that are no columns: what a plan does with them is its own business.
 OTHERS = {
     "bucardo_sync": {
-        *("name", "state", "relgroup", "dbgroup", "status", "seeded_elsewhere", "truncate"),
+        *("name", "state", "relgroup", "dbgroup", "status", "seeded_elsewhere", "truncate", "kick"),
         *("masters", "lock_timeout", "lock_hold", "enrol_timeout", "drain_timeout"),
         *("discard_queue", "reload", "enrol"),
     },

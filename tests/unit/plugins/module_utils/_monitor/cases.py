@@ -108,6 +108,10 @@ RISING = {
 }
 
 CASES = {
+    "poll_missing": (
+        facts({"polled": True}, polling=False),
+        "Nobody looks whether rows of shop were written",
+    ),
     "daemon_down": (facts(running=False, answers=False), "daemon does not run, so shop"),
     "daemon_stuck": (
         dataclasses.replace(everywhere(still(200.0)), answers=False),

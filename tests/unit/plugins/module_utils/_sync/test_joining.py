@@ -274,9 +274,10 @@ class Enrolment:
 
     log: t.ClassVar[list[str]] = []
 
-    def __init__(self, control, masters, key, relgroup, autokick, truncate=""):
-        self.masters, self.given = masters, (key.sync, relgroup, autokick, truncate)
+    def __init__(self, control, masters, key, relgroup, autokick, truncate="", kick=""):
+        self.masters, self.given = masters, (key.sync, relgroup, autokick, truncate, kick)
         self.truncate = truncate or "refuse"
+        self.kick = kick or "poll"
 
     def needs(self, goats):
         self.log.append(f"look at {', '.join(self.masters)} {self.given}")
@@ -299,9 +300,9 @@ def test_newcomers_are_enrolled_as_the_members_are(monkeypatch):
     counts = joining.enrol_newcomers(Catalog().control, group(), {"new": (new, "bucardo")})
     assert counts == {"new": 1}
     assert Enrolment.log == [
-        "look at here, there ('shop', 'tables', True, '')",
+        "look at here, there ('shop', 'tables', True, '', '')",
         # With the policy for TRUNCATE that the members have.
-        "look at new ('shop', 'tables', True, 'refuse')",
+        "look at new ('shop', 'tables', True, 'refuse', 'poll')",
         "enrol new",
     ]
     assert any("pg_advisory_lock" in text for text in new.texts)

@@ -87,9 +87,14 @@ class TestRead:
             for one in ("bucardo_delta_targets", "bucardo_delta_names", "delta_public_orders")
         ]
         body = [
-            {"name": function.name, "body": function.body},
+            {
+                "name": function.name,
+                "body": function.body,
+                "definer": function.definer,
+                "settings": list(function.settings),
+            },
             *(
-                {"name": x.name, "body": "old"}
+                {"name": x.name, "body": "old", "definer": True, "settings": list(x.settings)}
                 for x in truncate.FUNCTIONS.values()
                 if x != function
             ),

@@ -187,7 +187,10 @@ class TestLeaveSync:
         [dropped] = [text for text in here.texts if text.startswith("DROP TABLE")]
         assert dropped == "; ".join(map(text_of, statements.dropped_objects(A)))
         assert here.texts.index(dropped) == len(here.texts) - 3
-        assert here.texts[-1] == 'DROP FUNCTION IF EXISTS "bucardo"."bucardo_kick_one"()'
+        assert here.texts[-1] == (
+            'DROP FUNCTION IF EXISTS "bucardo"."bucardo_kick_one"();'
+            ' DROP SEQUENCE IF EXISTS "bucardo"."bucardo_kick_one"'
+        )
 
     def test_a_table_of_another_sync_keeps_its_queue(self):
         here = session()
@@ -325,6 +328,7 @@ class TestRemove:
             **{
                 "relkind = 'r'": [{"n": "bucardo.delta_a"}, {"n": 'bucardo."track_B"'}],
                 "oid::regprocedure::text": [{"n": "bucardo.delta_a()"}],
+                "relkind = 'S'": [{"n": "bucardo.bucardo_kick_one"}],
             }
         )
         found = dataclasses.replace(traces(tracked("a", *ALL)), schemas=("bucardo", "multimaster"))
@@ -333,6 +337,7 @@ class TestRemove:
         assert [text for text in here.texts if text.startswith("DROP")] == [
             'DROP TABLE bucardo.delta_a, bucardo."track_B"',
             "DROP FUNCTION bucardo.delta_a()",
+            "DROP SEQUENCE bucardo.bucardo_kick_one",
             "DROP SCHEMA bucardo",
             'DROP SCHEMA IF EXISTS "multimaster" CASCADE',
         ]

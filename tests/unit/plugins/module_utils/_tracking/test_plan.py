@@ -19,6 +19,9 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking impo
     enrolled as tracking_enrolled,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import (
+    kick as tracking_kick,
+)
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import (
     truncate as tracking_truncate,
 )
 
@@ -62,7 +65,7 @@ def complete(tables, sync=SYNC, autokick=True, truncate=tracking_truncate.DEFAUL
     """A master on which nothing is missing."""
     relations = dict.fromkeys(plan.GLOBAL_TABLES, "r")
     relations.update(dict.fromkeys(plan.GLOBAL_INDEXES, "i"))
-    functions = {*plan.GLOBAL_FUNCTIONS, plan.kick_name(sync)}
+    functions = {*plan.GLOBAL_FUNCTIONS, tracking_kick.name(sync)}
     for one in tables:
         for key, kind in plan.TABLE_OBJECTS.items():
             name = plan.object_name(key, one.name)
@@ -105,10 +108,10 @@ def test_everything_is_missing_on_a_bare_master():
 
 
 def test_without_autokick_no_trigger_wakes_the_sync():
-    assert plan.kick_name(SYNC) not in plan.wanted_triggers(SYNC, False)
+    assert tracking_kick.name(SYNC) not in plan.wanted_triggers(SYNC, False)
     assert not plan.needs(complete([table()], autokick=False), SYNC, False)
     (lack,) = plan.needs(complete([table()], autokick=False), SYNC, True).tables
-    assert lack.triggers == (plan.kick_name(SYNC),)
+    assert lack.triggers == (tracking_kick.name(SYNC),)
     assert not lack.objects
 
 
@@ -286,8 +289,8 @@ def test_what_a_dropped_table_of_that_name_queued_is_discarded():
 
 def test_the_daemon_is_woken_by_the_rows_of_a_partition():
     lack = needed(is_child=True)
-    assert lack.triggers == (plan.kick_name(SYNC),)
-    assert lack.replaced == (plan.kick_name(SYNC),)
+    assert lack.triggers == (tracking_kick.name(SYNC),)
+    assert lack.replaced == (tracking_kick.name(SYNC),)
     assert not lack.lost
     kick = plan.specs(TableName("s", "t"), SYNC, True, is_child=True)[-1]
     assert (kick.level, kick.events) == ("ROW", "INSERT OR UPDATE OR DELETE")
