@@ -105,11 +105,12 @@ options:
     type: bool
     default: true
     version_added: "1.1.0"
-  autokick:
+  notifies:
     description:
-      - Whether changes will wake the sync at once, see M(multimaster.bucardo.bucardo_sync).
+      - Whether changes will wake the sync by a NOTIFY, see
+        O(multimaster.bucardo.bucardo_sync#module:kick).
     type: bool
-    default: true
+    default: false
     version_added: "1.1.0"
   bucardo_user:
     description: Role as which Bucardo logs in to every master.
@@ -382,7 +383,7 @@ def argument_spec() -> Spec:
         "exclude_sequences": {"type": "list", "elements": "str", "default": []},
         "sequence_slots": {"type": "int", "default": 0},
         "tablespaces": {"type": "bool", "default": True},
-        "autokick": {"type": "bool", "default": True},
+        "notifies": {"type": "bool", "default": False},
         "bucardo_user": {"type": "str", "default": "bucardo"},
         "bucardo_password": {"type": "str", "no_log": True},
         "bucardo_ssl_cert": {"type": "path"},

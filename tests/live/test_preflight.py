@@ -156,7 +156,7 @@ def look(site, pair, **wanted):
 
 @pytest.fixture(scope="module")
 def report(site, pair):
-    return look(site, pair)
+    return look(site, pair, notifies=True)
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +246,7 @@ def test_settings_that_change_values_on_the_way(report):
 
 def test_prepared_transactions(said, site, pair):
     assert objects(said, "prepared-kick") == ["here"]
-    without = look(site, pair, autokick=False).findings
+    without = look(site, pair).findings
     assert "prepared-kick" not in {one.check for one in without}
 
 
@@ -260,8 +260,8 @@ def test_a_busy_origin(said, site, pair):
     with writing(here, writes):
         # It takes its time to begin.
         assert eventually(lambda: here.value("SELECT v FROM sound WHERE id = 1") != "v")
-        found = {one.check: one for one in look(site, pair).findings}
-        without = {one.check for one in look(site, pair, autokick=False).findings}
+        found = {one.check: one for one in look(site, pair, notifies=True).findings}
+        without = {one.check for one in look(site, pair).findings}
     assert found["busy-kick"].object == "here"
     assert "write per second now" in found["busy-kick"].message
     assert "busy-kick" not in without

@@ -350,7 +350,7 @@ def test_a_daemon_that_is_stuck_and_one_that_is_gone_are_told_apart(
 
 def test_that_nobody_looks_for_writes_is_seen(site, inventory, status, left, right):
     program = "/usr/local/sbin/bucardo-watchdog"
-    site.run("there", f"pkill -KILL -f '{program} poll'")
+    site.run("there", f"pkill -KILL -f '[/]{program[1:]} poll'")
     assert eventually(lambda: "poll_missing" in status().names, 10)
     assert status().names == {"poll_missing"}
     left.sql("INSERT INTO calm VALUES (104, 104)")

@@ -55,7 +55,7 @@ class Wanted:
     exclude_sequences: tuple[str, ...] = ()
     sequence_slots: int = 0
     tablespaces: bool = True
-    autokick: bool = True
+    notifies: bool = False
 
     @classmethod
     def from_options(cls, options: t.Mapping[str, t.Any]) -> Wanted:

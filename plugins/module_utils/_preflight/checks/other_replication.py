@@ -167,25 +167,24 @@ def _ddl_refused(ctx: Context) -> t.Iterator[Hit]:
     WARNING,
     "The server takes prepared transactions (two-phase commit, XA). PostgreSQL refuses to prepare"
     " one that has sent a notification, as every change of a replicated table does.",
-    "Set replication_autokick: false if applications use PREPARE TRANSACTION.",
+    "Leave replication_kick at poll if applications use PREPARE TRANSACTION.",
 )
 def _prepared_kick(ctx: Context) -> t.Iterator[Hit]:
     for master, server in ctx.servers():
         number = server.offers.prepared_transactions
-        if number and ctx.wanted.autokick:
+        if number and ctx.wanted.notifies:
             yield Hit(master.name, master.name, f"max_prepared_transactions is {number}")
 
 
 @check(
     "busy-kick",
     WARNING,
-    "Many transactions write on the server. With autokick each of a replicated table sends a"
-    " notification, and PostgreSQL lets these commit only one after the other: clients wait for"
-    " each other where many write at once.",
-    "Set replication_autokick: false if clients become slower; changes are then brought over every"
-    " replication_checktime.",
+    "Many transactions write on the server. With replication_kick: notify each of a replicated table"
+    " sends a notification, and PostgreSQL lets these commit only one after the other: clients wait"
+    " for each other where many write at once.",
+    "Leave replication_kick at poll, for which nobody waits.",
 )
 def _busy_kick(ctx: Context) -> t.Iterator[Hit]:
     for master, server in ctx.servers():
-        if server.writes >= _BUSY and ctx.wanted.autokick:
+        if server.writes >= _BUSY and ctx.wanted.notifies:
             yield Hit(master.name, master.name, f"{server.writes:.0f} write per second now")

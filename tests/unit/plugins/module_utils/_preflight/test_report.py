@@ -513,11 +513,15 @@ CASES: dict[str, tuple[Facts, str, str]] = {
         "no DDL on Mondays",
     ),
     "prepared-kick": (
-        facts(here_server={"offers": Offers(prepared_transactions=10)}),
+        facts(here_server={"offers": Offers(prepared_transactions=10)}, notifies=True),
         "here",
         "is 10",
     ),
-    "busy-kick": (facts(here_server={"writes": 321.4}), "here", "321 write per second"),
+    "busy-kick": (
+        facts(here_server={"writes": 321.4}, notifies=True),
+        "here",
+        "321 write per second",
+    ),
     "role-output": (
         setting("DateStyle", "SQL, DMY", role="bucardo", database="shop"),
         "bucardo",
@@ -1073,7 +1077,7 @@ HARMLESS: dict[str, list[Facts]] = {
     ],
     "inheritance-truncate": [facts({"children": {OTHER: ORDERS}})],
     "prepared-kick": [
-        facts(here_server={"offers": Offers(prepared_transactions=10)}, autokick=False)
+        facts(here_server={"offers": Offers(prepared_transactions=10)}, notifies=False)
     ],
     "user-trigger": [
         facts({"triggers": (Trigger(OTHER, "count"), Trigger(ORDERS, "x", "O", "bucardo"))})
