@@ -16,7 +16,7 @@ from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from .._postgres.tables import BUCARDO_SCHEMA
 from .._tracking import kick
-from .seen import Seen
+from .seen import Seen, UnderWay
 
 # Seconds between two looks: what they add to the time that a row takes.
 EVERY = 0.2
@@ -36,9 +36,13 @@ SELECT c.relname::text FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_proc p ON p.pronamespace = c.relnamespace AND p.proname = c.relname
  WHERE c.relnamespace = pg_catalog.to_regnamespace(%s) AND c.relkind = 'S' AND c.relname = ANY (%s)
 """
-# txid_current_snapshot() is there in all versions.
+# These functions are there in all versions. In a transaction without a number, age() counts up to
+# the next one that will be given out (GetStableLatestTransactionId in transam/xact.c).
 _UNDER_WAY = """
-SELECT pg_catalog.txid_snapshot_xip(pg_catalog.txid_current_snapshot())
+SELECT ARRAY(SELECT pg_catalog.txid_snapshot_xip(s.now)) AS listed,
+       pg_catalog.txid_snapshot_xmax(s.now) AS first,
+       pg_catalog.age((pg_catalog.txid_snapshot_xmax(s.now) & 4294967295)::text::xid) AS more
+  FROM (SELECT pg_catalog.txid_current_snapshot() AS now) s
 """
 
 
@@ -76,7 +80,7 @@ class Looker(threading.Thread):
                     self._tell("")
                     self._look_on(session)
             except MultimasterError as error:
-                self._tell(error.one_line)
+                self._tell(error.message)
             self._over.wait(_AGAIN)
 
     def _tell(self, error: str) -> None:
@@ -118,5 +122,7 @@ def look(session: Session, polled: t.Mapping[str, Seen]) -> list[str]:
     if not any(polled[sync].differs(value) for sync, value in now.items()):
         return []
     # A statement of its own, so that its snapshot is younger than the values.
-    under_way = frozenset(map(int, session.column(_UNDER_WAY)))
+    row = session.rows(_UNDER_WAY)[0]
+    first = int(row["first"])
+    under_way = UnderWay(frozenset(row["listed"]), range(first, first + int(row["more"])))
     return [sync for sync, value in now.items() if polled[sync].wakes(value, under_way)]

@@ -49,7 +49,7 @@ class Poller:
                     self._tell("")
                     self._serve(Catalog(session))
             except (MultimasterError, OSError) as error:
-                self._tell(getattr(error, "one_line", str(error)))
+                self._tell(getattr(error, "message", str(error)))
                 time.sleep(_AGAIN)
         for looker in self._lookers.values():
             looker.stop()

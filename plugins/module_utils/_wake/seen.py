@@ -13,7 +13,34 @@ sync again. Those that begin later advance it later, and are seen by that.
 from __future__ import annotations
 
 import dataclasses
-import typing as t
+
+
+@dataclasses.dataclass(frozen=True)
+class UnderWay:
+    """Transactions that have a number and have not ended.
+
+    A snapshot lists those below its xmax, which is the number after the last one that has ended;
+    all that were given out since are under way as well (GetSnapshotData in procarray.c).
+
+    :param listed: by the snapshot.
+    :param rest: from its xmax to the next number that will be given out, subtransactions too.
+    """
+
+    listed: frozenset[int] = frozenset()
+    rest: range = range(0)
+
+    def __bool__(self) -> bool:
+        return bool(self.listed) or bool(self.rest)
+
+    def later(self, now: UnderWay) -> tuple[UnderWay, bool]:
+        """What of these is still under way, and whether any has ended."""
+        passed = range(self.rest.start, min(self.rest.stop, now.rest.start))
+        found = frozenset(one for one in now.listed if one in passed)
+        left = UnderWay(
+            (self.listed & now.listed) | found,
+            range(max(self.rest.start, now.rest.start), self.rest.stop),
+        )
+        return left, not self.listed <= now.listed or len(found) < len(passed)
 
 
 @dataclasses.dataclass
@@ -25,19 +52,19 @@ class Seen:
     """
 
     value: int | None = None
-    open: frozenset[int] = frozenset()
+    open: UnderWay = dataclasses.field(default_factory=UnderWay)
 
     def differs(self, value: int) -> bool:
         """Whether transactions have to be looked at: there is a new value, or some are open."""
         return value != self.value or bool(self.open)
 
-    def wakes(self, value: int, under_way: t.AbstractSet[int]) -> bool:
+    def wakes(self, value: int, now: UnderWay) -> bool:
         """Whether the sync must be woken.
 
-        :param under_way: transactions of a snapshot that was taken after the value was read.
+        :param now: transactions of a snapshot that was taken after the value was read.
         """
         is_new = value != self.value
-        ended = self.open - under_way
-        self.value = value
-        self.open = frozenset(under_way) if is_new else self.open & under_way
-        return is_new or bool(ended)
+        self.open, ended = self.open.later(now)
+        if is_new:
+            self.value, self.open = value, now
+        return is_new or ended
