@@ -180,8 +180,8 @@ def _prepared_kick(ctx: Context) -> t.Iterator[Hit]:
     "busy-kick",
     WARNING,
     "Many transactions write on the server. With replication_kick: notify each of a replicated"
-    " table sends a notification, and PostgreSQL lets these commit only one after the other: clients wait"
-    " for each other where many write at once.",
+    " table sends a notification, and PostgreSQL lets these commit only one after the other:"
+    " clients wait for each other where many write at once.",
     "Leave replication_kick at poll, for which nobody waits.",
 )
 def _busy_kick(ctx: Context) -> t.Iterator[Hit]:
