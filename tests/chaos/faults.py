@@ -62,6 +62,7 @@ PROCESSES = {
     "controller": "Bucardo Controller",
     "daemon": "Bucardo Master Control",
     "purging process": "Bucardo VAC",
+    "poller": "/usr/bin/python3 -I /usr/local/sbin/bucardo-watchdog poll",
     "everything of it": "Bucardo",
 }
 
