@@ -353,10 +353,10 @@ def test_that_nobody_looks_for_writes_is_seen(site, inventory, status, left, rig
     site.run("there", f"pkill -KILL -f '[/]{program[1:]} poll'")
     assert eventually(lambda: "poll_missing" in status().names, 10)
     assert status().names == {"poll_missing"}
-    left.sql("INSERT INTO calm VALUES (104, 104)")
+    left.sql("INSERT INTO calm VALUES (990, 990)")
     site.run("there", f"{program} start-poll")
     # What was written meanwhile, too.
-    assert arrives(right, "calm", 104)
+    assert arrives(right, "calm", 990)
     assert not status().problems
 
 
@@ -404,7 +404,7 @@ def test_a_sync_that_nobody_releases_is_seen(site, inventory, status, left):
         login_user="bucardo",
         status="held",
     )
-    left.sql("INSERT INTO calm VALUES (104, 104)")
+    left.sql("INSERT INTO calm VALUES (990, 990)")
     assert eventually(lambda: "held" in status(alarm_age=1).names, 10)
     assert status(alarm_age=1).names == {"held"}
     assert status().problems == []
