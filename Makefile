@@ -77,7 +77,7 @@ demo: setup ## Two servers, a live writer, the bootstrap, the proof
 demo-clean: venv ## Remove what the demo made
 	@demo/run.py --clean
 
-bench: setup ## Measure against the plain procedure and other tools
+bench: other ## Measure against the plain procedure and other tools
 	@[ -x tests/bench/run ] || { echo 'error: there is no tests/bench/run' >&2; exit 1; }
 	@tests/bench/run
 

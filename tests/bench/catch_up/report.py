@@ -10,7 +10,9 @@ import dataclasses
 import math
 import pathlib
 import typing as t
-from xml.sax.saxutils import escape
+
+import document
+import picture
 
 WORDS = {
     "default": "Bucardo, its own settings",
@@ -18,11 +20,12 @@ WORDS = {
     "ours": "bucardo_catch_up",
     "native": "native logical replication",
 }
-BEGIN, END = "<!-- catch_up -->", "<!-- end of catch_up -->"
-# Told apart in grey as well, and on white and dark ground.
-_COLOURS = {"default": "#9b9b9b", "settings": "#c2703d", "ours": "#2f7d4f", "native": "#3b6fb6"}
-_WIDTH, _HEIGHT = 760, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 24, 64, 52
+_COLOURS = {
+    "default": picture.GREY,
+    "settings": picture.ORANGE,
+    "ours": picture.GREEN,
+    "native": picture.BLUE,
+}
 
 
 @dataclasses.dataclass
@@ -55,85 +58,44 @@ class Run:
 def table(runs: t.Sequence[Run]) -> str:
     """Markdown: a line for each size, time and memory of each way."""
     ways = [way for way in WORDS if any(run.way == way for run in runs)]
-    lines = ["| changes | " + " | ".join(WORDS[way] for way in ways) + " |"]
-    lines.append("|---" * (len(ways) + 1) + "|")
+    lines = []
     for changes in sorted({run.changes for run in runs}):
         cells = [f"{changes:,}"]
         for way in ways:
             found = [run for run in runs if (run.way, run.changes) == (way, changes)]
             memory = f", {found[0].memory} MB" if found and found[0].memory else ""
             cells.append(found[0].time + memory if found else "–")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        lines.append(cells)
+    return document.table(["changes", *(WORDS[way] for way in ways)], lines)
 
 
-def write(document: pathlib.Path, picture: pathlib.Path, runs: t.Sequence[Run]) -> None:
+def write(place: pathlib.Path, drawing: pathlib.Path, runs: t.Sequence[Run]) -> None:
     """Replace the table of a document, and the picture beside it."""
-    text = document.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _old, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"error: {document} lacks {BEGIN} and {END}")
-    document.write_text(f"{head}{begin}\n\n{table(runs)}\n\n{end}{tail}", encoding="utf-8")
+    document.replace(place, "catch_up", table(runs))
     # The largest size that most ways were measured at.
     seen = [run for run in runs if run.backlog]
     ways = {size: sum(run.changes == size for run in seen) for size in {r.changes for r in seen}}
     largest = max(ways, key=lambda size: (ways[size], size))
-    picture.write_text(svg([run for run in seen if run.changes == largest]), encoding="utf-8")
+    drawing.write_text(svg([run for run in seen if run.changes == largest]), encoding="utf-8")
 
 
 def svg(runs: t.Sequence[Run]) -> str:
     """What waits over time; the time is logarithmic."""
     changes = runs[0].changes
     last = max([run.seconds or run.limit for run in runs] + [10.0])
-    decades = math.ceil(math.log10(last) * 4) / 4
-    across, down = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
-
-    def place(seconds: float, left: float) -> str:
-        x = _LEFT + across * math.log10(max(seconds, 1.0)) / decades
-        return f"{x:.1f},{_TOP + down * (1 - left / changes):.1f}"
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"'
-        ' font-family="sans-serif" font-size="13">',
-        f"<title>Changes that wait over time, by way of catching up, {changes:,} changes</title>",
-        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
-        *_axes(changes, decades, place),
-    ]
-    for number, run in enumerate(runs):
-        points = " ".join(place(*point) for point in _steps(run))
-        colour = _COLOURS[run.way]
-        parts.append(
-            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5"/>'
-        )
-        x, y = _LEFT + across // 2 * (number % 2), 22 + 20 * (number // 2)
-        parts.append(f'<rect x="{x}" y="{y - 9}" width="22" height="5" fill="{colour}"/>')
-        said = escape(f"{WORDS[run.way]}: {run.time.partition(' (')[0]}")
-        parts.append(f'<text x="{x + 30}" y="{y}" fill="#222222">{said}</text>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
-
-
-def _axes(changes: int, decades: float, place: t.Callable[[float, float], str]) -> t.Iterator[str]:
-    for part in (0.0, 0.25, 0.5, 0.75, 1.0):
-        left, y = place(1, changes * part).split(",")
-        right = place(10**decades, 0).split(",")[0]
-        yield f'<path d="M{left} {y}H{right}" stroke="#dddddd"/>'
-        yield (
-            f'<text x="{float(left) - 8:.0f}" y="{float(y) + 4:.0f}" text-anchor="end"'
-            f' fill="#555555">{changes * part:,.0f}</text>'
-        )
-    for seconds in (1, 3, 10, 30, 100, 300, 1000, 3000):
-        if seconds > 10**decades:
-            break
-        x, y = place(seconds, 0).split(",")
-        yield (
-            f'<text x="{x}" y="{float(y) + 20:.0f}" text-anchor="middle"'
-            f' fill="#555555">{seconds} s</text>'
-        )
-    yield (
-        f'<text x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 10}" text-anchor="end" fill="#555555">'
-        "seconds since the start (logarithmic); what waits, not yet committed on both</text>"
+    end = 10 ** (math.ceil(math.log10(last) * 4) / 4)
+    marks = [(one, f"{one} s") for one in (1, 3, 10, 30, 100, 300, 1000, 3000) if one <= end]
+    parts = [(changes * part, f"{changes * part:,.0f}") for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    drawn = picture.Picture(
+        f"Changes that wait over time, by way of catching up, {changes:,} changes",
+        picture.Axis(1, end, marks, logarithmic=True),
+        picture.Axis(0, changes, parts),
+        "seconds since the start (logarithmic); what waits, not yet committed on both",
     )
+    for run in runs:
+        words = f"{WORDS[run.way]}: {run.time.partition(' (')[0]}"
+        drawn.line(_steps(run), _COLOURS[run.way], words)
+    return drawn.svg()
 
 
 def _steps(run: Run) -> list[tuple[float, float]]:

@@ -31,6 +31,7 @@ import typing as t
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "live"), str(HERE.parents[2] / ".cache")]
 
+import document
 import report
 import servers
 from report import Run
@@ -40,7 +41,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg i
 
 WAYS = ("default", "settings", "ours", "native")
 RESULTS = servers.REPOSITORY / ".cache" / "bench"
-DOCUMENT = servers.REPOSITORY / "docs" / "performance.md"
 PICTURE = servers.REPOSITORY / "docs" / "catch-up.svg"
 SYNC = "multimaster"
 NAMED = {"name": SYNC}
@@ -259,7 +259,7 @@ def main() -> int:
     print(report.table(runs))
     servers.hand_on(options.json, list(figures(runs)), [dataclasses.asdict(run) for run in runs])
     if options.write:
-        report.write(DOCUMENT, PICTURE, kept(options.keep) if options.keep else runs)
+        report.write(document.DOCUMENT, PICTURE, kept(options.keep) if options.keep else runs)
     return 0
 
 
@@ -274,8 +274,8 @@ def measure(options: argparse.Namespace) -> list[Run]:
         for changes in options.changes:
             for way in options.ways:
                 run = bench.measured(way, changes, options.limit)
-                load = pathlib.Path("/proc/loadavg").read_text("utf-8").split()[0]
-                print(f"{changes} {way}: {run.time}, {run.memory} MB, load {load}", flush=True)
+                said = f"{run.time}, {run.memory} MB, load {document.load()}"
+                print(f"{changes} {way}: {said}", flush=True)
                 runs.append(run)
                 if options.keep:
                     keep(options.keep, run)
