@@ -19,7 +19,8 @@ CREATE TABLE beat (id integer PRIMARY KEY, at double precision NOT NULL);
 # How writes wake Bucardo: the variables of the inventory with which a pair is made. Each further
 # one is a pair, a kind of triggers and a way to replicate, in all that is measured.
 KICKS: dict[str, dict[str, t.Any]] = {
-    "kick": {"replication_autokick": True},
+    "poll": {"replication_kick": "poll"},
+    "notify": {"replication_kick": "notify"},
 }
 NATIVE = "native"
 # Of subscriptions that leave out what came from a subscription.

@@ -18,7 +18,7 @@ highest: the highest rate at which what waits does not grow in the second half o
     has and the other not.
 idle: processor time of Bucardo's daemon and of the server, when nobody writes to 1,000 tables.
 
-    tests/bench/steady/run.py [--parts writers lags highest idle] [--ways kick native]
+    tests/bench/steady/run.py [--parts writers lags highest idle] [--ways poll notify native]
                               [--clients 1 8 32] [--rates 50 200 500 1000] [--seconds 20] [--try 60]
 
 --write puts the last figures of every part into docs/performance.md, with a picture. Native

@@ -61,11 +61,11 @@ def results():
     found.take(
         "writers", [Writers("no triggers", 32, 1000, 5), Writers("delta", 32, 500, 9)], facts
     )
-    rows = [Lag("kick", 50, 0.3, 0.6, 0.7, 50), Lag("kick", 500, 0.4, 0.9, 1.5, 400)]
+    rows = [Lag("poll", 50, 0.3, 0.6, 0.7, 50), Lag("poll", 500, 0.4, 0.9, 1.5, 400)]
     found.take("lags", [*rows, Lag("native", 50, 0.002, 0.01, 0.1, 50)], facts)
     tries = [Try(1000, True, True, 1000, 0), Try(2000, False, True, 2000, 9999)]
-    found.take("highest", [Highest("kick", 1000, 2000, 60, tries, 0.5, 1.5)], facts)
-    found.take("idle", [Idle("kick", 1000, 0.5, 0.25)], {**facts, "date": "later"})
+    found.take("highest", [Highest("poll", 1000, 2000, 60, tries, 0.5, 1.5)], facts)
+    found.take("idle", [Idle("poll", 1000, 0.5, 0.25)], {**facts, "date": "later"})
     return found
 
 
@@ -89,7 +89,7 @@ def test_text_and_picture(results, tmp_path):
     assert "| 32 | 1,000 (5.0 ms) | 500 (9.0 ms) |" in text
     # Of a rate that the writers did not reach.
     assert "400 ms, 900 ms, 1.50 s (400 written)" in text
-    assert "| Bucardo, kick | 1,000 | 2,000 (more and more waits) | 500 ms, 1.50 s |" in text
+    assert "| Bucardo, poll | 1,000 | 2,000 (more and more waits) | 500 ms, 1.50 s |" in text
     assert "(date later; load 1; measured never)" in text
     lines = ET.parse(tmp_path / "steady.svg").findall(".//{http://www.w3.org/2000/svg}polyline")
     assert len(lines) == 4
@@ -97,6 +97,6 @@ def test_text_and_picture(results, tmp_path):
 
 def test_figures(results):
     found = {figure.case: figure for figure in report.figures(results)}
-    assert found["kick, lag at 50/s: p50"].other == 0.002
-    assert found["kick, lag at 500/s: p50"].other is None
+    assert found["poll, lag at 50/s: p50"].other == 0.002
+    assert found["poll, lag at 500/s: p50"].other is None
     assert found["writers, 32 clients: delta, time per transaction"].ratio == 2
