@@ -29,7 +29,10 @@ CREATE TABLE beat (id integer PRIMARY KEY, at double precision NOT NULL);
 # all of them together need little more than that.
 PROCESSES = """
 import glob, json, os, re
-kinds = {"daemon": r"^Bucardo |bucardo-watchdog poll", "server": r"^(/usr/lib/postgresql/\\S+/)?postgres[: ]"}
+kinds = {
+    "daemon": r"^Bucardo |bucardo-watchdog poll",
+    "server": r"^(/usr/lib/postgresql/\\S+/)?postgres[: ]",
+}
 found = {kind: [0, 0.0] for kind in kinds}
 for name in glob.glob("/proc/[0-9]*"):
     try:
