@@ -101,10 +101,11 @@ def plan(params: module.Params, _scope: Scope) -> Change:
     path, content = params["path"], pack.packed()
     written = not _is(path, content)
     starts = []
-    if params["loop"] and not program.loop_runs():
-        starts.append("start")
     if params["poll"] and not poll_process.runs(path):
         starts.append("start-poll")
+    # After it, which it would start itself, and note that.
+    if params["loop"] and not program.loop_runs():
+        starts.append("start")
     changed = written or bool(starts)
     change = Change(
         changed=changed,

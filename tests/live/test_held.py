@@ -72,6 +72,20 @@ def test_a_run_that_ended_between_the_row_and_the_daemon_is_noticed(site, invent
     release(site, inventory, masters)
 
 
+def test_a_controller_whose_process_file_is_gone_is_told_to_end(site, inventory, masters):
+    """A reload does not find it: the one before it, when it ended, has removed the file."""
+    ended = (
+        "grep -c 'Controller .* exiting .*Reason: Stop sync request' /var/log/bucardo/log.bucardo"
+    )
+    before = int(site.run("db", f"{ended} || true"))
+    site.run("db", "rm /run/bucardo/bucardo.ctl.sync.multimaster.pid")
+    assert hold(site, inventory)["changed"]
+    # Not because its sessions were closed, long after.
+    assert int(site.run("db", ended)) == before + 1
+    assert_still(site, masters, 4)
+    release(site, inventory, masters)
+
+
 def test_a_daemon_that_does_not_react_is_not_believed(site, inventory, masters):
     """Its workers would go on, and mark as done what a new master lacks."""
     site.run("db", f"kill -STOP {MCP}")

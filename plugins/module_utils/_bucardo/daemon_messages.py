@@ -143,6 +143,17 @@ class DaemonMessages:
         """Send a message."""
         self.session.execute(sql.SQL("NOTIFY {}").format(sql.Identifier(f"bucardo_{message}")))
 
+    def stop(self, sync: str) -> None:
+        """Have all controllers and workers of a sync end, whoever their main process is.
+
+        As each new controller does with those before it: these listen to nothing else, since
+        Bucardo's own processes put the message into the payload.
+        """
+        for kind in ("kid", "ctl"):
+            self.session.execute(
+                "SELECT pg_catalog.pg_notify('bucardo', %s)", (f"{kind}_stopsync_{sync}",)
+            )
+
     def wait(self, timeout: float) -> str | None:
         """The next message listened to, None when none comes within so many seconds."""
         connection = self.session.connection

@@ -19,8 +19,7 @@ from .._common.text import listed
 from .._postgres.pg import Session
 from .daemon_messages import DaemonMessages
 
-# Reloads: one may come while the daemon is starting, or has just begun a controller whose process
-# file, by which a reload ends it, is not there yet.
+# Reloads: one may come while the daemon is starting, or has just begun a controller.
 _TIMES = 2
 # Seconds in which such a controller connects: for so long nothing must be seen.
 _CALM = 2.0
@@ -119,6 +118,9 @@ class Stillness:
         """Let the daemon read the rows until nothing runs any more; whether that is so."""
         for _time in range(_TIMES):
             reload()
+            # A reload ends controllers by their process files. That of a new one is missing where
+            # the one before it ended later, which removes the file by its name.
+            DaemonMessages(self.control).stop(self.sync)
             if self._wait(_GRACE):
                 return True
         return False

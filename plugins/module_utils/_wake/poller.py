@@ -17,8 +17,10 @@ from .._common.errors import MultimasterError
 from .._postgres.pg import Session
 from .master import APPLICATION_NAME, Looker
 
-# Seconds between two looks at which syncs and masters there are.
-_MEMBERS_EVERY = 5.0
+# Seconds between two looks at which syncs and masters there are; whenever the daemon has read them
+# anew there is one as well.
+_MEMBERS_EVERY = 10.0
+_RELOADED = "reloaded_mcp"
 # Seconds after which a lost control database is tried again.
 _AGAIN = 2.0
 
@@ -60,6 +62,7 @@ class Poller:
             self._failed = error
 
     def _serve(self, control: Catalog) -> None:
+        control.daemon.listen([_RELOADED])
         members: dict[str, list[str]] = {}
         looked = -_MEMBERS_EVERY
         # What was to be woken while the control database was away.
@@ -72,6 +75,8 @@ class Poller:
             for sync in self._next():
                 if any(sync in some for some in members.values()):
                     control.daemon.send(f"kick_sync_{sync}")
+            if control.daemon.wait(0) is not None:
+                looked = -_MEMBERS_EVERY
 
     def _look_at(self, control: Catalog, members: t.Mapping[str, t.Sequence[str]]) -> None:
         """Have a thread for each of these, and for no other."""
