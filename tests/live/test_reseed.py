@@ -195,6 +195,30 @@ def written_upon_a_copied_change(site, masters, inventory):
     assert same_rows(masters, "public.other")
 
 
+def test_the_playbook_knows_of_it_too(site, masters, inventory):
+    """While the table is out of the sync, which Bucardo then does not know any more."""
+    left, right = masters
+    seen = "UPDATE public.other SET body = body || ', then right' WHERE id IN (40, 41)"
+    acts = {
+        "Copy the rows anew": (left, "UPDATE public.other SET body = 'left' WHERE id IN (40, 41)"),
+        "Hold the sync for a moment": (right, seen),
+        # By its rule, Bucardo would take the rows of the master that wrote last for all conflicts.
+        "Put the tables back": (left, "UPDATE public.other SET body = 'last' WHERE id = 42"),
+    }
+    wanted = with_variables(inventory, reseed(["public.other"]))
+    lines = []
+    with site.started("reseed", wanted) as process:
+        for line in process.stdout:
+            lines.append(line)
+            for words, (master, statement) in acts.items():
+                if line.startswith(f"TASK [Reseed | {words}"):
+                    master.sql(statement)
+        assert process.wait() == 0, "".join(lines)
+    assert same_rows(masters, "public.other")
+    bodies = "SELECT string_agg(DISTINCT body, '; ') FROM public.other WHERE id IN (40, 41)"
+    assert left.value(bodies) == "left, then right"
+
+
 def test_changes_that_only_this_master_has_are_kept(site, masters, inventory):
     left, right = masters
     site.bucardo("stop", "test")
