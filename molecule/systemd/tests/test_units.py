@@ -25,6 +25,14 @@ def test_the_daemon_runs_and_is_enabled(there):
     assert there.host.service("bucardo-watchdog.timer").is_enabled
 
 
+def test_the_poller_runs_and_starts_again(there):
+    service = there.host.service("bucardo-poll")
+    assert service.is_running
+    assert service.is_enabled
+    there.host.run("systemctl kill --signal=KILL bucardo-poll")
+    assert eventually(lambda: service.is_running)
+
+
 def test_what_queued_during_the_reboot_arrives(there):
     assert eventually(
         lambda: there.value("SELECT n FROM counters WHERE name = 'during the reboot'") == "1"
