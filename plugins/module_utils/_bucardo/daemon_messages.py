@@ -146,12 +146,12 @@ class DaemonMessages:
     def stop(self, sync: str) -> None:
         """Have all controllers and workers of a sync end, whoever their main process is.
 
-        As each new controller does with those before it: these listen to nothing else, since
-        Bucardo's own processes put the message into the payload.
+        Each new controller tells those before it so (Bucardo.pm 5.6.0, db_notify: among Bucardo's
+        own processes a channel for each kind, and the message in the payload).
         """
         for kind in ("kid", "ctl"):
             self.session.execute(
-                "SELECT pg_catalog.pg_notify('bucardo', %s)", (f"{kind}_stopsync_{sync}",)
+                "SELECT pg_catalog.pg_notify(%s, %s)", (f"bucardo_{kind}", f"stopsync_{sync}")
             )
 
     def wait(self, timeout: float) -> str | None:
