@@ -2,17 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was measured as a table, and what waited over time as a picture."""
+"""What was measured as a table, as figures, and what waited over time as pictures."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import pathlib
 import typing as t
 
 import document
 import picture
+import servers
+from runs import Run
+from sets import SETS
 
 WORDS = {
     "default": "Bucardo, its own settings",
@@ -26,57 +28,67 @@ _COLOURS = {
     "ours": picture.GREEN,
     "native": picture.BLUE,
 }
-
-
-@dataclasses.dataclass
-class Run:
-    """One way at one size.
-
-    :param seconds: None when it was ended after `limit`.
-    :param alone: seconds of the catch-up itself, without Ansible's start.
-    :param memory: megabytes of the process that does the work; 0 when not known.
-    :param backlog: seconds since the start, and changes that wait then.
-    """
-
-    way: str
-    changes: int
-    seconds: float | None
-    limit: float
-    memory: int = 0
-    alone: float = 0.0
-    backlog: list[tuple[float, int]] = dataclasses.field(default_factory=list)
-
-    @property
-    def time(self) -> str:
-        """For people."""
-        if self.seconds is None:
-            return f"> {self.limit:.0f} s"
-        alone = f" ({self.alone:.1f} s)" if self.alone else ""
-        return f"{self.seconds:.1f} s{alone}"
+# Largest good part of the other way's time, for so many changes.
+_LIMITS = {"default": 1 / 30, "settings": 1.0, "native": 0.5}
+_LIMITS_FROM = 2_000_000
 
 
 def table(runs: t.Sequence[Run]) -> str:
-    """Markdown: a line for each size, time and memory of each way."""
+    """Markdown: a line for each set and size, time and memory of each way."""
     ways = [way for way in WORDS if any(run.way == way for run in runs)]
     lines = []
-    for changes in sorted({run.changes for run in runs}):
-        cells = [f"{changes:,}"]
+    for key in sorted({run.key[:3] for run in runs}, key=_order):
+        found = {run.way: run for run in runs if run.key[:3] == key}
+        cells = [key[0], next(iter(found.values())).size]
         for way in ways:
-            found = [run for run in runs if (run.way, run.changes) == (way, changes)]
-            memory = f", {found[0].memory} MB" if found and found[0].memory else ""
-            cells.append(found[0].time + memory if found else "–")
+            run = found.get(way)
+            memory = f", {run.memory} MB" if run and run.memory else ""
+            cells.append(run.time + memory if run else "–")
         lines.append(cells)
-    return document.table(["changes", *(WORDS[way] for way in ways)], lines)
+    return document.table(["set", "changes", *(WORDS[way] for way in ways)], lines)
 
 
-def write(place: pathlib.Path, drawing: pathlib.Path, runs: t.Sequence[Run]) -> None:
-    """Replace the table of a document, and the picture beside it."""
-    document.replace(place, "catch_up", table(runs))
-    # The largest size that most ways were measured at.
-    seen = [run for run in runs if run.backlog]
-    ways = {size: sum(run.changes == size for run in seen) for size in {r.changes for r in seen}}
-    largest = max(ways, key=lambda size: (ways[size], size))
-    drawing.write_text(svg([run for run in seen if run.changes == largest]), encoding="utf-8")
+def _order(key: tuple[str, int, int]) -> tuple[int, int, int]:
+    return (list(SETS).index(key[0]), *key[1:])
+
+
+def write(place: pathlib.Path, folder: pathlib.Path, runs: t.Sequence[Run]) -> None:
+    """Replace the table of a document, and the pictures, one for each set."""
+    parts = [table(runs)]
+    for name in SETS:
+        seen = [run for run in runs if run.set == name and run.backlog and not run.killed]
+        if not seen:
+            continue
+        # The largest size that most ways were measured at.
+        sizes = [run.changes for run in seen]
+        largest = max(sizes, key=lambda size: (sizes.count(size), size))
+        drawing = folder / ("catch-up.svg" if name == "single" else f"catch-up-{name}.svg")
+        drawing.write_text(svg([run for run in seen if run.changes == largest]), encoding="utf-8")
+        words = f"{largest:,} changes that wait over time, for each way, {SETS[name].words}"
+        parts.append(f"![{words}]({drawing.name})")
+    document.replace(place, "catch_up", "\n\n".join(parts))
+
+
+def figures(runs: t.Sequence[Run]) -> t.Iterator[servers.Figure]:
+    """Ours against each other way."""
+    for ours in (run for run in runs if run.way == "ours" and run.seconds is not None):
+        others = [run for run in runs if (run.set, run.changes) == (ours.set, ours.changes)]
+        for other in (run for run in others if run.way != "ours"):
+            # Of one that was ended it is known only that it takes longer.
+            seconds = other.limit if other.seconds is None else other.seconds
+            words = " (ended)" if other.seconds is None else ""
+            judged = ours.changes >= _LIMITS_FROM and not ours.killed
+            yield servers.Figure(
+                "catch_up",
+                f"{ours.case}: {WORDS[other.way]}{words}",
+                seconds,
+                ours.seconds,
+                ratio=ours.seconds / seconds,
+                limit=_LIMITS[other.way] if judged else None,
+            )
+        yield servers.Figure(
+            "catch_up", f"{ours.case}: memory", None, ours.memory, unit="MB", limit=150
+        )
 
 
 def svg(runs: t.Sequence[Run]) -> str:
@@ -87,7 +99,8 @@ def svg(runs: t.Sequence[Run]) -> str:
     marks = [(one, f"{one} s") for one in (1, 3, 10, 30, 100, 300, 1000, 3000) if one <= end]
     parts = [(changes * part, f"{changes * part:,.0f}") for part in (0.0, 0.25, 0.5, 0.75, 1.0)]
     drawn = picture.Picture(
-        f"Changes that wait over time, by way of catching up, {changes:,} changes",
+        f"Changes that wait over time, by way of catching up, {changes:,} changes:"
+        f" {SETS[runs[0].set].words}",
         picture.Axis(1, end, marks, logarithmic=True),
         picture.Axis(0, changes, parts),
         "seconds since the start (logarithmic); what waits, not yet committed on both",

@@ -6,14 +6,17 @@
 """How long it takes to bring over what has queued: Bucardo, our catch-up, native replication.
 
 Two databases of one server that the playbook has made masters of each other, and two with native
-logical replication. While nothing is replicated, distinct rows of one table are updated in
-transactions of 5,000. Measured is the time until nothing of them waits, from the release on for
+logical replication. While nothing is replicated, rows are changed in transactions of 5,000, the
+same ones for each way: `single` updates distinct rows of one table, `mixed` does all kinds of
+changes to 50 tables. Measured is the time until nothing of them waits, from the release on for
 Bucardo, and from the start of the task for ours, both with Ansible. Both sides must be equal then.
 
-    tests/bench/catch_up/run.py [--changes 200000 ...] [--ways default settings ours native]
+    tests/bench/catch_up/run.py [--sets single mixed] [--changes 200000 ...]
+        [--ways default settings ours native] [--killed 2]
 
 `default` is Bucardo with its own statement_chunk_size, `settings` with that of the role; what takes
-longer than --limit is ended. --write puts the last runs into docs/performance.md, with a picture.
+longer than --limit is ended. --killed kills the process of ours at random moments and starts it
+again, the time going on. --write puts the last runs into docs/performance.md, with pictures.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import random
 import sys
-import threading
 import time
 import typing as t
 
@@ -34,90 +37,79 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[1] / "live"), str(HERE.parent
 import document
 import report
 import servers
-from report import Run
-from site_of_tests import Master, Site
+import watch
+from runs import Run, keep, kept
+from sets import SETS, Set
+from site_of_tests import PLAY_TIMEOUT, Master, Site
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 
 WAYS = ("default", "settings", "ours", "native")
 RESULTS = servers.REPOSITORY / ".cache" / "bench"
-PICTURE = servers.REPOSITORY / "docs" / "catch-up.svg"
+DOCS = servers.REPOSITORY / "docs"
 SYNC = "multimaster"
 NAMED = {"name": SYNC}
 WORDS = {**NAMED, "relgroup": SYNC, "dbgroup": SYNC}
 CHUNK = {"default": 6000, "settings": 300, "ours": 300}
-# Seconds between two looks at what waits.
-LOOK = 0.25
-SCHEMA = """
-CREATE TABLE item (id integer PRIMARY KEY, n integer NOT NULL DEFAULT 0, body text NOT NULL);
-INSERT INTO item SELECT i, 0, md5(i::text) || md5((-i)::text) FROM generate_series(1, {rows}) i;
-"""
-WRITE = """
-DO $$ BEGIN
-  FOR i IN 0 .. ({changes} - 1) / 5000 LOOP
-    UPDATE item SET n = n + 1 WHERE id > i * 5000 AND id <= least({changes}, (i + 1) * 5000);
-    COMMIT;
-  END LOOP;
-END $$;
-"""
-SUM = "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM public.item t"
+SUM = "SELECT '{0}', count(*), sum(hashtextextended(t::text, 0)) FROM public.{0} t"
 # What waits is gone when all are purged, or marked as brought.
 WAITING = """
-SELECT EXISTS (SELECT FROM bucardo.delta_public_item d WHERE NOT EXISTS (
-  SELECT FROM bucardo.track_public_item k WHERE k.txntime = d.txntime))
+SELECT '{0}' FROM bucardo.delta_public_{0} d WHERE NOT EXISTS (
+  SELECT FROM bucardo.track_public_{0} k WHERE k.txntime = d.txntime) HAVING count(*) > 0
 """
-# The same in little time, as nobody writes: Bucardo marks all at once.
-BROUGHT = """
-SELECT NOT EXISTS (SELECT FROM bucardo.delta_public_item)
-    OR EXISTS (SELECT FROM bucardo.track_public_item)
-"""
-# Rows that have left the queue since the beginning, or that native replication has written.
-DELETED = "SELECT pg_stat_get_tuples_deleted('bucardo.delta_public_item'::regclass)"
-UPDATED = "SELECT pg_stat_get_tuples_updated('public.item'::regclass)"
-# Largest memory of the process that does the work, as long as the file is there. Of a server's
-# process only what is its own counts.
-WATCH = """
-touch /tmp/watched; : > /tmp/memory
-while [ -e /tmp/watched ]; do
-  for pid in $(pgrep -f -- "$PATTERN"); do
-    sed -n "s/^$FIELD: *//p" /proc/$pid/status 2>/dev/null >> /tmp/memory
-  done
-  sleep 0.2
-done
-"""
-PATTERN = {
-    "ours": ("[b]ucardo_catch_up", "VmHWM"),
-    "default": ("^Bucardo [K]id", "VmHWM"),
-    "settings": ("^Bucardo [K]id", "VmHWM"),
-    "native": ("logical replication [w]orker|[w]alsender", "RssAnon"),
-}
+QUEUED = "SELECT count(*) FROM bucardo.delta_public_{0}"
+KILL = "pkill -9 -f -- '[b]ucardo_catch_up' && echo hit"
 
 
 class Bench(Site):
-    """Masters of each other, and a pair with native replication."""
+    """Masters of each other, and a pair with native replication, with the tables of one set.
 
-    def prepare(self, rows: int) -> None:
-        """Everything equal, nothing replicated."""
+    :param rows: of all tables together.
+    """
+
+    def __init__(self, tables: Set, rows: int, image: str) -> None:
+        super().__init__("catch-up", image=image)
+        self.tables, self.rows = tables, rows
+
+    def prepare(self) -> None:
+        """All tables empty, nothing replicated."""
         self.configure(self.hosts[0], ["wal_level = logical", "max_wal_size = 8GB"])
-        schema = SCHEMA.format(rows=rows)
-        self.pair = [self.master("left", schema=schema), self.master("right")]
+        self.pair = [self.master("left", schema=self.tables.schema), self.master("right")]
         self.inventory_ = self.inventory(self.pair)
         self.play("bootstrap", self.inventory_)
         self.hold()
 
-    def prepare_native(self, rows: int) -> None:
-        """A subscription that waits."""
-        schema = SCHEMA.format(rows=rows)
-        self.native = [self.master(f"native_{side}", schema=schema) for side in ("left", "right")]
-        left, right = self.native
-        left.sql(
-            "CREATE PUBLICATION p FOR TABLE item;"
-            " SELECT pg_create_logical_replication_slot('s', 'pgoutput')"
-        )
-        right.sql(
-            "CREATE SUBSCRIPTION s CONNECTION 'dbname=native_left' PUBLICATION p"
-            " WITH (create_slot = false, enabled = false, copy_data = false)"
-        )
+    def prepare_native(self) -> None:
+        """The same tables, and a publication of them."""
+        self.native = [
+            self.master(f"native_{side}", schema=self.tables.schema) for side in ("left", "right")
+        ]
+        self.native[0].sql(f"CREATE PUBLICATION p FOR TABLE {', '.join(self.tables.names)}")
+
+    def each(self, text: str, between: str = " UNION ALL ") -> str:
+        """A statement for every table."""
+        return between.join(text.format(name) for name in self.tables.names)
+
+    def fill(self, way: str, pair: t.Sequence[Master]) -> None:
+        """The same rows on both sides, for each way anew, and nothing that waits."""
+        native = way == "native"
+        if native:
+            pair[1].sql("DROP SUBSCRIPTION IF EXISTS s")
+        # Without Bucardo's triggers.
+        filled = f"SET session_replication_role = replica; {self.tables.fill(self.rows)}"
+        queues = self.each("bucardo.delta_public_{0}, bucardo.track_public_{0}", ", ")
+        for master in reversed(pair):
+            master.sql(filled + ("" if native else f"TRUNCATE {queues}"))
+        if native:
+            pair[0].sql("SELECT pg_create_logical_replication_slot('s', 'pgoutput')")
+            pair[1].sql(
+                "CREATE SUBSCRIPTION s CONNECTION 'dbname=native_left' PUBLICATION p"
+                " WITH (create_slot = false, enabled = false, copy_data = false)"
+            )
+            return
+        self.bucardo("set", f"statement_chunk_size={CHUNK[way]}")
+        # A daemon reads its settings when it is told to.
+        self.bucardo("reload", "config")
 
     def hold(self) -> None:
         """Let changes queue."""
@@ -130,188 +122,138 @@ class Bench(Site):
         # With a number of seconds it would wait.
         self.bucardo("kick", SYNC)
 
-    def catch_up(self) -> float:
-        """Ours; returns seconds without Ansible's."""
-        masters = self.masters_option(self.inventory_)
-        done = self.module("bucardo_catch_up", self.inventory_, **NAMED, masters=masters)
-        return float(done["totals"]["seconds"])
+    def catch_up(self, run: Run, clock: watch.Clock, kills: int) -> None:
+        """Ours, killed so often before it may end."""
+        words = {**NAMED, "masters": self.masters_option(self.inventory_)}
+        for number in range(kills, 0, -1):
+            run.killed += self.killed(words, clock, number / (number + 1))
+        done = self.module("bucardo_catch_up", self.inventory_, **words)
+        if done["left_alone"]:
+            raise SystemExit(f"error: ours left tables alone: {done['left_alone']}")
+        run.alone = 0.0 if kills else float(done["totals"]["seconds"])
 
-    def measured(self, way: str, changes: int, limit: float) -> Run:
+    def killed(self, words: dict[str, t.Any], clock: watch.Clock, least: float) -> bool:
+        """Start ours and kill it on the way; whether it was hit before all was brought.
+
+        :param least: part of what waits that is to be left for the next start.
+        """
+        enough = clock.left * random.uniform(least, 0.98)
+        task = self.task("bucardo_catch_up", **words)
+        with self.started(task, self.inventory_) as process:
+            while process.poll() is None and clock.left > enough:
+                time.sleep(watch.LOOK)
+            # What is seen has been committed; it is to be hit anywhere.
+            time.sleep(random.uniform(0, 2 * watch.LOOK))
+            left = clock.left
+            hit = "hit" in self.run(self.bucardo_host, KILL, check=False)
+            said, _errors = process.communicate(timeout=PLAY_TIMEOUT)
+        result = json.loads(pathlib.Path(task).with_name("result.json").read_text("utf-8"))
+        if result.get("failed") and not hit:
+            raise SystemExit(f"error: ours failed: {said}")
+        on_the_way = hit and left > 0
+        said = "killed" if on_the_way else "had brought all before it was killed"
+        print(f"{said}, {left} waited", flush=True)
+        return on_the_way
+
+    def measured(self, way: str, changes: int, limit: float, kills: int = 0) -> Run:
         """Until nothing waits."""
         pair = self.native if way == "native" else self.pair
-        if way != "native":
-            self.bucardo("set", f"statement_chunk_size={CHUNK[way]}")
-            # A daemon reads its settings when it is told to.
-            self.bucardo("reload", "config")
-            for master in pair:
-                master.sql("TRUNCATE bucardo.delta_public_item, bucardo.track_public_item")
-        pair[0].sql(WRITE.format(changes=changes))
+        self.fill(way, pair)
+        pair[0].sql(self.tables.write(changes, self.rows))
         for master in pair:
-            master.sql("VACUUM ANALYZE item")
-        run = Run(way, changes, None, limit)
-        with self.memory(run), self.backlog(run, pair) as clock:
+            master.sql(f"VACUUM ANALYZE {', '.join(self.tables.names)}")
+        run = Run(way, changes, None, limit, set=self.tables.name)
+        with watch.memory(self, self.hosts[0], run), self.backlog(run, pair) as clock:
             if way == "native":
                 pair[1].sql("ALTER SUBSCRIPTION s ENABLE")
             else:
-                run.alone = self.catch_up() if way == "ours" else 0.0
+                if way == "ours":
+                    self.catch_up(run, clock, kills)
                 self.release()
             run.seconds = clock.wait()
-        if way == "native":
-            pair[1].sql("ALTER SUBSCRIPTION s DISABLE")
-        else:
-            self.check(run, pair)
-        if run.seconds is not None and pair[0].sql(SUM) != pair[1].sql(SUM):
-            raise SystemExit(f"error: {way}: rows differ after {changes} changes")
+        self.check(run, pair)
         return run
 
     def check(self, run: Run, pair: t.Sequence[Master]) -> None:
         """Hold the sync again, with equal rows."""
-        if run.seconds is not None and pair[0].value(WAITING) != "f":
-            raise SystemExit(f"error: {run.way}: changes wait after {run.changes} changes")
-        self.hold()
+        where = f"{run.case}, {run.way}"
+        if run.way == "native":
+            pair[1].sql("ALTER SUBSCRIPTION s DISABLE")
+        else:
+            waits = pair[0].sql(self.each(WAITING)) if run.seconds is not None else []
+            if waits:
+                raise SystemExit(f"error: {where}: changes wait: {waits}")
+            self.hold()
         if run.seconds is None:
-            self.catch_up()
+            return
+        # Parts of a query come in any order.
+        left, right = (sorted(master.sql(self.each(SUM))) for master in pair)
+        differ = [(one, other) for one, other in zip(left, right) if one != other]
+        if differ:
+            raise SystemExit(f"error: {where}: rows differ (table, rows, sum): {differ}")
 
     @contextlib.contextmanager
-    def backlog(self, run: Run, pair: t.Sequence[Master]) -> t.Iterator[Clock]:
+    def backlog(self, run: Run, pair: t.Sequence[Master]) -> t.Iterator[watch.Clock]:
         """Note what waits, from now on."""
         native = run.way == "native"
+        gone, over = watch.queries(self.tables, native)
+        queued = run.changes
+        if not native:
+            queued = sum(int(row[0]) for row in pair[0].sql(self.each(QUEUED)))
         with Session(self.conninfo(pair[1 if native else 0])) as session:
-            clock = Clock(run, session, UPDATED if native else DELETED, "" if native else BROUGHT)
+            clock = watch.Clock(run, session, watch.Queue(gone, over, queued))
             clock.start()
             try:
                 yield clock
             finally:
                 clock.stop()
 
-    @contextlib.contextmanager
-    def memory(self, run: Run) -> t.Iterator[None]:
-        """Note the memory of the processes that do the work."""
-        pattern, field = PATTERN[run.way]
-        servers.docker(
-            *("exec", "--detach", "--env", f"PATTERN={pattern}", "--env", f"FIELD={field}"),
-            *(self.container(self.hosts[0]), "bash", "-c", WATCH),
-        )
-        yield
-        said = self.run(self.hosts[0], "rm -f /tmp/watched; sleep 0.3; cat /tmp/memory")
-        run.memory = max((int(line.split()[0]) // 1024 for line in said.splitlines()), default=0)
-
-
-class Clock(threading.Thread):
-    """Looks at what waits until nothing does, or the time is over."""
-
-    def __init__(self, run: Run, session: Session, gone: str, brought: str) -> None:
-        super().__init__(daemon=True)
-        self._run, self._session, self._gone, self._brought = run, session, gone, brought
-        self._base = session.value(gone)
-        self._begun = time.monotonic()
-        self._ended: float | None = None
-        self._over = False
-
-    def run(self) -> None:
-        """Note what waits; a straight line needs no more than its ends."""
-        while not self._over:
-            left = self._left()
-            passed = time.monotonic() - self._begun
-            if not self._run.backlog or self._run.backlog[-1][1] != left:
-                self._run.backlog.append((round(passed, 2), left))
-            if left == 0 and self._ended is None:
-                self._ended = passed
-            time.sleep(LOOK)
-
-    def _left(self) -> int:
-        changes = self._run.changes
-        left = max(0, changes - (self._session.value(self._gone) - self._base))
-        if self._brought and self._session.value(self._brought):
-            return 0
-        return left
-
-    def wait(self) -> float | None:
-        """Seconds until nothing waited, None when that takes too long."""
-        while self._ended is None and time.monotonic() - self._begun < self._run.limit:
-            time.sleep(LOOK)
-        return self._ended
-
-    def stop(self) -> None:
-        """Before the session is closed."""
-        self._over = True
-        self.join()
-
 
 def main() -> int:
-    """Measure every way at every size."""
+    """Measure every way with every set at every size."""
     parser = servers.parser(__doc__)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--changes", type=int, nargs="+", default=[100_000, 500_000, 2_000_000])
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--limit", type=float, default=900, help="seconds for one way")
-    parser.add_argument("--rows", type=int, default=0, help="of the table, if more than changes")
+    parser.add_argument("--rows", type=int, default=0, help="of all tables, if more than changes")
+    parser.add_argument("--killed", type=int, default=0, help="how often ours is killed on the way")
     parser.add_argument("--write", action="store_true", help="into docs/performance.md")
     parser.add_argument(
         "--keep",
         type=pathlib.Path,
         default=RESULTS / "catch_up-runs.json",
-        help="file of all runs, of which new ones replace those of the same way and size",
+        help="file of all runs, of which new ones replace those of the same set, way and size",
     )
     options = parser.parse_args()
     if options.small:
-        options.changes, options.ways, options.keep = [3000], ["settings", "ours"], None
+        options.changes, options.ways, options.keep = [3000], ["settings", "ours", "native"], None
     runs = measure(options)
     print(report.table(runs))
-    servers.hand_on(options.json, list(figures(runs)), [dataclasses.asdict(run) for run in runs])
+    found = list(report.figures(runs))
+    servers.hand_on(options.json, found, [dataclasses.asdict(run) for run in runs])
     if options.write:
-        report.write(document.DOCUMENT, PICTURE, kept(options.keep) if options.keep else runs)
+        report.write(document.DOCUMENT, DOCS, kept(options.keep) if options.keep else runs)
     return 0
 
 
 def measure(options: argparse.Namespace) -> list[Run]:
-    """All that was asked for."""
+    """All that was asked for, each set on servers of its own."""
     runs = []
-    rows = max(options.rows, *options.changes)
-    with Bench("catch-up", image=options.image) as bench:
-        bench.prepare(rows)
-        if "native" in options.ways:
-            bench.prepare_native(rows)
-        for changes in options.changes:
-            for way in options.ways:
-                run = bench.measured(way, changes, options.limit)
-                said = f"{run.time}, {run.memory} MB, load {document.load()}"
-                print(f"{changes} {way}: {said}", flush=True)
-                runs.append(run)
-                if options.keep:
-                    keep(options.keep, run)
+    for name in options.sets:
+        with Bench(SETS[name], max(options.rows, *options.changes), options.image) as bench:
+            bench.prepare()
+            if "native" in options.ways:
+                bench.prepare_native()
+            for changes in options.changes:
+                for way in options.ways:
+                    run = bench.measured(way, changes, options.limit, options.killed)
+                    said = f"{run.time}, {run.memory} MB, load {document.load()}"
+                    print(f"{run.case}, {way}: {said}", flush=True)
+                    runs.append(run)
+                    if options.keep:
+                        keep(options.keep, run)
     return runs
-
-
-def kept(file: pathlib.Path) -> list[Run]:
-    """The last runs of every way and size."""
-    return [Run(**one) for one in json.loads(file.read_text("utf-8"))] if file.exists() else []
-
-
-def keep(file: pathlib.Path, run: Run) -> None:
-    """At once: the next way may take very long."""
-    others = [one for one in kept(file) if (one.way, one.changes) != (run.way, run.changes)]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps([dataclasses.asdict(one) for one in (*others, run)]), "utf-8")
-
-
-def figures(runs: t.Sequence[Run]) -> t.Iterator[servers.Figure]:
-    """Ours against each other way."""
-    limits = {"default": 1 / 30, "settings": 1.0, "native": 0.5}
-    for ours in (run for run in runs if run.way == "ours" and run.seconds is not None):
-        for other in (run for run in runs if run.changes == ours.changes and run is not ours):
-            # Of one that was ended it is known only that it takes longer.
-            seconds = other.limit if other.seconds is None else other.seconds
-            words = " (ended)" if other.seconds is None else ""
-            yield servers.Figure(
-                "catch_up",
-                f"{ours.changes:,} changes: {report.WORDS[other.way]}{words}",
-                seconds,
-                ours.seconds,
-                ratio=ours.seconds / seconds,
-                limit=limits[other.way] if ours.changes >= 2_000_000 else None,
-            )
-        case = f"{ours.changes:,} changes: memory"
-        yield servers.Figure("catch_up", case, None, ours.memory, unit="MB", limit=150)
 
 
 if __name__ == "__main__":
