@@ -159,9 +159,9 @@ class DaemonMessages:
         connection = self.session.connection
         until = time.monotonic() + timeout
         while True:
-            connection.poll()
-            if connection.notifies:
-                return str(connection.notifies.pop(0).channel).replace("bucardo_", "", 1)
+            notifies = self.session.receive()
+            if notifies:
+                return str(notifies.pop(0).channel).replace("bucardo_", "", 1)
             left = until - time.monotonic()
             if left <= 0:
                 return None

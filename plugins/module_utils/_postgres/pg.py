@@ -184,6 +184,14 @@ class Session:
             raise
         self.execute("COMMIT")
 
+    def receive(self) -> list[t.Any]:
+        """Take in what the server has sent by itself; returns the connection's notifications."""
+        try:
+            self.connection.poll()
+        except psycopg2.Error as error:
+            raise self.failure(error) from error
+        return t.cast("list[t.Any]", self.connection.notifies)
+
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back by the server."""
         self.connection.close()
