@@ -28,11 +28,9 @@ from .statements import Statements
 _LOOK_EVERY = 0.5
 _TRUNCATED = "a TRUNCATE of it waits"
 # Each chunk finds its keys in an index. Of a temporary table, and of a delta table that was filled
-# a moment ago, the planner knows nothing, and would read the whole of both tables for each chunk;
-# of one that was analyzed when it had been emptied it knows what is wrong, and would do so for each
-# key.
+# a moment ago, the planner knows nothing, and would read the whole of both tables for each chunk.
 _PLANS = """
-SET jit = off; SET max_parallel_workers_per_gather = 0; SET enable_seqscan = off;
+SET jit = off; SET max_parallel_workers_per_gather = 0;
 SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off
 """
 
