@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import pwd
@@ -152,7 +151,7 @@ class Program:
 
     def loop(self) -> int:
         """Watch for ever; a second one ends at once."""
-        lock = _lock()
+        lock = poll_process.alone(LOCK)
         if lock is None:
             return 0
         with lock:
@@ -172,7 +171,7 @@ class Program:
 
     def start(self) -> int:
         """Begin the loop in the background, where none is; says which of both."""
-        lock = _lock()
+        lock = poll_process.alone(LOCK)
         if lock is None:
             _say(_RUNS)
             return 0
@@ -255,7 +254,7 @@ def write_metrics(directory: str, text: str) -> None:
 
 def loop_runs() -> bool:
     """Whether a loop is there."""
-    lock = _lock() if os.path.exists(LOCK) else None
+    lock = poll_process.alone(LOCK) if os.path.exists(LOCK) else None
     if lock is None:
         return os.path.exists(LOCK)
     lock.close()
@@ -294,17 +293,6 @@ def _unit_is_active() -> bool:
 
 def _call(argv: t.Sequence[str]) -> int:
     return subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode
-
-
-def _lock() -> t.TextIO | None:
-    """The right to be the only loop, None when there is one."""
-    file = open(LOCK, "a", encoding="utf-8")  # noqa: SIM115 (held as long as the loop runs)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
-    return file
 
 
 def _say(text: object) -> None:

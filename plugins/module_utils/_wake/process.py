@@ -27,7 +27,7 @@ def serve(path: str, words: t.Sequence[str], bucardorc: str, journal: bool) -> i
     :param path: the program's file, and `words` what it is called with.
     :param journal: what is said goes to standard output, not into a file of its own.
     """
-    lock = _lock()
+    lock = alone(LOCK)
     if lock is None:
         return 0
     with lock:
@@ -55,9 +55,12 @@ def _version(path: str) -> int:
     return 0
 
 
-def _lock() -> t.TextIO | None:
-    """The right to be the only one, None when there is one."""
-    file = open(LOCK, "a", encoding="utf-8")  # noqa: SIM115 (held as long as it polls)
+def alone(path: str) -> t.TextIO | None:
+    """The right to be the only process of a kind, None when there is one.
+
+    :param path: of the file whose lock it is, held as long as what is returned is open.
+    """
+    file = open(path, "a", encoding="utf-8")  # noqa: SIM115 (held by the caller)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
