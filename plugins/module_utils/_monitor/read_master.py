@@ -18,7 +18,6 @@ from .._postgres.tables import Table, select
 from .._tracking import enrolled, loaded, plan
 from .._tracking import kick as tracking_kick
 from .._tracking import read as tracking_read
-from .._wake.master import APPLICATION_NAME
 from .facts import Process
 
 # Tables per statement: each takes several entries of the server's lock table.
@@ -88,7 +87,7 @@ def processes(session: pg.Session) -> tuple[Process, ...]:
 
 def polling(control: pg.Session) -> bool:
     """Whether the program that wakes syncs is connected to the control database."""
-    return bool(control.value(_POLLING, (APPLICATION_NAME,)))
+    return bool(control.value(_POLLING, (tracking_kick.APPLICATION_NAME,)))
 
 
 def polled(session: pg.Session, sync: str) -> bool:

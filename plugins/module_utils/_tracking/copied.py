@@ -21,16 +21,15 @@ MOST = 100_000
 # The transaction that wrote a change, without the wraparound: it is one of the last 2^32.
 _NOW = "pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint"
 XID = f"({_NOW} - (({_NOW} - d.xmin::text::bigint) & 4294967295))"
-_OLDEST = "pg_catalog.pg_snapshot_xmin({snapshot})::text::bigint"
-# Of changes d, by a parameter of `Seen.parts`.
+_OLDEST = "pg_catalog.pg_snapshot_xmin({})::text::bigint"
+# Of changes d, by the placeholders of `Seen.parts`.
 OVER = (
-    f"({XID} OPERATOR(pg_catalog.<) {_OLDEST.replace('{snapshot}', '{seen}')}"
+    f"({XID} OPERATOR(pg_catalog.<) {_OLDEST.format('{seen}')}"
     f" OR {XID} OPERATOR(pg_catalog.=) ANY ({{later}}))"
 )
 _LATER = (
-    f"SELECT DISTINCT {XID} AS xid FROM {{delta}} d WHERE {XID} OPERATOR(pg_catalog.>=) "
-    + _OLDEST.replace("{snapshot}", "pg_catalog.pg_current_snapshot()")
-    + " ORDER BY 1 DESC LIMIT {most}"
+    f"SELECT DISTINCT {XID} AS xid FROM {{delta}} d WHERE {XID} OPERATOR(pg_catalog.>=)"
+    f" {_OLDEST.format('pg_catalog.pg_current_snapshot()')} ORDER BY 1 DESC LIMIT {{most}}"
 )
 
 

@@ -15,10 +15,9 @@ docs/decisions/kick.md has the measurements.
 
 from __future__ import annotations
 
-import collections
 import typing as t
 
-from .own_function import SEARCH_PATH, OwnFunction
+from .own_function import SEARCH_PATH, OwnFunction, most
 
 NOTIFY = "notify"
 POLL = "poll"
@@ -26,6 +25,8 @@ POLL = "poll"
 KICKS = (POLL, NOTIFY)
 # What Bucardo does.
 DEFAULT = NOTIFY
+# By which a session of the program that looks is known.
+APPLICATION_NAME = "multimaster.bucardo poll"
 
 _POLLED = "pg_catalog.nextval("
 
@@ -64,5 +65,4 @@ def kick_of(body: str) -> str:
 
 def in_use(found: t.Iterable[str]) -> str:
     """What most masters have, "" when none has any."""
-    counts = collections.Counter(filter(None, found))
-    return max(KICKS, key=lambda kick: counts[kick]) if counts else ""
+    return most(found, KICKS)

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import typing as t
 
 # Inside SECURITY DEFINER functions nothing of the caller's may be found before the server's own.
 SEARCH_PATH = "search_path=pg_catalog, pg_temp"
@@ -28,3 +30,9 @@ class OwnFunction:
     definer: bool = True
     settings: tuple[str, ...] = (SEARCH_PATH, ROW_SECURITY)
     sequence: str = ""
+
+
+def most(found: t.Iterable[str], order: t.Sequence[str]) -> str:
+    """What is found most often but "", by this order among equals; "" if there is none."""
+    counts = collections.Counter(filter(None, found))
+    return max(order, key=lambda one: counts[one]) if counts else ""

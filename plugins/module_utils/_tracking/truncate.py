@@ -12,10 +12,9 @@ by name has another function. docs/decisions/truncate.md says why this one.
 
 from __future__ import annotations
 
-import collections
 import typing as t
 
-from .own_function import OwnFunction
+from .own_function import OwnFunction, most
 
 DELETE = "delete"
 REFUSE = "refuse"
@@ -97,5 +96,4 @@ def policy_of(function: str) -> str:
 
 def in_use(functions: t.Iterable[str]) -> str:
     """The policy of most of these triggers, "" when none has one."""
-    counts = collections.Counter(filter(None, map(policy_of, functions)))
-    return max(POLICIES, key=lambda policy: counts[policy]) if counts else ""
+    return most(map(policy_of, functions), POLICIES)

@@ -23,7 +23,6 @@ EVERY = 0.2
 # Seconds after which a lost master is tried again, and between two searches for sequences that are
 # not there (yet).
 _AGAIN = 2.0
-APPLICATION_NAME = "multimaster.bucardo poll"
 # A way that swallows everything ends a session within seconds (libpq's parameters).
 _KEEPALIVES = {
     "keepalives_idle": "10",
@@ -76,7 +75,7 @@ class Looker(threading.Thread):
         """Until it is stopped, whatever happens to the master."""
         while not self._over.is_set():
             try:
-                with Session(self.conninfo, APPLICATION_NAME) as session:
+                with Session(self.conninfo, kick.APPLICATION_NAME) as session:
                     self._tell("")
                     self._look_on(session)
             except MultimasterError as error:

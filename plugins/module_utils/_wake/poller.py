@@ -15,7 +15,8 @@ from .._bucardo.catalog import Catalog
 from .._bucardo.daemon import control_conninfo, parse_rc
 from .._common.errors import MultimasterError
 from .._postgres.pg import Session
-from .master import APPLICATION_NAME, Looker
+from .._tracking import kick
+from .master import Looker
 
 # Seconds between two looks at which syncs and masters there are; whenever the daemon has read them
 # anew there is one as well.
@@ -47,7 +48,7 @@ class Poller:
             try:
                 with open(self._bucardorc, encoding="utf-8", errors="replace") as file:
                     conninfo = control_conninfo(parse_rc(file.read()))
-                with Session(conninfo, APPLICATION_NAME) as session:
+                with Session(conninfo, kick.APPLICATION_NAME) as session:
                     self._tell("")
                     self._serve(Catalog(session))
             except (MultimasterError, OSError) as error:
