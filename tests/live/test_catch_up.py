@@ -184,6 +184,32 @@ def test_every_kind_of_change_reaches_both_others(site, masters, inventory):
     assert not again["changed"]
 
 
+@pytest.mark.parametrize("table", ["note", "delta_public_note"])
+def test_a_table_that_was_analyzed_when_it_was_empty(site, masters, inventory, table):
+    """The server takes it for a single row, however wide, until it is analyzed again."""
+    left = masters[0]
+    read = (
+        "SELECT tup_returned, xact_commit FROM pg_stat_database WHERE datname = current_database()"
+    )
+    left.sql("UPDATE note SET n = n + 1 WHERE id BETWEEN 10000 AND 24999")
+    for master in masters:
+        master.sql(
+            "ANALYZE note, bucardo.delta_public_note;"
+            " UPDATE pg_class SET reltuples = 1,"
+            " relpages = pg_relation_size(oid) / current_setting('block_size')::integer"
+            f" WHERE relname = '{table}'"
+        )
+    before = [master.sql(read)[0] for master in masters]
+    done = catch_up(site, inventory, enough=0)
+    assert done["totals"]["changes"] == 15000
+    for master, (rows, commits) in zip(masters, before):
+        more_rows, more_commits = master.sql(read)[0]
+        # Read once for each change, these are 15,000 times 15,000.
+        assert int(more_rows) - int(rows) < 100 * 15000, master.name
+        # A chunk takes one.
+        assert int(more_commits) - int(commits) < 50, master.name
+
+
 def test_changes_under_way_wait_even_at_a_time_that_is_done(site, masters, inventory):
     """Bucardo marks times as done: a change that commits later with the same time is lost."""
     left, right, _third = masters

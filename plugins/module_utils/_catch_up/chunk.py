@@ -103,7 +103,10 @@ class Pace:
 
 
 class Carrier:
-    """Carries chunks of one table from a source to its targets, over sessions of its own."""
+    """Carries chunks of one table from a source to its targets, over sessions of its own.
+
+    :ivar width: bytes that a key of the last chunk brought; 0 before.
+    """
 
     def __init__(
         self,
@@ -117,6 +120,7 @@ class Carrier:
         self._targets = targets
         self._pace = pace
         self._done = Done()
+        self.width = 0
 
     def carry(self, pages: tuple[int, int], part: tuple[int, int] = (0, 1)) -> Done:
         """Bring what waits in some pages of the delta table, see `Statements.take`.
@@ -150,6 +154,7 @@ class Carrier:
             with self._source.transaction("ISOLATION LEVEL READ COMMITTED", "READ WRITE"):
                 self._source.execute(statements.make_chunk())
                 _stream(target, self._source, statements.keys_out_all(), statements.keys_in())
+                self._source.execute(statements.index_chunk())
                 numbers = self._source.column(statements.superseded(seen))
                 if not numbers:
                     return 0
@@ -163,6 +168,7 @@ class Carrier:
             count = source.execute(statements.take(pages, part, source.server_version))
             if not count:
                 return
+            source.execute(statements.index_chunk())
             self._done.busy = count
             for target in self._targets:
                 self._bring(target, 1, count)
@@ -202,6 +208,7 @@ class Carrier:
             self._check_truncate(target)
             target.execute(statements.make_chunk())
             self._stream(target, statements.keys_out(first, last), statements.keys_in())
+            target.execute(statements.index_chunk())
             # Functions of indexes, and of triggers that fire always, may need it.
             target.execute(sql.DATABASE_PATH)
             if self._leave(target):
@@ -210,7 +217,8 @@ class Carrier:
             target.execute(statements.delete_rows())
             if self._leave(target):
                 raise _Late
-            self._stream(target, statements.rows_out(first, last), statements.rows_in())
+            sent = self._stream(target, statements.rows_out(first, last), statements.rows_in())
+            self.width = max(1, sent // (last - first + 1))
 
     def _leave(self, target: pg.Session) -> int:
         """Take conflicts out of the source's chunk; returns how many."""
@@ -224,8 +232,8 @@ class Carrier:
         if session.value(self._statements.truncated()):
             raise Truncated
 
-    def _stream(self, target: pg.Session, out: sql.Composable, into: sql.Composable) -> None:
-        _stream(self._source, target, out, into, self._pace)
+    def _stream(self, target: pg.Session, out: sql.Composable, into: sql.Composable) -> int:
+        return _stream(self._source, target, out, into, self._pace)
 
 
 def _stream(
@@ -234,9 +242,10 @@ def _stream(
     out: sql.Composable,
     into: sql.Composable,
     pace: Pace | None = None,
-) -> None:
+) -> int:
     """COPY from one to the other, however much it is, in little memory.
 
+    :returns: how many bytes.
     :raises Exception: when either end fails; the target is then not to commit.
     """
     reader, writer = os.pipe()
@@ -252,6 +261,7 @@ def _stream(
             feeder.join()
     if feeder.failure is not None:
         raise feeder.failure
+    return feeder.bytes
 
 
 class _Feeder(threading.Thread):
@@ -265,13 +275,16 @@ class _Feeder(threading.Thread):
         self._statement = statement
         self._descriptor = descriptor
         self._pace = pace
+        self.bytes = 0
         self.failure: BaseException | None = None
 
     def run(self) -> None:
         """Read all, and close the pipe."""
         try:
-            with io.BufferedWriter(_Sink(self._descriptor, self._pace), 1 << 16) as sink:
-                self._source.copy(self._statement, sink)
+            sink = _Sink(self._descriptor, self._pace)
+            with io.BufferedWriter(sink, 1 << 16) as buffered:
+                self._source.copy(self._statement, buffered)
+            self.bytes = sink.bytes
         except BaseException as error:
             self.failure = error
 
@@ -281,13 +294,16 @@ class _Sink(io.RawIOBase):
         super().__init__()
         self._descriptor = descriptor
         self._pace = pace
+        self.bytes = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: t.Any) -> int:
         self._pace.take(len(data))
-        return os.write(self._descriptor, data)
+        written = os.write(self._descriptor, data)
+        self.bytes += written
+        return written
 
     def close(self) -> None:
         if not self.closed:

@@ -38,7 +38,7 @@ class Side:
 
     :param targets: groups of databases that wait for its changes, as the track tables name them.
     :param syncs: that it is registered for.
-    :param width: bytes of a row, on average.
+    :param width: bytes of a row, as far as the server has counted its rows.
     """
 
     table: Table
@@ -126,18 +126,12 @@ def _one_text(column: Column) -> bool:
 def pages_per_chunk(width: int, of_parts: int = 1, rate_limit: int = 0) -> int:
     """How many pages of a delta table make a chunk.
 
-    :param width: bytes of one of the table's rows; 0 when not known.
+    :param width: bytes that a key of it brings; 0 when not known.
     :param rate_limit: bytes per second; a chunk, whose rows are locked, takes about a second then.
     """
     most = min(CHUNK_BYTES, rate_limit) if rate_limit else CHUNK_BYTES
     keys = min(CHUNK_KEYS, most // max(_LEAST_WIDTH, width))
     return max(1, keys * of_parts // _ROWS_PER_PAGE)
-
-
-def ranges(pages: int, step: int) -> t.Iterator[tuple[int, int]]:
-    """A delta table in portions, the oldest changes first, mostly."""
-    for first in range(0, pages, step):
-        yield first, first + step
 
 
 def another(before: int, left: int, enough: int) -> bool:

@@ -98,7 +98,6 @@ class _Task:
     source: str
     part: tuple[int, int]
     pages: int
-    step: int
 
 
 class CatchUp:
@@ -231,9 +230,8 @@ class CatchUp:
                 " WHERE c.relnamespace = 'bucardo'::pg_catalog.regnamespace AND c.relname = %s",
                 (object_name("delta_", one.table),),
             )
-            step = plan.pages_per_chunk(side.width, parts, self._options.rate_limit)
             tasks += [
-                _Task(one.table, source, (number, parts), int(pages or 0), step)
+                _Task(one.table, source, (number, parts), int(pages or 0))
                 for number in range(parts)
             ]
         return tasks
@@ -317,11 +315,12 @@ class CatchUp:
     def _do(self, lane: _Lane, task: _Task) -> None:
         targets = [name for name in self._group.sessions if name != task.source]
         carrier = self._carrier(task.name, task.source, targets, lane)
-        for pages in plan.ranges(task.pages, task.step):
-            if self._ends(task.name):
-                return
+        width = t.cast(plan.Side, self._sides[task.name][task.source]).width
+        first = 0
+        while first < task.pages and not self._ends(task.name):
+            end = first + plan.pages_per_chunk(width, task.part[1], self._options.rate_limit)
             try:
-                done = carrier.carry(pages, task.part)
+                done = carrier.carry((first, end), task.part)
             except Truncated:
                 self._leave(task.name, _TRUNCATED)
             except StatementFailed as error:
@@ -329,6 +328,9 @@ class CatchUp:
             else:
                 with self._lock:
                     self.report.done += done
+            first = end
+            # The server's own count of rows may be far off.
+            width = carrier.width or width
 
     def _ends(self, name: TableName) -> bool:
         over = self._stopped or self._out_of_time or self._failure is not None

@@ -203,6 +203,13 @@ class Statements:
 
     # -- on both --------------------------------------------------------------------------------
 
+    def index_chunk(self) -> sql.Composable:
+        """Let its keys be found, whichever side of a join the planner begins with.
+
+        A queue that was analyzed when it was empty is taken for a single row, and so is a table.
+        """
+        return self._compose("CREATE INDEX ON {chunk} ({keys})", keys=self._keys(""))
+
     def truncated(self) -> sql.Composable:
         """Whether a TRUNCATE of the table waits: the table is Bucardo's then."""
         return key_match.truncated(self.name)

@@ -34,7 +34,7 @@ TEXT = {
     name: text_of(getattr(STATEMENTS, name)())
     for name in (
         *("lock_source", "truncated", "forget", "leave", "leave_part", "lock_target"),
-        *("make_chunk", "keys_in", "conflicts", "delete_rows", "rows_in"),
+        *("make_chunk", "keys_in", "index_chunk", "conflicts", "delete_rows", "rows_in"),
     )
 }
 
@@ -48,6 +48,7 @@ class Log(list):
         self.failures = {}
         self.truncated = set()
         self.leaves = 0
+        self.bytes = 1
 
     def session(self, name):
         log = self
@@ -89,7 +90,7 @@ class Log(list):
             def copy(self, statement, stream, size=1 << 20):
                 self._note(statement, None)
                 if name == "source":
-                    stream.write(b"1")
+                    stream.write(b"1" * log.bytes)
                 return 1
 
         return Session(name=name)
@@ -97,10 +98,12 @@ class Log(list):
     def count_of(self, word):
         return sum(one == word for one in self)
 
-    def carry(self, *targets):
+    def carrier(self, *targets):
         source = self.session("source")
-        others = [self.session(name) for name in targets or ("there",)]
-        return Carrier(STATEMENTS, source, others, Pace()).carry((0, 1))
+        return Carrier(STATEMENTS, source, [self.session(name) for name in targets], Pace())
+
+    def carry(self, *targets):
+        return self.carrier(*(targets or ("there",))).carry((0, 1))
 
 
 def failed(state):
@@ -116,18 +119,32 @@ def test_the_targets_commit_before_the_source_forgets():
     log = Log()
     assert log.carry("there", "third") == Done(changes=10, keys=5)
     own = [one for one in log if not one.endswith(("out", "SELECT", "SET"))]
-    target = ["BEGIN", "lock_target", "truncated", "make_chunk", "keys_in", "conflicts"]
-    target += ["delete_rows", "conflicts", "rows_in", "COMMIT"]
+    target = ["BEGIN", "lock_target", "truncated", "make_chunk", "keys_in", "index_chunk"]
+    target += ["conflicts", "delete_rows", "conflicts", "rows_in", "COMMIT"]
     assert own == [
         "source BEGIN",
         "source lock_source",
         "source truncated",
         "source take",
+        "source index_chunk",
         *(f"there {one}" for one in target),
         *(f"third {one}" for one in target),
         "source forget",
         "source COMMIT",
     ]
+
+
+def test_a_carrier_knows_what_a_key_of_its_last_chunk_brought():
+    log = Log()
+    carrier = log.carrier("there", "third")
+    assert carrier.width == 0
+    log.bytes = 5 * 70_000
+    carrier.carry((0, 1))
+    assert carrier.width == 70_000
+    # Rows that are not there any more.
+    log.bytes = 0
+    carrier.carry((0, 1))
+    assert carrier.width == 1
 
 
 def test_where_nothing_waits_nobody_is_asked():

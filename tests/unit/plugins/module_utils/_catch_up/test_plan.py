@@ -134,11 +134,6 @@ def test_a_chunk_takes_about_a_second_of_the_rate():
     assert plan.pages_per_chunk(100, rate_limit=1 << 40) == plan.pages_per_chunk(100)
 
 
-def test_the_pages_of_a_delta_table_are_covered_once():
-    assert list(plan.ranges(5, 2)) == [(0, 2), (2, 4), (4, 6)]
-    assert list(plan.ranges(0, 2)) == []
-
-
 @pytest.mark.parametrize(
     ("before", "left", "worth"),
     [(1000, 500, True), (1000, 10, False), (1000, 900, False), (1000, 2000, False)],

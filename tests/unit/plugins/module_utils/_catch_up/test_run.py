@@ -35,11 +35,11 @@ from ..fake_session import FakeSession
 A, B = TableName("public", "a"), TableName("public", "b")
 
 
-def side(name, target="dbgroup group"):
+def side(name, target="dbgroup group", width=0):
     column = Column("id", "integer", True, type_oid=23)
     found = Found(delta=(("id", (23, -1, 0)),))
     return plan.Side(
-        Table(name, 1, "r", "p", (column,)), found, frozenset([target]), frozenset(["shop"]), 0
+        Table(name, 1, "r", "p", (column,)), found, frozenset([target]), frozenset(["shop"]), width
     )
 
 
@@ -52,7 +52,7 @@ class Group:
     sync = Sync("shop", "tables", "group", "inactive")
     conninfos = types.MappingProxyType({"here": "to here", "there": "to there"})
 
-    def __init__(self, waiting, left_alone=(), truncated=()):
+    def __init__(self, waiting, left_alone=(), truncated=(), pages=1, width=0):
         self.waiting = {
             master: {name: list(counts) for name, counts in tables.items()}
             for master, tables in waiting.items()
@@ -60,16 +60,18 @@ class Group:
         self.truncated = set(truncated)
         self.goats = [Goat(1, "here", A, key=("id",)), Goat(2, "here", B, key=("id",))]
         self.left_alone = left_alone
-        pages = {
-            "pg_relation_size": [{"pages": 1}],
+        self.width = width
+        found = {
+            "pg_relation_size": [{"pages": pages}],
             "to_regclass('multimaster.seed') IS NOT NULL": [{"is": False}],
         }
-        self.sessions = {name: FakeSession(pages, name) for name in self.conninfos}
+        self.sessions = {name: FakeSession(found, name) for name in self.conninfos}
 
     def sides(self):
         return {
             name: dict.fromkeys(
-                self.sessions, side(name, "other" if name in self.left_alone else "dbgroup group")
+                self.sessions,
+                side(name, "other" if name in self.left_alone else "dbgroup group", self.width),
             )
             for name in (A, B)
         }
@@ -99,11 +101,14 @@ def _carried(monkeypatch):
     log, results = [], {}
 
     class Carrier:
+        width = 0
+
         def __init__(self, statements, source, targets, pace):
             self.name, self.source, self.targets = statements.name, source, targets
 
         def carry(self, pages, part):
             log.append((str(self.name), self.source, self.targets, pages, part))
+            self.width = results.get("width", 0)
             found = results.get(self.name, Done(changes=10, keys=9))
             if isinstance(found, BaseException):
                 raise found
@@ -146,6 +151,26 @@ def test_one_master_after_the_other_until_nothing_is_left(carried):
     assert log[-1] == "closed"
     assert (report.rounds, report.done.changes, report.done.keys) == (1, 30, 27)
     assert report.after == {"here": [], "there": []}
+
+
+def test_all_pages_of_a_queue_are_covered_once(carried):
+    log, _results = carried
+    group = Group({"here": {A: [10, 0]}}, pages=5, width=120_000)
+    step = plan.pages_per_chunk(120_000)
+    catch_up(group).run()
+    assert [entry[3] for entry in log[:-1]] == [(n, n + step) for n in range(0, 5, step)]
+
+
+@pytest.mark.parametrize(("believed", "real"), [(4_000_000, 40), (40, 4_000_000)])
+def test_what_was_brought_tells_how_much_a_chunk_is_to_be(carried, believed, real):
+    """The server takes a table that was analyzed when it was empty for one wide row."""
+    log, results = carried
+    results["width"] = real
+    first, then = plan.pages_per_chunk(believed), plan.pages_per_chunk(real)
+    assert first != then
+    catch_up(Group({"here": {A: [10, 0]}}, pages=first + then + 1, width=believed)).run()
+    ends = [0, first, first + then, first + 2 * then]
+    assert [entry[3] for entry in log[:-1]] == list(zip(ends, ends[1:]))
 
 
 def test_what_waits_less_than_asked_for_is_not_needed(carried):

@@ -109,6 +109,7 @@ def test_they_reach_the_target(made):
         f' SELECT 0 AS {NUMBER}, "t"."a", "t"."b""c" FROM ONLY "Odd"."T" t WITH NO DATA'
     )
     assert text(made.keys_in()) == f"COPY {CHUNK} FROM STDIN"
+    assert text(made.index_chunk()) == f'CREATE INDEX ON {CHUNK} ("a", "b""c")'
     assert text(made.delete_rows()) == (
         f'DELETE FROM ONLY "Odd"."T" t USING {CHUNK} c WHERE {same("t", "c")}'
     )
