@@ -89,6 +89,27 @@ class Goat:
 
 
 @dataclasses.dataclass(frozen=True)
+class SyncTables:
+    """The tables of a sync, and what else Bucardo knows of their database.
+
+    :param members: that are in its relgroup.
+    :param known: by name; also those that are set aside, which are in no relgroup.
+    """
+
+    members: tuple[Goat, ...]
+    known: t.Mapping[TableName, Goat]
+
+    @classmethod
+    def of(cls, relgroup: str, goats: t.Iterable[Goat]) -> SyncTables:
+        """:param goats: all that Bucardo knows."""
+        tables = [goat for goat in goats if goat.reltype == "table"]
+        members = tuple(goat for goat in tables if relgroup in goat.relgroups)
+        where = {goat.db for goat in members or tables}
+        known = {goat.name: goat for goat in tables if goat.db in where}
+        return cls(members, {**known, **{goat.name: goat for goat in members}})
+
+
+@dataclasses.dataclass(frozen=True)
 class NewGoat:
     """A relation to be added, with the key that its database's catalog shows."""
 

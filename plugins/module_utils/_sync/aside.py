@@ -20,7 +20,7 @@ import typing as t
 
 from .._bucardo import statements
 from .._bucardo.daemon_state import RUNS_END
-from .._bucardo.objects import Goat, Sync
+from .._bucardo.objects import Goat, Sync, SyncTables
 from .._bucardo.writes import Control
 from .._common.change import Change, Scope
 from .._common.errors import DeadlineExceeded, Refused
@@ -52,22 +52,18 @@ def moving(
     :param goats: all that Bucardo knows.
     :raises Refused: when a table is none of the sync's, or none would be left in it.
     """
-    members = [goat for goat in goats if sync.relgroup in goat.relgroups]
-    db = members[0].db if members else ""
-    known = {
-        goat.name: goat for goat in goats if goat.reltype == "table" and (not db or goat.db == db)
-    }
-    strangers = [name for name in names if name not in known]
+    tables = SyncTables.of(sync.relgroup, goats)
+    strangers = [name for name in names if name not in tables.known]
     if strangers:
         raise Refused(
             f"Bucardo knows no table {listed(strangers)} of sync {sync.name}",
             "Run the playbook bootstrap first, which enrols it.",
         )
-    chosen = [known[name] for name in dict.fromkeys(names)]
+    chosen = [tables.known[name] for name in dict.fromkeys(names)]
     if not aside:
         return Moving(tuple(g for g in chosen if sync.relgroup not in g.relgroups), ())
     leaving = tuple(goat for goat in chosen if sync.relgroup in goat.relgroups)
-    if leaving and len(leaving) == len([g for g in members if g.reltype == "table"]):
+    if leaving and len(leaving) == len(tables.members):
         raise Refused(f"No table would be left in sync {sync.name}", "Hold the whole sync instead.")
     return Moving(leaving, tuple(goat.name for goat in chosen))
 
@@ -91,11 +87,11 @@ class Enrolling:
         masters = keeper.masters(control.dbgroups()[sync.dbgroup], [])
         autokick = bool(sync.options.get("autokick", True))
         self._enrolment = Enrolment(control, masters, sync.key, sync.relgroup, autokick)
-        members = self._enrolment.tables()
-        known = {goat.name: goat for goat in control.goats() if goat.db in {g.db for g in members}}
+        tables = SyncTables.of(sync.relgroup, control.goats())
         # All of the sync's tables say what becomes of a TRUNCATE.
-        looked_at = {**known, **{goat.name: goat for goat in members}}
-        goats = [goat for name, goat in looked_at.items() if goat in members or name in names]
+        goats = [
+            goat for goat in tables.known.values() if goat in tables.members or goat.name in names
+        ]
         self._needed: dict[str, tracking_plan.Needs] = {}
         for master, need in self._enrolment.needs(goats).items():
             mine = tuple(one for one in need.tables if one.table.name in names)

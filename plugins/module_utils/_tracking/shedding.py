@@ -17,7 +17,7 @@ import dataclasses
 import typing as t
 
 from .._bucardo import halt, statements
-from .._bucardo.objects import Goat, Sync
+from .._bucardo.objects import Goat, Sync, SyncTables
 from .._bucardo.writes import Control
 from .._common.change import Change
 from .._common.errors import ConnectionFailed, Refused
@@ -108,14 +108,11 @@ class Shedding:
     def _session(self) -> Session:
         return self.sessions[self.master]
 
-    def _goat(self) -> tuple[Goat, list[Goat]]:
+    def _goat(self) -> tuple[Goat, tuple[Goat, ...]]:
         """What Bucardo knows of the table, and the tables that it replicates."""
-        goats = [goat for goat in self.control.goats() if goat.reltype == "table"]
-        members = [goat for goat in goats if self.sync.relgroup in goat.relgroups]
-        db = members[0].db if members else ""
-        for goat in goats:
-            if goat.name == self.table and goat.db == db:
-                return goat, members
+        tables = SyncTables.of(self.sync.relgroup, self.control.goats())
+        if self.table in tables.known:
+            return tables.known[self.table], tables.members
         raise Refused(
             f"Bucardo knows no table {self.table} of sync {self.sync.name}",
             "Name one that it replicates.",
