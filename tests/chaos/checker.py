@@ -228,6 +228,7 @@ def _beaten(
     of it.
     """
     lineage = [write, *(other for other in writes if write in after[other])]
+    known = [*lineage[1:], *(one for one in writes if _perhaps_known(one, lineage, after))]
 
     def preferred(one: _Write, two: _Write) -> bool:
         unaware = one is not two and one not in after[two] and two not in after[one]
@@ -237,8 +238,8 @@ def _beaten(
         preferred(other, write)
         and other.outcome == ACKNOWLEDGED
         # It had lost already to one that this one knew of.
-        and not any(preferred(known, other) for known in lineage[1:])
-        and not _perhaps_known(other, lineage, after)
+        and not any(preferred(one, other) for one in known)
+        and other not in known
         for other in (writes if preference else ())
     )
 

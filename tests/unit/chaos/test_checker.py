@@ -60,6 +60,12 @@ RIGHT = {
     "one that won unheard": ([("a", 1, 2, UNKNOWN), ("b", 1, 3)], 1, A_FIRST, {2, 3}),
     "refused": ([("a", 1, 2, REFUSED)], 1, LATEST, {1}),
     "inserted again": ([("a", 1, None), ("b", None, 3)], 1, A_FIRST, {None, 3}),
+    "inserted after the loser had lost": (
+        [("a", 1, None), ("b", 1, 2), ("c", 1, 3), ("c", None, 4)],
+        1,
+        A_FIRST,
+        {None, 4},
+    ),
     "and updated": (
         [("a", 1, 2), ("a", 2, None), ("b", None, 3), ("b", 3, 4)],
         1,
