@@ -25,6 +25,7 @@ MAIN = "^Bucardo Master"
 CHILD = "^Bucardo (Controller|Kid|VAC)"
 
 RESEED = {"multimaster_reseed_master": "right", "multimaster_reseed_tables": ["public.item"]}
+LAST = {"multimaster_remove_master": "right"}
 # What has to work, with its variables.
 PLAYS = {
     "reseed": RESEED,
@@ -72,3 +73,16 @@ def test_it_is_started(site, masters, name, gone):
     assert same_rows(masters[:2], "item")
     left.sql("INSERT INTO other SELECT coalesce(max(id), 0) + 1 FROM other")
     assert same_rows(masters[:2], "other")
+
+
+def test_it_is_started_where_all_but_one_leave(site, masters):
+    """What waits on the one that leaves is brought to the one that remains before."""
+    left, right = masters[:2]
+    inventory = site.inventory(masters[:2], **LAST)
+    site.module("bucardo_daemon", inventory, state="started")
+    assert eventually(lambda: there(site, CHILD))
+    site.run("db", f"pkill -KILL -f '{MAIN}|{CHILD}'")
+    right.sql("INSERT INTO other VALUES (1000000)")
+    play = site.play("remove_master", inventory, check=False)
+    assert play.code == 0, play.text
+    assert left.value("SELECT 1 FROM other WHERE id = 1000000") == "1"

@@ -105,6 +105,17 @@ def test_a_daemon_that_was_killed_is_started(site, masters, inventory):
     assert "start: because of daemon_down" in log(site)
 
 
+def test_a_daemon_whose_children_have_stayed_is_started(site, masters, inventory):
+    """They hold its connections open: only on its host is it seen to have gone."""
+    started = log(site).count("start: because of daemon_down")
+    site.run("db", "pkill -KILL -f '^Bucardo Master'")
+    assert eventually(lambda: log(site).count("start: because of daemon_down") > started, 60), log(
+        site
+    )
+    assert "daemon_stuck" not in log(site)
+    assert replicates(masters, 111)
+
+
 def test_a_sync_that_was_paused_goes_on(site, masters, inventory):
     site.bucardo("pause", "sync", "multimaster")
     assert eventually(lambda: "reload: because of controller_missing multimaster" in log(site))

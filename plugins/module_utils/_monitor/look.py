@@ -102,12 +102,13 @@ def look(settings: Settings, mending: bool) -> Look:
         with Session(conninfo) as session:
             control = Catalog(session)
             reading = read(control, {}, wanted=settings.wanted, memory=memory)
-            problems = memory.dated(detectors.problems(reading.facts), began)
-            found = _report(reading.facts, problems, began)
-            memory.note(reading.facts, began)
+            facts = seen_from_its_host(reading.facts, Daemon(settings.bucardorc))
+            problems = memory.dated(detectors.problems(facts), began)
+            found = _report(facts, problems, began)
+            memory.note(facts, began)
             if mending:
                 _mend(found, settings, control, memory, problems)
-                step = shedding.next_step(reading.facts, problems)
+                step = shedding.next_step(facts, problems)
                 if step is not None:
                     _shed(found, settings, Control(session), step)
                 memory.looked = (began, time.time() - began)
@@ -117,6 +118,16 @@ def look(settings: Settings, mending: bool) -> Look:
         code, text = render.unknown(str(error))
         failed = render.prometheus_failed(began, time.time() - began)
         return Look(code, text, failed, [f"cannot look: {error}"])
+
+
+def seen_from_its_host(facts: Facts, daemon: Daemon) -> Facts:
+    """Without a daemon whose main process has gone and whose children keep its connections open.
+
+    To the servers it looks as one that is there and does not answer.
+    """
+    if facts.running and not facts.answers and not daemon.process().pid:
+        return dataclasses.replace(facts, running=False)
+    return facts
 
 
 def stopped_on_purpose() -> bool:

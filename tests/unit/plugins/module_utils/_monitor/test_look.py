@@ -46,3 +46,18 @@ def test_of_a_daemon_that_is_just_restarted_only_the_second_look_tells(
         look._mend(found, look.Settings(), types.SimpleNamespace(daemon=None), memory, down)
         told.append(down[0].line in found.log)
     assert told == ([False, True, False] if stopped else [True, False, False])
+
+
+@pytest.mark.parametrize(
+    ("running", "answers", "pid", "seen"),
+    [
+        (True, True, 0, True),
+        (True, False, 7, True),
+        (True, False, 0, False),
+        (False, False, 7, False),
+    ],
+)
+def test_a_main_process_that_has_gone_does_not_run(running, answers, pid, seen):
+    daemon = types.SimpleNamespace(process=lambda: types.SimpleNamespace(pid=pid))
+    facts = look.Facts(running=running, answers=answers)
+    assert look.seen_from_its_host(facts, daemon).running is seen
