@@ -2,28 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Corrects two statements of the daemon, for syncs with tables that need it.
+"""Corrects what the daemon does to rows (Bucardo.pm 5.6.0).
 
+- A run is committed on one master after the other, and changes are marked as brought over. A mark
+  waits in a stage table until all have committed only where the same table has changes on several
+  masters, and who commits first is decided by the last table of the run. So a run that ended
+  between two commits could leave a table's changes marked that a master never got. Here all marks
+  of a run with changes on several masters wait.
 - `push_rows` reads "SELECT *" and names all columns to COPY; PostgreSQL takes no value for one that
   is generated. Customcols would help, but are for databases whose role is target.
 - `delete_rows` deletes without ONLY, and so rows of tables that inherit and have the same key.
 
-Custom code is text that the daemon compiles when it loads a sync. This one wraps both functions,
-with the means of customcols and customname. It hangs on a hook that Bucardo has not called since it
-uses session_replication_role, so that nothing of it runs by itself.
+Custom code is text that the daemon compiles when it loads a sync. This one wraps functions, these
+two with the means of customcols and customname. It hangs on a hook that Bucardo has not called
+since it uses session_replication_role, so that nothing of it runs by itself.
 """
 
 from __future__ import annotations
 
 import typing as t
 
-from .._postgres.pg import Session
 from . import statements
-from .objects import CORRECTIONS, Customcode, Goat
+from .objects import CORRECTIONS, Customcode
 from .writes import Control
 
 _NEVER_CALLED = "before_trigger_disable"
-_ABOUT = "multimaster.bucardo: rows are copied without generated columns, and deleted with ONLY"
+_ABOUT = (
+    "multimaster.bucardo: changes are marked when all have committed; rows are copied without"
+    " generated columns, and deleted with ONLY"
+)
 _SOURCE = r"""
 BEGIN {
     no warnings;
@@ -70,44 +77,41 @@ BEGIN {
             return $delete_rows->(@_);
         };
     }
+    # On its own: an earlier release may have wrapped the others in a daemon that goes on running.
+    if (defined &Bucardo::disable_triggers and not $Bucardo::multimaster_marks++) {
+        my $disable_triggers = \&Bucardo::disable_triggers;
+        # Called for each table and master, after it was decided where the marks go.
+        *Bucardo::disable_triggers = sub {
+            my ($self, $sync) = @_;
+            my @sources = grep { ($_->{role} || '') eq 'source' } values %{ $sync->{db} };
+            # Without quick_delta_check nobody knows how many have changes.
+            if (1 < grep { ! defined $_->{deltatotal} or $_->{deltatotal} } @sources) {
+                $_->{trackstage} = 1 for @sources;
+            }
+            goto &$disable_triggers;
+        };
+    }
 }
 return;
 """
-# Whether any of these tables has generated columns, or others that inherit from it.
-_ANY = """
-SELECT EXISTS (
-    SELECT FROM pg_catalog.pg_class c
-      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-      JOIN unnest(%s::text[], %s::text[]) AS g (schema, name)
-        ON g.schema = n.nspname AND g.name = c.relname
-     WHERE EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
-        OR EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                    WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped))
-"""
 
 
-def writes(
-    control: Control, session: Session | None, sync: str, members: t.Sequence[Goat]
-) -> statements.Writes:
-    """What is missing for a sync of these tables.
-
-    :param session: on one of its masters.
-    """
-    if session is None or not members:
-        return []
-    names = [goat.name for goat in members]
-    if not session.value(_ANY, ([name.schema for name in names], [name.name for name in names])):
-        return []
-    current = control.customcodes().get(CORRECTIONS)
-    attached = dict(current.syncs) if current else {}
-    wanted = Customcode(
+def code(syncs: t.Mapping[str, tuple[bool, int]]) -> Customcode:
+    """The code, attached to these syncs, each with whether it is active and its priority."""
+    return Customcode(
         name=CORRECTIONS,
         whenrun=_NEVER_CALLED,
         src_code=_SOURCE,
         about=_ABOUT,
         getdbh=False,
-        syncs={**attached, sync: (True, 0)},
+        syncs=syncs,
     )
+
+
+def writes(control: Control, sync: str) -> statements.Writes:
+    """What is missing for a sync."""
+    current = control.customcodes().get(CORRECTIONS)
+    wanted = code({**(current.syncs if current else {}), sync: (True, 0)})
     if current == wanted:
         return []
     syncs = {name: priority for name, (_active, priority) in wanted.syncs.items()}

@@ -151,8 +151,7 @@ class _Present:
         keep = {goat.name for goat in self.members}
         self.surplus = leaving(self.masters, desired.name, keep)
         self.row, self.validation = self._row(), self._validation()
-        first = next(iter(self._sessions().values()), None)
-        self.code = corrections.writes(self.control, first, desired.name, self.members)
+        self.code = corrections.writes(self.control, desired.name)
         written = self.row or self.code or self.validation
         self.incomplete = bool(written or self._outdated())
         change = self._change()

@@ -16,20 +16,14 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.cli i
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
     CORRECTIONS,
-    Goat,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.writes import Control
-from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 
 from ..fake_session import FakeSession
 
-MEMBERS = [Goat(1, "here", TableName("public", "doc"), "table", ("id",))]
 
-
-def written(needed, rows=(), sync="shop"):
-    control = Control(FakeSession({"FROM bucardo.customcode": rows}))
-    session = FakeSession({"attgenerated": [{"exists": needed}]})
-    return corrections.writes(control, session, sync, MEMBERS)
+def written(rows=(), sync="shop"):
+    return corrections.writes(Control(FakeSession({"FROM bucardo.customcode": rows})), sync)
 
 
 def code(sync, source=corrections._SOURCE):
@@ -48,25 +42,20 @@ def code(sync, source=corrections._SOURCE):
     }
 
 
-def test_a_sync_without_such_tables_is_left_alone():
-    assert written(False) == []
-    assert corrections.writes(Control(FakeSession({})), None, "shop", MEMBERS) == []
-
-
 def test_it_is_made_and_attached_once():
-    insert, *attached = written(True)
+    insert, *attached = written()
     assert insert.params["src_code"] == corrections._SOURCE
     assert attached[-2].params["keys"] == ["shop"]
-    assert written(True, [code("shop")]) == []
+    assert written([code("shop")]) == []
 
 
 def test_another_sync_keeps_it():
-    writes = written(True, [code("other")])
+    writes = written([code("other")])
     assert any(write.params.get("keys") == ["other", "shop"] for write in writes)
 
 
 def test_one_of_an_older_release_is_replaced():
-    assert written(True, [code("shop", "old")])[0].params["src_code"] == corrections._SOURCE
+    assert written([code("shop", "old")])[0].params["src_code"] == corrections._SOURCE
 
 
 @pytest.mark.skipif(not shutil.which("perl"), reason="no Perl here")

@@ -10,8 +10,12 @@ import contextlib
 
 import pytest
 
-from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import columns
+from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo import (
+    columns,
+    corrections,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._bucardo.objects import (
+    CORRECTIONS,
     Dbgroup,
     Goat,
     Sync,
@@ -64,6 +68,9 @@ class Site:
 
     def relgroups(self):
         return ["shop"]
+
+    def customcodes(self):
+        return {CORRECTIONS: corrections.code({"shop": (True, 0)})}
 
     def goats(self, relgroup=None):
         return [Goat(1, "here", ORDERS, key=("id",), relgroups=("shop",))]
