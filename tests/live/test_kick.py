@@ -55,11 +55,12 @@ def test_rows_come_over_both_ways(site, masters, inventory):
     left, right = masters
     assert left.value(KICK) == right.value(KICK) == "t"
     assert len(polls(site)) == 1
+    # The first one of all is not to wait for a second one.
     left.sql("INSERT INTO note VALUES (1)")
-    right.sql("INSERT INTO note VALUES (2)")
-    left.sql("INSERT INTO event_1 VALUES (1, 1)")
     assert arrives(right, 1)
+    right.sql("INSERT INTO note VALUES (2)")
     assert arrives(left, 2)
+    left.sql("INSERT INTO event_1 VALUES (1, 1)")
     assert arrives(right, 1, "event")
 
 

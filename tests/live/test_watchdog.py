@@ -107,6 +107,8 @@ def test_a_daemon_that_was_killed_is_started(site, masters, inventory):
 
 def test_a_daemon_whose_children_have_stayed_is_started(site, masters, inventory):
     """They hold its connections open: only on its host is it seen to have gone."""
+    # A look must have seen that the last start helped.
+    assert eventually(lambda: metrics(site).get('bucardo_problems{severity="critical"}') == "0")
     started = log(site).count("start: because of daemon_down")
     site.run("db", "pkill -KILL -f '^Bucardo Master'")
     assert eventually(lambda: log(site).count("start: because of daemon_down") > started, 60), log(

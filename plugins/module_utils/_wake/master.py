@@ -109,15 +109,16 @@ def look(session: Session, polled: t.Mapping[str, Seen]) -> list[str]:
     """Which syncs must be woken."""
     if not polled:
         return []
+    # The first value of all is the one that a sequence shows before it gave any.
     values = session.rows(
         sql.SQL(" UNION ALL ").join(
-            sql.SQL("SELECT {} AS sync, last_value FROM {}").format(
+            sql.SQL("SELECT {} AS sync, last_value + is_called::int AS value FROM {}").format(
                 sql.Literal(sync), sql.Identifier(BUCARDO_SCHEMA, kick.name(sync))
             )
             for sync in polled
         )
     )
-    now = {row["sync"]: int(row["last_value"]) for row in values}
+    now = {row["sync"]: int(row["value"]) for row in values}
     if not any(polled[sync].differs(value) for sync, value in now.items()):
         return []
     # A statement of its own, so that its snapshot is younger than the values.
