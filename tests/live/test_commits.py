@@ -4,8 +4,8 @@
 
 """Bucardo commits a run on one master after the other: one that ends between them loses nothing.
 
-By itself Bucardo 5.6.0 looks only at the last table of a run to see whether the marks of what was
-brought must wait until all have committed.
+By itself Bucardo 5.6.0 looks only at the last table of a run to see which master commits last, and
+whether the marks of what was brought must wait until all have.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import pytest
 from site_of_tests import eventually, same_rows
 
 SCHEMA = """
-CREATE TABLE a_both (id integer PRIMARY KEY, body text);
-CREATE TABLE m_one (id integer PRIMARY KEY, body text);
-CREATE TABLE z_both (id integer PRIMARY KEY, body text);
+CREATE TABLE first (id integer PRIMARY KEY, body text);
+CREATE TABLE last (id integer PRIMARY KEY, body text);
+CREATE TABLE emptied (id integer PRIMARY KEY);
 """
-TABLES = ("a_both", "m_one", "z_both")
+TABLES = ("first", "last", "emptied")
 # For sessions of replication, too; at the commit.
 REFUSE = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'refused when it commits'; END $$;
-CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON a_both DEFERRABLE INITIALLY DEFERRED
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON first DEFERRABLE INITIALLY DEFERRED
   FOR EACH ROW EXECUTE FUNCTION refuse();
-ALTER TABLE a_both ENABLE ALWAYS TRIGGER refuse;
+ALTER TABLE first ENABLE ALWAYS TRIGGER refuse;
 """
-ALLOW = "DROP TRIGGER refuse ON a_both; DROP FUNCTION refuse()"
+ALLOW = "DROP TRIGGER refuse ON first; DROP FUNCTION refuse()"
 FAILED = "cat /var/log/postgresql/*.log | grep -c 'ERROR:  refused when it commits' || true"
 SYNC = {"name": "multimaster", "relgroup": "multimaster", "dbgroup": "multimaster"}
 WAITING = """SELECT count(*) FROM bucardo.delta_public_{0} d WHERE NOT EXISTS (
@@ -41,30 +41,29 @@ def masters(site):
 
 @pytest.fixture(scope="module")
 def inventory(site, masters):
-    inventory = site.inventory(masters)
+    # Of which the note that it was brought has no stage.
+    inventory = site.inventory(masters, replication_truncate="bucardo")
     site.play("bootstrap", inventory)
     return inventory
 
 
 @pytest.mark.parametrize("refusing", [1, 0], ids=["right refuses", "left refuses"])
 def test_what_only_one_of_them_has_committed_is_brought_again(site, masters, inventory, refusing):
+    there, other = masters[refusing], masters[1 - refusing]
     options = {**SYNC, "masters": site.masters_option(inventory)}
-    # It may be busy starting workers that fail again.
+    # A worker that has just begun.
     site.module("bucardo_daemon", inventory, state="restarted")
+    failures = int(site.run(there.host, FAILED))
+    other.sql("INSERT INTO emptied VALUES (1)")
+    assert eventually(lambda: there.value("SELECT 1 FROM emptied") == "1", 90)
     site.module("bucardo_sync", inventory, **options, status="held")
-    before = int(site.run(masters[0].host, FAILED))
-    for number, master in enumerate(masters):
-        id_ = 10 * refusing + number
-        for table in ("a_both", "z_both"):
-            master.sql(f"INSERT INTO {table} VALUES ({id_}, 'of both')")
-    # Their marks must wait for the one that refuses.
-    other = masters[1 - refusing]
-    other.sql(f"INSERT INTO m_one VALUES ({refusing}, 'of one')")
-    masters[refusing].sql(REFUSE)
+    other.sql(f"TRUNCATE emptied; INSERT INTO first VALUES ({refusing}, 'brought')")
+    there.sql(f"INSERT INTO last VALUES ({refusing}, 'brought')")
+    there.sql(REFUSE)
     site.module("bucardo_sync", inventory, **options, status="active")
     site.bucardo("kick", "multimaster")
-    assert eventually(lambda: int(site.run(masters[0].host, FAILED)) > before, 60)
-    masters[refusing].sql(ALLOW)
+    assert eventually(lambda: int(site.run(there.host, FAILED)) > failures, 60)
+    there.sql(ALLOW)
     site.bucardo("kick", "multimaster")
     assert eventually(
         lambda: all(
@@ -73,4 +72,5 @@ def test_what_only_one_of_them_has_committed_is_brought_again(site, masters, inv
         90,
     )
     assert same_rows(masters, *TABLES)
-    assert masters[refusing].value(f"SELECT body FROM m_one WHERE id = {refusing}") == "of one"
+    assert there.value("SELECT count(*) FROM emptied") == "0"
+    assert there.value(f"SELECT body FROM first WHERE id = {refusing}") == "brought"

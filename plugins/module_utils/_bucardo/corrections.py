@@ -4,11 +4,12 @@
 
 """Corrects what the daemon does to rows (Bucardo.pm 5.6.0).
 
-- A run is committed on one master after the other, and changes are marked as brought over. A mark
-  waits in a stage table until all have committed only where the same table has changes on several
-  masters, and who commits first is decided by the last table of the run. So a run that ended
-  between two commits could leave a table's changes marked that a master never got. Here all marks
-  of a run with changes on several masters wait.
+- A run is committed on one master after the other, and notes in track tables what it has brought.
+  Whether these marks wait in stage tables until all have committed, and which master commits last,
+  is decided by the last table of the run that has changes. So a run that ended between two commits
+  could leave changes of other tables marked that a master never got. Here the marks of a run with
+  changes on several masters wait, all of them; and a master on which a table was truncated, of
+  which the note has no stage, commits last.
 - `push_rows` reads "SELECT *" and names all columns to COPY; PostgreSQL takes no value for one that
   is generated. Customcols would help, but are for databases whose role is target.
 - `delete_rows` deletes without ONLY, and so rows of tables that inherit and have the same key.
@@ -78,17 +79,30 @@ BEGIN {
         };
     }
     # On its own: an earlier release may have wrapped the others in a daemon that goes on running.
-    if (defined &Bucardo::disable_triggers and not $Bucardo::multimaster_marks++) {
-        my $disable_triggers = \&Bucardo::disable_triggers;
+    if (defined &Bucardo::enable_triggers and not $Bucardo::multimaster_marks++) {
+        my ($disable_triggers, $enable_triggers)
+            = (\&Bucardo::disable_triggers, \&Bucardo::enable_triggers);
         # Called for each table and master, after it was decided where the marks go.
         *Bucardo::disable_triggers = sub {
             my ($self, $sync) = @_;
             my @sources = grep { ($_->{role} || '') eq 'source' } values %{ $sync->{db} };
             # Without quick_delta_check nobody knows how many have changes.
-            if (1 < grep { ! defined $_->{deltatotal} or $_->{deltatotal} } @sources) {
+            my @changed = grep {
+                ! defined $_->{deltatotal} or $_->{deltatotal} or $_->{truncatewinner}
+            } @sources;
+            if (@changed > 1) {
                 $_->{trackstage} = 1 for @sources;
             }
             goto &$disable_triggers;
+        };
+        # Called once before the commits, of which those that were written to are the first.
+        *Bucardo::enable_triggers = sub {
+            my ($self, $sync) = @_;
+            my @all = values %{ $sync->{db} };
+            if (grep { $_->{truncatewinner} } @all) {
+                $_->{writtento} = $_->{truncatewinner} ? 0 : 1 for @all;
+            }
+            goto &$enable_triggers;
         };
     }
 }
