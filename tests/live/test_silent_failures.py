@@ -360,6 +360,14 @@ def test_that_nobody_looks_for_writes_is_seen(site, inventory, status, left, rig
     assert not status().problems
 
 
+def test_that_runs_are_not_corrected_is_seen(site, inventory, status):
+    site.psql(site.bucardo_host, "bucardo", "UPDATE bucardo.customcode SET status = 'inactive'")
+    assert status().names == {"not_corrected"}
+    play = site.play("bootstrap", inventory)
+    assert play.changes
+    assert not status().problems
+
+
 @contextlib.contextmanager
 def down(site, host):
     """A server that is away."""

@@ -24,6 +24,7 @@ from __future__ import annotations
 import typing as t
 
 from . import statements
+from .catalog import Catalog
 from .objects import CORRECTIONS, Customcode
 from .writes import Control
 
@@ -120,6 +121,12 @@ def code(syncs: t.Mapping[str, tuple[bool, int]]) -> Customcode:
         getdbh=False,
         syncs=syncs,
     )
+
+
+def attached(control: Catalog, sync: str) -> bool:
+    """Whether a sync is corrected, with what this release knows of."""
+    found = control.customcodes().get(CORRECTIONS)
+    return found is not None and found.syncs.get(sync, (False, 0))[0] and found == code(found.syncs)
 
 
 def writes(control: Control, sync: str) -> statements.Writes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._bucardo.objects import CORRECTIONS
 from .._common.text import age, listed
 from .facts import CONTROLLER, MAIN, WORKER, Facts, Failure, SyncFacts, pairs
 from .problem import BOOTSTRAP, Alarm, said
@@ -66,6 +67,19 @@ def poll_missing(facts: Facts) -> t.Iterator[Alarm]:
                 " checktime, a minute where nothing else was said",
                 "Start bucardo-poll.service on Bucardo's host, or where there is no systemd,"
                 " /usr/local/sbin/bucardo-watchdog start-poll; bootstrap does it as well.",
+                sync=sync.name,
+            )
+
+
+def not_corrected(facts: Facts) -> t.Iterator[Alarm]:
+    """The daemon runs as Bucardo 5.6 has it, or as an earlier release of this corrected it."""
+    for sync in facts.syncs:
+        if sync.active and not sync.corrected and len(sync.members) > 1:
+            yield Alarm(
+                "not_corrected",
+                f"Custom code {CORRECTIONS} is missing, inactive or an older one's for {sync.name}:"
+                " a run that ends between the commits of two masters loses changes",
+                f"{BOOTSTRAP}, which attaches it.",
                 sync=sync.name,
             )
 

@@ -30,6 +30,7 @@ DETECTORS: tuple[Detector, ...] = (
     detect_processes.controller_missing,
     detect_processes.worker_missing,
     detect_processes.held,
+    detect_processes.not_corrected,
     detect_processes.worker_fails,
     detect_processes.worker_blocked,
     detect_processes.worker_stuck,

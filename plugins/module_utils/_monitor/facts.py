@@ -153,6 +153,7 @@ class SyncFacts:
     :param unequal: rows that equal transaction times may have cost.
     :param limits: from when on what waits is an alarm.
     :param tables: how many it replicates.
+    :param corrected: what the daemon does to its runs is corrected, see `_bucardo/corrections.py`.
     """
 
     name: str
@@ -166,6 +167,7 @@ class SyncFacts:
     unequal: tuple[EqualTimes, ...] = ()
     limits: Limits = Limits()
     tables: int = 0
+    corrected: bool = True
 
     @property
     def active(self) -> bool:

@@ -108,6 +108,10 @@ RISING = {
 }
 
 CASES = {
+    "not_corrected": (
+        sync_of(HEALTHY, corrected=False),
+        "a run that ends between the commits of two masters loses changes",
+    ),
     "poll_missing": (
         facts({"polled": True}, polling=False),
         "Nobody looks whether rows of shop were written",
