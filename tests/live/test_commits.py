@@ -4,14 +4,17 @@
 
 """Bucardo commits a run on one master after the other: one that ends between them loses nothing.
 
-By itself Bucardo 5.6.0 looks only at the last table of a run to see which master commits last, and
-whether the marks of what was brought must wait until all have.
+By itself Bucardo 5.6.0 looks only at the last table of a run to see whether the marks of what was
+brought must wait until all have. Those that were written to commit in the order of their names.
 """
 
 from __future__ import annotations
 
 import pytest
 from site_of_tests import eventually, same_rows
+
+# See CONTRIBUTING.md.
+LONG = True
 
 SCHEMA = """
 CREATE TABLE first (id integer PRIMARY KEY, body text);

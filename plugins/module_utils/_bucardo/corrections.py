@@ -5,11 +5,11 @@
 """Corrects what the daemon does to rows (Bucardo.pm 5.6.0).
 
 - A run is committed on one master after the other, and notes in track tables what it has brought.
-  Whether these marks wait in stage tables until all have committed, and which master commits last,
-  is decided by the last table of the run that has changes. So a run that ended between two commits
-  could leave changes of other tables marked that a master never got. Here the marks of a run with
-  changes on several masters wait, all of them; and a master on which a table was truncated, of
-  which the note has no stage, commits last.
+  Whether these marks wait in stage tables until all have committed is decided for all tables by
+  the last one of the run that has changes. So a run that ended between two commits could leave
+  changes of other tables marked that a master never got. Here the marks of a run with changes on
+  several masters wait, all of them; and a master on which a table was truncated, of which the
+  note has no stage, commits last.
 - `push_rows` reads "SELECT *" and names all columns to COPY; PostgreSQL takes no value for one that
   is generated. Customcols would help, but are for databases whose role is target.
 - `delete_rows` deletes without ONLY, and so rows of tables that inherit and have the same key.
@@ -96,12 +96,16 @@ BEGIN {
             }
             goto &$disable_triggers;
         };
-        # Called once before the commits, of which those that were written to are the first.
+        # Called once at the end; it commits those that were written to, by their names.
         *Bucardo::enable_triggers = sub {
             my ($self, $sync) = @_;
-            my @all = values %{ $sync->{db} };
-            if (grep { $_->{truncatewinner} } @all) {
-                $_->{writtento} = $_->{truncatewinner} ? 0 : 1 for @all;
+            my $all = $sync->{db};
+            my @others = grep { ! $all->{$_}{truncatewinner} } keys %$all;
+            if (@others < keys %$all) {
+                # The final commit is for the others first.
+                $_->{writtento} = $_->{truncatewinner} ? 0 : 1 for values %$all;
+                local $sync->{db} = { map { $_ => $all->{$_} } @others };
+                $enable_triggers->($self, $sync);
             }
             goto &$enable_triggers;
         };
