@@ -59,6 +59,25 @@ CASES = [
 ]
 
 
+def test_one_without_its_pid_file_is_found(site, masters):
+    """Bucardo removes that by its name, also another process's, and starts a second one then."""
+    inventory = site.inventory(masters)
+    [before] = there(site, MAIN)
+    site.run("db", "rm /run/bucardo/bucardo.mcp.pid")
+    found = site.module("bucardo_daemon", inventory, state="started")
+    assert (found["changed"], found["pid"]) == (False, int(before))
+    site.module("bucardo_daemon", inventory, state="restarted")
+    [after] = there(site, MAIN)
+    assert after != before
+    # Two of them end together.
+    site.run("db", "rm /run/bucardo/bucardo.mcp.pid")
+    site.bucardo("start")
+    assert eventually(lambda: len(there(site, MAIN)) == 2)
+    site.module("bucardo_daemon", inventory, state="restarted")
+    assert len(there(site, MAIN)) == 1
+    assert not {after} & set(there(site, MAIN))
+
+
 @pytest.mark.parametrize(("name", "gone"), CASES)
 def test_it_is_started(site, masters, name, gone):
     inventory = site.inventory(masters, **PLAYS[name])

@@ -353,10 +353,10 @@ def test_that_nobody_looks_for_writes_is_seen(site, inventory, status, left, rig
     site.run("there", f"pkill -KILL -f '[/]{program[1:]} poll'")
     assert eventually(lambda: "poll_missing" in status().names, 10)
     assert status().names == {"poll_missing"}
-    left.sql("INSERT INTO calm VALUES (990, 990)")
+    left.sql("INSERT INTO calm VALUES (991, 991)")
     site.run("there", f"{program} start-poll")
     # What was written meanwhile, too.
-    assert arrives(right, "calm", 990)
+    assert arrives(right, "calm", 991)
     assert not status().problems
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -13,7 +14,7 @@ import re
 import time
 import typing as t
 
-from .._common.errors import CommandFailed, DeadlineExceeded, Refused
+from .._common.errors import CommandFailed, DeadlineExceeded, MultimasterError, Refused
 from .._postgres import pg
 from .._postgres.conninfo import ConnInfo
 from . import daemon_messages
@@ -29,6 +30,12 @@ POLL = 0.2
 # The reason is for Bucardo's log.
 START = ("start", "Ansible")
 STOP = ("stop", "Ansible")
+_CONNECTED = """
+SELECT (pg_catalog.regexp_match(application_name, 'PID ([0-9]+)'))[1]::int AS pid
+  FROM pg_catalog.pg_stat_activity
+ WHERE datname = pg_catalog.current_database() AND application_name ~ '^bucardo MCP .*PID [0-9]+'
+ ORDER BY backend_start
+"""
 # Bytes of the log's end that are searched for the reason of a death.
 _LOG_TAIL = 65536
 
@@ -138,7 +145,24 @@ class Daemon:
         return self._files
 
     def process(self) -> Process:
-        """Whether it runs, by PID file and process table."""
+        """Whether it runs, by PID file, process table and its connection.
+
+        Bucardo removes the file by its name when a process ends, also that of another one, and
+        starts a second daemon beside one whose file is missing.
+        """
+        found = self._by_file()
+        return found if found.pid else Process(next(iter(self._connected()), 0), found.stale_pid)
+
+    def _connected(self) -> list[int]:
+        """Main processes on this host that are connected to the control database."""
+        with (
+            contextlib.suppress(MultimasterError),
+            pg.Session(control_conninfo(self.rc)) as session,
+        ):
+            return [pid for pid in session.column(_CONNECTED) if _alive(pid) and _is_bucardo(pid)]
+        return []
+
+    def _by_file(self) -> Process:
         try:
             with open(self.files.pid_file, encoding="utf-8", errors="replace") as file:
                 match = re.match(r"\s*(\d+)", file.readline())
@@ -206,7 +230,7 @@ class Daemon:
         pid = self.process().pid
         self.cli.run(*STOP)
         deadline = time.monotonic() + timeout
-        while pid and _alive(pid):
+        while (pid and _alive(pid)) or (pid := next(iter(self._connected()), 0)):
             if time.monotonic() >= deadline:
                 raise DeadlineExceeded(
                     f"Bucardo (PID {pid}) did not end within {timeout:g} s",

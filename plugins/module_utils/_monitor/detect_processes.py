@@ -71,6 +71,24 @@ def poll_missing(facts: Facts) -> t.Iterator[Alarm]:
             )
 
 
+def daemon_doubled(facts: Facts) -> t.Iterator[Alarm]:
+    """Started a second time, as where its PID file was gone: they end each other's workers.
+
+    One that has died with its children alive does nothing any more, and one that has just been
+    started in its place is young.
+    """
+    mains = sorted(
+        {one.pid for one in facts.processes if one.kind == MAIN and one.still < _STUCK <= one.age}
+    )
+    if len(mains) > 1:
+        yield Alarm(
+            "daemon_doubled",
+            f"{len(mains)} daemons serve this control database (PIDs"
+            f" {', '.join(map(str, mains))}), and end each other's runs",
+            "Restart it (bucardo_daemon with state restarted), which stops them all first.",
+        )
+
+
 def not_corrected(facts: Facts) -> t.Iterator[Alarm]:
     """The daemon runs as Bucardo 5.6 has it, or as an earlier release of this corrected it."""
     for sync in facts.syncs:

@@ -25,6 +25,7 @@ DETECTORS: tuple[Detector, ...] = (
     detect_processes.daemon_down,
     detect_processes.daemon_stuck,
     detect_processes.poll_missing,
+    detect_processes.daemon_doubled,
     detect_processes.other_daemon,
     detect_processes.sync_stalled,
     detect_processes.controller_missing,

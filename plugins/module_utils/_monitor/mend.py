@@ -20,6 +20,7 @@ LADDERS: dict[str, tuple[str, ...]] = {
     # Its main process may be there and without a connection, as it waits for one.
     "daemon_down": (START, RESTART),
     "daemon_stuck": (RESTART,),
+    "daemon_doubled": (RESTART,),
     "purge_dead": (RESTART,),
     "sync_stalled": (RELOAD, RESTART),
     "controller_missing": (RELOAD, RESTART),

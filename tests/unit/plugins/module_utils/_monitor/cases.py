@@ -121,6 +121,10 @@ CASES = {
         dataclasses.replace(everywhere(still(200.0)), answers=False),
         "has done nothing for 3 min",
     ),
+    "daemon_doubled": (
+        facts(processes=(*DAEMON, Process(MAIN, 98, age=500.0), Process(MAIN, 99, age=130.0))),
+        "daemons serve this control database",
+    ),
     "other_daemon": (
         facts({"processes": foreign(3.0)}),
         "A second daemon, at 192.0.2.9, replicates shop on here",
