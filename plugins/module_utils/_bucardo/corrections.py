@@ -91,23 +91,50 @@ BEGIN {
             my @changed = grep {
                 ! defined $_->{deltatotal} or $_->{deltatotal} or $_->{truncatewinner}
             } @sources;
-            if (@changed > 1) {
-                $_->{trackstage} = 1 for @sources;
-            }
+            $_->{trackstage} = @changed > 1 ? 1 : 0 for @sources;
             goto &$disable_triggers;
         };
         # Called once at the end; it commits those that were written to, by their names.
         *Bucardo::enable_triggers = sub {
             my ($self, $sync) = @_;
+            return $enable_triggers->(@_) if $self->{dryrun};
             my $all = $sync->{db};
-            my @others = grep { ! $all->{$_}{truncatewinner} } keys %$all;
-            if (@others < keys %$all) {
-                # The final commit is for the others first.
-                $_->{writtento} = $_->{truncatewinner} ? 0 : 1 for values %$all;
-                local $sync->{db} = { map { $_ => $all->{$_} } @others };
-                $enable_triggers->($self, $sync);
+            my @sources = grep { ($_->{role} || '') eq 'source' and $_->{dbtype} eq 'postgres' }
+                map { $all->{$_} } sort keys %$all;
+            my @waiting = grep { $_->{trackstage} } @sources;
+            # A stage table may hold what an earlier run has left there.
+            my $number = 'SELECT pg_catalog.txid_current() & 4294967295';
+            my %run = map { $_->{name} => $_->{dbh}->selectrow_array($number) } @waiting;
+            my $asked = '';
+            {
+                # A reload or a stop ends a worker by a signal: not between two commits.
+                local @SIG{qw(USR1 HUP INT TERM)} = (sub { $asked = shift }) x 4;
+                for my $last (0, 1) {
+                    my @some = grep { $last == ($all->{$_}{truncatewinner} ? 1 : 0) } keys %$all;
+                    local $sync->{db} = { map { $_ => $all->{$_} } @some };
+                    $enable_triggers->($self, $sync);
+                }
+                # Who was not written to.
+                $_->{dbh}->commit() for @sources;
+                for my $db (@waiting) {
+                    my @tables = grep {
+                        ($_->{reltype} || '') eq 'table'
+                            and $db->{deltaquick}{"$_->{safeschema}.$_->{safetable}"}
+                    } @{ $sync->{goatlist} };
+                    # Without quick_delta_check they are left to what follows.
+                    next if ! @tables;
+                    $db->{dbh}->do(join ';' => map { (
+                        "INSERT INTO bucardo.$_->{tracktable}"
+                            . " SELECT * FROM bucardo.$_->{stagetable}"
+                            . " WHERE xmin::text = '$run{ $db->{name} }'",
+                        "DELETE FROM bucardo.$_->{stagetable}",
+                    ) } @tables);
+                    $db->{dbh}->commit();
+                    $db->{trackstage} = 0;
+                }
             }
-            goto &$enable_triggers;
+            kill $asked => $$ if $asked;
+            return;
         };
     }
 }

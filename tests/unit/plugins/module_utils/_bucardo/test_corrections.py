@@ -64,58 +64,88 @@ def test_perl_takes_it():
     assert perl_complaint(corrections._SOURCE) == ""
 
 
-# Bucardo's functions, as far as they matter here: the masters are a, b and c.
+# Bucardo's functions, as far as they matter here; sessions tell what they are asked to do.
 RUN = r"""
+package Session;
+sub selectrow_array { 7 }
+sub do { push @Bucardo::said, map { "$_[0]{name}: $_" } split /;/, $_[1] }
+sub commit { push @Bucardo::said, "$_[0]{name}: COMMIT"; kill USR1 => $$; }
 package Bucardo;
 sub push_rows {} sub delete_rows {}
 sub disable_triggers { my ($self, $sync, $db) = @_; $db->{triggers_enabled} = 0; }
 sub enable_triggers {
     my ($self, $sync) = @_;
-    for my $name (sort keys %{ $sync->{db} }) {
-        my $db = $sync->{db}{$name};
+    for my $db (map { $sync->{db}{$_} } sort keys %{ $sync->{db} }) {
         next if $db->{triggers_enabled};
-        push @commits, $name;
+        $db->{dbh}->commit();
         $db->{triggers_enabled} = 1;
     }
 }
 package main;
 my ($code, $changed) = @ARGV;
 eval "sub { $code }" or die $@;
-my %db = map { $_ => { role => 'source', triggers_enabled => 1, deltatotal => 0 } } qw(a b c);
-$db{plain} = { role => 'target', triggers_enabled => 1 };
-my $sync = { db => \%db };
+my %db = map { $_ => {
+    name => $_, role => 'source', dbtype => 'postgres', triggers_enabled => 1, deltatotal => 0,
+    dbh => bless({ name => $_ }, 'Session')
+} } qw(a b c);
+my @tables = map {
+    { reltype => 'table', safeschema => 's', safetable => $_, tracktable => "track_$_",
+      stagetable => "stage_$_" }
+} qw(t u);
+my $sync = { db => \%db, goatlist => [ @tables, { reltype => 'sequence' } ] };
 my @written;
 eval "$changed; 1" or die $@;
-Bucardo->disable_triggers($sync, $db{$_}) for @written;
-Bucardo->enable_triggers($sync);
+$SIG{USR1} = sub { print "asked to end\n"; exit; };
+my $self = bless {}, 'Bucardo';
+$self->disable_triggers($sync, $db{$_}) for @written;
 print "waits: ", join(' ', grep { $db{$_}{trackstage} } sort keys %db), "\n";
-print "commits: @Bucardo::commits\n";
-print "at last: ", join(' ', grep { defined $db{$_}{writtento} and not $db{$_}{writtento} }
-    sort keys %db), "\n";
+END { print "$_\n" for @Bucardo::said }
+$self->enable_triggers($sync);
+print "never\n" for 1 .. 3;
 """
+
+
+def moved(master, table):
+    track, stage = f"bucardo.track_{table}", f"bucardo.stage_{table}"
+    return [
+        f"{master}: INSERT INTO {track} SELECT * FROM {stage} WHERE xmin::text = '7'",
+        f"{master}: DELETE FROM {stage}",
+    ]
+
+
+A, B, C = ("a: COMMIT", "b: COMMIT", "c: COMMIT")
+BOTH = "$db{a}{deltaquick}{'s.t'} = 2; $db{b}{deltaquick}{'s.u'} = 1"
 
 
 @pytest.mark.skipif(not shutil.which("perl"), reason="no Perl here")
 @pytest.mark.parametrize(
-    ("changed", "waits", "commits", "last"),
+    ("changed", "waits", "said"),
     [
-        # It commits after all of these.
-        ("$db{a}{deltatotal} = 3; @written = qw(b c)", "", "b c", ""),
+        # It commits after all of these, and its marks with it.
+        ("$db{a}{deltatotal} = 3; @written = qw(b c)", "", [B, C, A, B, C]),
         # As where the last table of the run has changes on one of them, and another on the other.
-        ("$db{$_}{deltatotal} = 1 for qw(a b); @written = qw(a b c)", "a b c", "a b c", ""),
-        # Without quick_delta_check.
-        ("delete $db{$_}{deltatotal} for qw(a b c); @written = qw(a b c)", "a b c", "a b c", ""),
-        # A table of a was truncated.
-        ("$db{a}{truncatewinner} = {}; @written = qw(b c)", "", "b c", "a"),
         (
-            "$db{a}{truncatewinner} = {}; $db{b}{deltatotal} = 1; @written = qw(a b c)",
+            f"{BOTH}; $db{{$_}}{{deltatotal}} = 1 for qw(a b); @written = qw(a b c)",
             "a b c",
-            "b c a",
-            "a",
+            [A, B, C, A, B, C, *moved("a", "t"), A, *moved("b", "u"), B],
+        ),
+        # Without quick_delta_check Bucardo moves them.
+        (
+            "delete $db{$_}{deltatotal} for qw(a b c); @written = qw(a b c)",
+            "a b c",
+            [A, B, C, A, B, C],
+        ),
+        # A table of a was truncated.
+        ("$db{a}{truncatewinner} = {}; @written = qw(b c)", "", [B, C, A, B, C]),
+        (
+            f"{BOTH}; $db{{a}}{{truncatewinner}} = {{}}; $db{{b}}{{deltatotal}} = 1;"
+            " @written = qw(a b c)",
+            "a b c",
+            [B, C, A, A, B, C, *moved("a", "t"), A, *moved("b", "u"), B],
         ),
     ],
 )
-def test_marks_wait_where_several_have_changes(changed, waits, commits, last):
+def test_a_run_commits_and_marks_without_being_ended_between(changed, waits, said):
     done = subprocess.run(
         ["perl", "-we", RUN, corrections._SOURCE, changed],
         capture_output=True,
@@ -123,8 +153,5 @@ def test_marks_wait_where_several_have_changes(changed, waits, commits, last):
         check=False,
     )
     assert done.stderr == ""
-    assert done.stdout.splitlines() == [
-        f"waits: {waits}",
-        f"commits: {commits}",
-        f"at last: {last}",
-    ]
+    # Each commit was asked to end, as by a reload.
+    assert done.stdout.splitlines() == [f"waits: {waits}", "asked to end", *said]
