@@ -26,7 +26,6 @@ import typing as t
 from . import statements
 from .catalog import Catalog
 from .objects import CORRECTIONS, Customcode
-from .writes import Control
 
 _NEVER_CALLED = "before_trigger_disable"
 _ABOUT = (
@@ -154,13 +153,7 @@ def code(syncs: t.Mapping[str, tuple[bool, int]]) -> Customcode:
     )
 
 
-def attached(control: Catalog, sync: str) -> bool:
-    """Whether a sync is corrected, with what this release knows of."""
-    found = control.customcodes().get(CORRECTIONS)
-    return found is not None and found.syncs.get(sync, (False, 0))[0] and found == code(found.syncs)
-
-
-def writes(control: Control, sync: str) -> statements.Writes:
+def writes(control: Catalog, sync: str) -> statements.Writes:
     """What is missing for a sync."""
     current = control.customcodes().get(CORRECTIONS)
     wanted = code({**(current.syncs if current else {}), sync: (True, 0)})

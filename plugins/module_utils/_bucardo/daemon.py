@@ -151,16 +151,17 @@ class Daemon:
         starts a second daemon beside one whose file is missing.
         """
         found = self._by_file()
-        return found if found.pid else Process(next(iter(self._connected()), 0), found.stale_pid)
+        return found if found.pid else Process(self._connected(), found.stale_pid)
 
-    def _connected(self) -> list[int]:
-        """Main processes on this host that are connected to the control database."""
+    def _connected(self) -> int:
+        """A main process on this host that is connected to the control database, or 0."""
         with (
             contextlib.suppress(MultimasterError),
             pg.Session(control_conninfo(self.rc)) as session,
         ):
-            return [pid for pid in session.column(_CONNECTED) if _alive(pid) and _is_bucardo(pid)]
-        return []
+            pids = session.column(_CONNECTED)
+            return next((pid for pid in pids if _alive(pid) and _is_bucardo(pid)), 0)
+        return 0
 
     def _by_file(self) -> Process:
         try:
@@ -230,7 +231,7 @@ class Daemon:
         pid = self.process().pid
         self.cli.run(*STOP)
         deadline = time.monotonic() + timeout
-        while (pid and _alive(pid)) or (pid := next(iter(self._connected()), 0)):
+        while (pid and _alive(pid)) or (pid := self._connected()):
             if time.monotonic() >= deadline:
                 raise DeadlineExceeded(
                     f"Bucardo (PID {pid}) did not end within {timeout:g} s",

@@ -215,7 +215,7 @@ class _Sync:
             under_way=read_runs.under_way(self.control.session, self.sync.name),
             limits=self.wanted.limits,
             tables=len(self.keys),
-            corrected=corrections.attached(self.control, self.sync.name),
+            corrected=not corrections.writes(self.control, self.sync.name),
             runs=tuple(self.control.runs(self.sync.name)),
             unequal=equal_times.read(alive, self.sync.dbgroup, self.keys, self.filled, suspects)
             if len(alive) > 1
