@@ -139,10 +139,19 @@ def run_program(
         )
 
 
+# Around the code that Bucardo.pm 5.6.0 compiles (validate_sync): its pragmas and its variables.
+_AS_IN_BUCARDO = """use strict;
+use warnings;
+use utf8;
+package Bucardo;
+our ($VERSION, %config, %config_about, %msg, $lang);
+my ($hostname, $shorthost, $self, $s, $c);
+"""
+
+
 def perl_complaint(source: str) -> str:
     """What `perl -c` says against custom code, "" when it compiles."""
-    # As Bucardo.pm wraps it.
-    text = f"package Bucardo::CustomCode;\nsub {{\n{source}\n}};\n"
+    text = f"{_AS_IN_BUCARDO}package Bucardo::CustomCode;\nsub {{ {source} }};\n"
     argv = ["perl", "-w", "-c", "-"]
     rc, out, err = run_program(argv, libpq_environment(None), text, package="perl")
     if rc == 0:

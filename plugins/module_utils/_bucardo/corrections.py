@@ -10,6 +10,8 @@
   changes of other tables marked that a master never got. Here the marks of a run with changes on
   several masters wait, all of them; and a master on which a table was truncated, of which the
   note has no stage, commits last.
+- A run that ended between two commits all the same is repeated, and a change that a master has made
+  of what it had received is taken for a conflict with that: see `received`.
 - `push_rows` reads "SELECT *" and names all columns to COPY; PostgreSQL takes no value for one that
   is generated. Customcols would help, but are for databases whose role is target.
 - `delete_rows` deletes without ONLY, and so rows of tables that inherit and have the same key.
@@ -23,7 +25,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import statements
+from . import received, statements
 from .catalog import Catalog
 from .objects import CORRECTIONS, Customcode
 
@@ -32,7 +34,7 @@ _ABOUT = (
     "multimaster.bucardo: changes are marked when all have committed; rows are copied without"
     " generated columns, and deleted with ONLY"
 )
-_SOURCE = r"""
+_MARKS_AND_ROWS = r"""
 BEGIN {
     no warnings;
     if (defined &Bucardo::push_rows and not $Bucardo::multimaster_corrections++) {
@@ -136,9 +138,8 @@ BEGIN {
             return;
         };
     }
-}
-return;
 """
+_SOURCE = f"{_MARKS_AND_ROWS}{received.SOURCE}}}\nreturn;\n"
 
 
 def code(syncs: t.Mapping[str, tuple[bool, int]]) -> Customcode:

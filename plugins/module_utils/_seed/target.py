@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
+from .._bucardo import received
 from .._common.change import Lacks
 from .._common.errors import MultimasterError, Refused
 from .._common.names import TableName
@@ -154,10 +155,13 @@ def discard(target: pg.Session, names: t.Sequence[TableName]) -> int:
             "SELECT c.relname::text FROM pg_catalog.pg_class c"
             " WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo') AND c.relkind = 'r'"
             "   AND c.relname = ANY (%s) AND pg_catalog.pg_relation_size(c.oid) > 0",
-            ([queue for _prefix, queue in queues],),
+            ([received.TABLE, *(queue for _prefix, queue in queues)],),
         )
     )
     count = 0
+    if received.TABLE in filled:
+        # It is gone with the rows.
+        target.execute(received.FORGET)
     for prefix, queue in queues:
         if queue in filled:
             gone = target.execute(statements.clear_queue(queue))

@@ -120,6 +120,11 @@ class TestTake:
         ]
         assert truncates.params == (["public"], ["a"])
 
+    def test_what_it_had_received_goes_with_its_rows(self):
+        session = target(queues=["multimaster_received"])
+        self.take(session, job("a"))
+        assert "DELETE FROM bucardo.multimaster_received" in session.texts
+
     def test_before_the_proof_of_parts(self):
         session = target(queues=["delta_public_a"])
         assert seed_target.take_loaded(session, [job("a")], 5000) == 1
