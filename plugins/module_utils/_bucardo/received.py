@@ -144,7 +144,7 @@ SOURCE = (
                 next if ! @changed;
                 my $later = join ' UNION ALL ' => map {
                     "SELECT $xid FROM bucardo.$table{$_}{deltatable} d"
-                        . " WHERE d.txntime >= pg_catalog.now() - interval '30 s' AND $xid >="
+                        . " WHERE d.txntime >= pg_catalog.now() - interval '10 s' AND $xid >="
                         . ' pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())'
                         . '::text::bigint'
                 } @changed;
@@ -152,7 +152,8 @@ SOURCE = (
                     \@changed,
                     $from->{dbh}->selectrow_array(
                         'SELECT pg_catalog.pg_current_snapshot()::text,'
-                            . " ARRAY(SELECT DISTINCT x FROM ($later) AS l(x))::text,"
+                            . " ARRAY(SELECT DISTINCT x FROM ($later) AS l(x)"
+                            . ' ORDER BY x DESC LIMIT 10000)::text,'
                             . ' EXTRACT(epoch FROM pg_catalog.clock_timestamp())'
                             . '::double precision'),
                 ];
