@@ -33,7 +33,7 @@ _SIGN = """
 SELECT pg_catalog.max(CASE WHEN state = 'active' THEN pg_catalog.clock_timestamp()
                            ELSE state_change END)
   FROM pg_catalog.pg_stat_activity
- WHERE application_name ~ '^bucardo MCP '
+ WHERE datname = pg_catalog.current_database() AND application_name ~ '^bucardo MCP '
 """
 
 
