@@ -61,8 +61,7 @@ SOURCE = (
                 join(' AND ', map { "d.$columns[$_]::text = k.$names[$_]" } 0 .. $#columns),
             );
         };
-        # Takes away what waits on one master where another has changed what it received of it;
-        # returns whether anything waits that it received.
+        # Takes away what waits on one master where another has changed what it received of it.
         my $not_again = sub {
             my ($self, $from, $there, $table, $snapshot, $later, $read_at) = @_;
             my $delta = "bucardo.$table->{deltatable} d";
@@ -83,9 +82,8 @@ SOURCE = (
                 my @rows = @_;
                 return map { my $i = $_; [ map { $_->[$i] } @rows ] } 0 .. $#columns;
             };
-            my ($waiting, $dropped) = (0, 0);
+            my $dropped = 0;
             while (my @found = @{ $dbh->selectall_arrayref("FETCH 10000 FROM $cursor") }) {
-                $waiting = 1;
                 my @changed = @{ $there->{dbh}->selectall_arrayref(
                     "SELECT k.* FROM $unnest WHERE EXISTS"
                         . " (SELECT FROM $delta WHERE $same AND $waits_there)",
@@ -99,7 +97,6 @@ SOURCE = (
             $self->glog("Not brought again, as $there->{name} had received and changed them:"
                 . " $dropped of $from->{name}.$table->{safeschema}.$table->{safetable}", 0)
                 if $dropped;
-            return $waiting;
         };
         # Called once in each run, before anything is read.
         *Bucardo::lock_all_tables = sub {
@@ -109,18 +106,33 @@ SOURCE = (
             my $sync = $info->{sync};
             my %table = $tables->($sync);
             my @masters = $masters->($sync);
-            my $left = 0;
+            my (%notes, %waiting);
             for my $there (@masters) {
                 next if ! $there->{dbh}->selectrow_array(
                     "SELECT pg_catalog.to_regclass('$received') IS NOT NULL");
-                my $notes = $there->{dbh}->selectall_arrayref(
+                $notes{ $there->{name} } = $there->{dbh}->selectall_arrayref(
                     "SELECT source, tables, snapshot, later::text, read_at FROM $received"
                         . " WHERE sync = ?", undef, $sync->{name});
-                for my $note (@$notes) {
+            }
+            # As Bucardo itself asks: one question for all tables.
+            for my $db (%notes ? @masters : ()) {
+                my $found = $db->{dbh}->selectcol_arrayref(
+                    'SELECT * FROM bucardo.bucardo_delta_check(?, ?)',
+                    undef, $sync->{name}, $db->{DBGROUPNAME});
+                for (@$found) {
+                    my ($number, $table) = split /,/, $_, 2;
+                    $waiting{ $db->{name} }{$table} = $number;
+                }
+            }
+            my $left = 0;
+            for my $there (@masters) {
+                for my $note (@{ $notes{ $there->{name} } || [] }) {
                     my ($name, $names, @seen) = @$note;
                     my ($from) = grep { $_->{name} eq $name and $_ != $there } @masters or next;
-                    for my $table (grep { defined } @table{@$names}) {
-                        $left += $not_again->($self, $from, $there, $table, @seen);
+                    for (grep { $table{$_} and $waiting{$name}{$_} } @$names) {
+                        $left++;
+                        $not_again->($self, $from, $there, $table{$_}, @seen)
+                            if $waiting{ $there->{name} }{$_};
                     }
                 }
             }
