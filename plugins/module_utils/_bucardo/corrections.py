@@ -12,6 +12,7 @@
   note has no stage, commits last.
 - A run that ended between two commits all the same is repeated, and a change that a master has made
   of what it had received is taken for a conflict with that: see `received`.
+- Rows in constant use can make every run fail: see `starving`.
 - `push_rows` reads "SELECT *" and names all columns to COPY; PostgreSQL takes no value for one that
   is generated. Customcols would help, but are for databases whose role is target.
 - `delete_rows` deletes without ONLY, and so rows of tables that inherit and have the same key.
@@ -25,7 +26,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import received, statements
+from . import received, starving, statements
 from .catalog import Catalog
 from .objects import CORRECTIONS, Customcode
 
@@ -139,7 +140,7 @@ BEGIN {
         };
     }
 """
-_SOURCE = f"{_MARKS_AND_ROWS}{received.SOURCE}}}\nreturn;\n"
+_SOURCE = f"{_MARKS_AND_ROWS}{received.SOURCE}{starving.SOURCE}}}\nreturn;\n"
 
 
 def code(syncs: t.Mapping[str, tuple[bool, int]]) -> Customcode:

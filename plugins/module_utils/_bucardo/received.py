@@ -26,9 +26,11 @@ FORGET = f"DELETE FROM bucardo.{TABLE}"
 
 SOURCE = (
     r"""
-    if (defined &Bucardo::lock_all_tables and not $Bucardo::multimaster_received++) {
-        my ($lock_all_tables, $enable_triggers)
-            = (\&Bucardo::lock_all_tables, \&Bucardo::enable_triggers);
+    if (defined &Bucardo::start_main_transaction and not $Bucardo::multimaster_received++) {
+        my ($start_main_transaction, $lock_all_tables, $enable_triggers) = (
+            \&Bucardo::start_main_transaction, \&Bucardo::lock_all_tables,
+            \&Bucardo::enable_triggers,
+        );
         my $received = 'bucardo."""
     + TABLE
     + r"""';
@@ -61,9 +63,25 @@ SOURCE = (
                 join(' AND ', map { "d.$columns[$_]::text = k.$names[$_]" } 0 .. $#columns),
             );
         };
+        # Whether a note shows a change d.
+        my $over = sub {
+            my ($dbh, $snapshot, $later, $read_at) = @_;
+            ($snapshot, $later) = map { $dbh->quote($_) } $snapshot, $later;
+            return "(d.txntime <= pg_catalog.to_timestamp($read_at) AND ($xid <"
+                . " pg_catalog.pg_snapshot_xmin(${snapshot}::pg_catalog.pg_snapshot)::text::bigint"
+                . " OR $xid = ANY (${later}::bigint[])))";
+        };
+        # Of which tables changes wait: as Bucardo itself asks, one question for all.
+        my $waiting = sub {
+            my ($sync, $db) = @_;
+            my $found = $db->{dbh}->selectcol_arrayref(
+                'SELECT * FROM bucardo.bucardo_delta_check(?, ?)',
+                undef, $sync->{name}, $db->{DBGROUPNAME});
+            return { map { (split /,/, $_, 2)[1, 0] } @$found };
+        };
         # Takes away what waits on one master where another has changed what it received of it.
         my $not_again = sub {
-            my ($self, $from, $there, $table, $snapshot, $later, $read_at) = @_;
+            my ($self, $from, $there, $table, @seen) = @_;
             my $delta = "bucardo.$table->{deltatable} d";
             my ($unnest, $same) = $keys->($table);
             my ($waits_here, $waits_there) = map { $waits->($_, $table) } $from, $there;
@@ -71,13 +89,8 @@ SOURCE = (
             my @columns = map { "d.${_}::text" } @{ $table->{qpkey} };
             my $key = join ', ' => @columns;
             my $cursor = 'multimaster_received';
-            ($snapshot, $later) = map { $dbh->quote($_) } $snapshot, $later;
-            $dbh->do(
-                "DECLARE $cursor CURSOR FOR SELECT $key FROM $delta WHERE $waits_here"
-                    . " GROUP BY $key HAVING pg_catalog.bool_and("
-                    . "d.txntime <= pg_catalog.to_timestamp($read_at) AND ($xid <"
-                    . " pg_catalog.pg_snapshot_xmin(${snapshot}::pg_catalog.pg_snapshot)"
-                    . "::text::bigint OR $xid = ANY (${later}::bigint[])))");
+            $dbh->do("DECLARE $cursor CURSOR FOR SELECT $key FROM $delta WHERE $waits_here"
+                . " GROUP BY $key HAVING pg_catalog.bool_and(" . $over->($dbh, @seen) . ')');
             my $turned = sub {
                 my @rows = @_;
                 return map { my $i = $_; [ map { $_->[$i] } @rows ] } 0 .. $#columns;
@@ -98,45 +111,51 @@ SOURCE = (
                 . " $dropped of $from->{name}.$table->{safeschema}.$table->{safetable}", 0)
                 if $dropped;
         };
-        # Called once in each run, before anything is read.
-        *Bucardo::lock_all_tables = sub {
+        # Called once in each run. Looks, in transactions before it, whether anything waits that was
+        # received: mostly nothing, and then the run itself is asked nothing more.
+        *Bucardo::start_main_transaction = sub {
             my ($self, $info) = @_;
-            my $result = $lock_all_tables->(@_);
-            return $result if $self->{multimaster_whole} or $self->{dryrun};
+            goto &$start_main_transaction if $self->{multimaster_whole} or $self->{dryrun};
             my $sync = $info->{sync};
             my %table = $tables->($sync);
             my @masters = $masters->($sync);
-            my (%notes, %waiting);
+            my (%waits, @left);
             for my $there (@masters) {
                 next if ! $there->{dbh}->selectrow_array(
                     "SELECT pg_catalog.to_regclass('$received') IS NOT NULL");
-                $notes{ $there->{name} } = $there->{dbh}->selectall_arrayref(
+                my $notes = $there->{dbh}->selectall_arrayref(
                     "SELECT source, tables, snapshot, later::text, read_at FROM $received"
                         . " WHERE sync = ?", undef, $sync->{name});
-            }
-            # As Bucardo itself asks: one question for all tables.
-            for my $db (%notes ? @masters : ()) {
-                my $found = $db->{dbh}->selectcol_arrayref(
-                    'SELECT * FROM bucardo.bucardo_delta_check(?, ?)',
-                    undef, $sync->{name}, $db->{DBGROUPNAME});
-                for (@$found) {
-                    my ($number, $table) = split /,/, $_, 2;
-                    $waiting{ $db->{name} }{$table} = $number;
-                }
-            }
-            my $left = 0;
-            for my $there (@masters) {
-                for my $note (@{ $notes{ $there->{name} } || [] }) {
+                for my $note (@$notes) {
                     my ($name, $names, @seen) = @$note;
                     my ($from) = grep { $_->{name} eq $name and $_ != $there } @masters or next;
-                    for (grep { $table{$_} and $waiting{$name}{$_} } @$names) {
-                        $left++;
-                        $not_again->($self, $from, $there, $table{$_}, @seen)
-                            if $waiting{ $there->{name} }{$_};
+                    my $found = $waits{$name} ||= $waiting->($sync, $from);
+                    for my $known (grep { $table{$_} and $found->{$_} } @$names) {
+                        my $table = $table{$known};
+                        push @left, [$from, $there, $table, @seen]
+                            if $from->{dbh}->selectrow_array(
+                                "SELECT EXISTS (SELECT FROM bucardo.$table->{deltatable} d WHERE "
+                                    . $waits->($from, $table) . ' AND '
+                                    . $over->($from->{dbh}, @seen) . ')');
                     }
                 }
             }
-            $self->{multimaster_whole} = ! $left;
+            $self->{multimaster_left} = \@left;
+            $self->{multimaster_whole} = ! @left;
+            goto &$start_main_transaction;
+        };
+        # Called next, in the run, before it reads what waits: both see the same.
+        *Bucardo::lock_all_tables = sub {
+            my ($self, $info) = @_;
+            my $result = $lock_all_tables->(@_);
+            my @left = @{ delete $self->{multimaster_left} || [] };
+            my %waits;
+            for (@left) {
+                my ($from, $there, $table, @seen) = @$_;
+                my $found = $waits{ $there->{name} } ||= $waiting->($info->{sync}, $there);
+                $not_again->($self, $from, $there, $table, @seen)
+                    if $found->{"$table->{safeschema}.$table->{safetable}"};
+            }
             return $result;
         };
         # Called once at the end of a run with changes; it commits.

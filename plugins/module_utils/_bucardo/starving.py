@@ -1,0 +1,96 @@
+# Copyright (c) 2026, multimaster.bucardo contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A sync that rows in constant use keep from replicating (a part of the daemon's corrections).
+
+A run sees one moment of each master, and PostgreSQL lets it write no row that was changed since
+(SQLSTATE 40001). Bucardo tries again, for ever: where a row is changed more often than a run takes,
+on the master that is to receive it, nothing at all of the sync is replicated.
+
+When no run has succeeded for a while, and the last one failed for that reason, the tables of
+which changes wait on several masters are locked before the run looks: writers of these wait until
+it has ended, others do not. It does not wait long itself, and is the one that ends at a deadlock.
+"""
+
+from __future__ import annotations
+
+# Seconds without a run that succeeded, and seconds since the last one that failed.
+STARVED, RECENT = 10, 60
+
+SOURCE = (
+    r"""
+    if (defined &Bucardo::start_main_transaction and not $Bucardo::multimaster_starving++) {
+        my ($start_main_transaction, $lock_all_tables)
+            = (\&Bucardo::start_main_transaction, \&Bucardo::lock_all_tables);
+        my $masters = sub {
+            my $all = shift->{db};
+            return grep {
+                ($_->{role} || '') eq 'source' and $_->{dbtype} eq 'postgres' and $_->{dbh}
+            } map { $all->{$_} } sort keys %$all;
+        };
+        # Called once in each run. What is asked here belongs to a transaction before it.
+        *Bucardo::start_main_transaction = sub {
+            my ($self, $info) = @_;
+            my $sync = $info->{sync};
+            my $control = $self->{masterdbh};
+            my ($starves) = $control->selectrow_array(q{
+                SELECT 1 FROM bucardo.syncrun b
+                 WHERE b.sync = ? AND b.lastbad
+                   AND b.status ~ 'Serialization failure|could not serialize'
+                   AND b.ended > pg_catalog.now() - interval '"""
+    + f"{RECENT}"
+    + r""" s'
+                   AND NOT EXISTS (
+                     SELECT FROM bucardo.syncrun g
+                      WHERE g.sync = b.sync AND (g.lastgood OR g.lastempty)
+                        AND (g.ended > pg_catalog.now() - interval '"""
+    + f"{STARVED}"
+    + r""" s' OR g.ended > b.ended))
+            }, undef, $sync->{name});
+            $control->rollback();
+            my %waits;
+            for my $db ($starves ? $masters->($sync) : ()) {
+                my $found = $db->{dbh}->selectcol_arrayref(
+                    'SELECT * FROM bucardo.bucardo_delta_check(?, ?)',
+                    undef, $sync->{name}, $db->{DBGROUPNAME});
+                for (@$found) {
+                    my ($number, $table) = split /,/, $_, 2;
+                    $waits{$table}++ if $number;
+                }
+                ($db->{multimaster_superuser}) = $db->{dbh}->selectrow_array(
+                    q{SELECT pg_catalog.current_setting('is_superuser') = 'on'});
+            }
+            my %known = map { ("$_->{safeschema}.$_->{safetable}" => 1) }
+                grep { ($_->{reltype} || '') eq 'table' } @{ $sync->{goatlist} };
+            $self->{multimaster_to_lock} = [
+                grep { $waits{$_} > 1 and $known{$_} } sort keys %waits
+            ];
+            goto &$start_main_transaction;
+        };
+        # Called next, before anything is read: a lock that is taken later comes too late.
+        *Bucardo::lock_all_tables = sub {
+            my ($self, $info) = @_;
+            my @tables = @{ delete $self->{multimaster_to_lock} || [] };
+            my $names = join ', ' => map { "ONLY $_" } @tables;
+            for my $db (@tables ? $masters->($info->{sync}) : ()) {
+                my $dbh = $db->{dbh};
+                $dbh->pg_savepoint('multimaster_lock');
+                my $locked = eval {
+                    # A deadlock is found by who looks first.
+                    $dbh->do(q{SET LOCAL deadlock_timeout = '100ms'})
+                        if $db->{multimaster_superuser};
+                    $dbh->do(q{SET LOCAL lock_timeout = '500ms'});
+                    $dbh->do("LOCK TABLE $names IN SHARE ROW EXCLUSIVE MODE");
+                    $dbh->do('SET LOCAL lock_timeout = 0');
+                    1;
+                };
+                $dbh->pg_rollback_to('multimaster_lock') if ! $locked;
+                $self->glog(($locked ? 'Locked' : 'Could not lock') . " on $db->{name}, as rows in"
+                    . ' constant use made earlier runs fail: ' . join(', ' => @tables), 0);
+            }
+            goto &$lock_all_tables;
+        };
+    }
+"""
+)
