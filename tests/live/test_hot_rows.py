@@ -28,6 +28,8 @@ WRITER = r"""
 \set id random(1, 4)
 UPDATE hot SET n = n + 1 WHERE id = :id;
 """
+WAITING = """SELECT count(*) FROM bucardo.delta_public_calm d WHERE NOT EXISTS (
+  SELECT FROM bucardo.track_public_calm k WHERE k.txntime = d.txntime)"""
 LOG = "/var/log/bucardo/log.bucardo"
 
 
@@ -65,6 +67,8 @@ def test_a_hot_row_holds_nothing_up(site, masters):
                 ),
                 45,
             )
+            # And is not brought again.
+            assert eventually(lambda there=there: there.value(WAITING) == "0", 10)
     assert "Locked on left" in site.run(left.host, f"cat {LOG}")
     assert same_rows(masters, "calm", "hot")
     for master in masters:

@@ -86,6 +86,8 @@ SOURCE = (
                     1;
                 };
                 $dbh->pg_rollback_to('multimaster_lock') if ! $locked;
+                # The transaction itself must write what follows: marks are known by its number.
+                $dbh->pg_release('multimaster_lock');
                 $self->glog(($locked ? 'Locked' : 'Could not lock') . " on $db->{name}, as rows in"
                     . ' constant use made earlier runs fail: ' . join(', ' => @tables), 0);
             }
