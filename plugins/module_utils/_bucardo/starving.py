@@ -11,18 +11,24 @@ on the master that is to receive it, nothing at all of the sync is replicated.
 When no run has succeeded for a while, and the last one failed for that reason, the tables of
 which changes wait on several masters are locked before the run looks: writers of these wait until
 it has ended, others do not. It does not wait long itself, and is the one that ends at a deadlock.
+Where much waits, writers would wait for long, and nothing is locked: that is for a catch-up.
 """
 
 from __future__ import annotations
 
 # Seconds without a run that succeeded, and seconds since the last one that failed.
 STARVED, RECENT = 10, 60
+# Changes of a table on a master that a run may have to bring while others wait for it.
+MOST = 10_000
 
 SOURCE = (
     r"""
     if (defined &Bucardo::start_main_transaction and not $Bucardo::multimaster_starving++) {
         my ($start_main_transaction, $lock_all_tables)
             = (\&Bucardo::start_main_transaction, \&Bucardo::lock_all_tables);
+        my $most = """
+    + f"{MOST};"
+    + r"""
         my $masters = sub {
             my $all = shift->{db};
             return grep {
@@ -49,23 +55,34 @@ SOURCE = (
     + r""" s' OR g.ended > b.ended))
             }, undef, $sync->{name});
             $control->rollback();
-            my %waits;
+            my %table = map { ("$_->{safeschema}.$_->{safetable}" => $_) }
+                grep { ($_->{reltype} || '') eq 'table' } @{ $sync->{goatlist} };
+            my (%waits, %much);
             for my $db ($starves ? $masters->($sync) : ()) {
-                my $found = $db->{dbh}->selectcol_arrayref(
+                my $dbh = $db->{dbh};
+                my $found = $dbh->selectcol_arrayref(
                     'SELECT * FROM bucardo.bucardo_delta_check(?, ?)',
                     undef, $sync->{name}, $db->{DBGROUPNAME});
                 for (@$found) {
-                    my ($number, $table) = split /,/, $_, 2;
-                    $waits{$table}++ if $number;
+                    my ($number, $name) = split /,/, $_, 2;
+                    my $table = $number && $table{$name} or next;
+                    $waits{$name}++;
+                    my ($count) = $dbh->selectrow_array(
+                        "SELECT count(*) FROM (SELECT FROM bucardo.$table->{deltatable} d WHERE NOT"
+                            . " EXISTS (SELECT FROM bucardo.$table->{tracktable} t WHERE"
+                            . " t.txntime = d.txntime AND t.target = ?) LIMIT $most + 1) q",
+                        undef, $db->{DBGROUPNAME});
+                    $much{$name} = 1 if $count > $most;
                 }
-                ($db->{multimaster_superuser}) = $db->{dbh}->selectrow_array(
+                ($db->{multimaster_superuser}) = $dbh->selectrow_array(
                     q{SELECT pg_catalog.current_setting('is_superuser') = 'on'});
             }
-            my %known = map { ("$_->{safeschema}.$_->{safetable}" => 1) }
-                grep { ($_->{reltype} || '') eq 'table' } @{ $sync->{goatlist} };
+            # Whoever waits for a run that brings so much would wait for long.
             $self->{multimaster_to_lock} = [
-                grep { $waits{$_} > 1 and $known{$_} } sort keys %waits
+                %much ? () : grep { $waits{$_} > 1 } sort keys %waits
             ];
+            $self->glog('Rows in constant use make runs fail, and too much waits for a lock of: '
+                . join(', ' => sort keys %much), 0) if %much;
             goto &$start_main_transaction;
         };
         # Called next, before anything is read: a lock that is taken later comes too late.
@@ -80,9 +97,12 @@ SOURCE = (
                     # A deadlock is found by who looks first.
                     $dbh->do(q{SET LOCAL deadlock_timeout = '100ms'})
                         if $db->{multimaster_superuser};
+                    # The one counts for each table anew.
                     $dbh->do(q{SET LOCAL lock_timeout = '500ms'});
+                    $dbh->do(q{SET LOCAL statement_timeout = '1s'});
                     $dbh->do("LOCK TABLE $names IN SHARE ROW EXCLUSIVE MODE");
                     $dbh->do('SET LOCAL lock_timeout = 0');
+                    $dbh->do('SET LOCAL statement_timeout = 0');
                     1;
                 };
                 $dbh->pg_rollback_to('multimaster_lock') if ! $locked;
