@@ -189,6 +189,7 @@ SOURCE = (
                             . '::double precision'),
                 ];
             }
+            my @noted;
             for my $there (@masters) {
                 my @from = grep { $_ ne $there->{name} } sort keys %note or next;
                 my $dbh = $there->{dbh};
@@ -210,10 +211,11 @@ SOURCE = (
                         . ' snapshot = excluded.snapshot, later = excluded.later,'
                         . ' read_at = excluded.read_at',
                     undef, map { ($sync->{name}, $_, @{ $note{$_} }) } @from);
+                push @noted, $there;
             }
             $self->{multimaster_whole} = 0;
             $enable_triggers->($self, $sync);
-            $_->{multimaster_received} = 1 for grep { %note } @masters;
+            $_->{multimaster_received} = 1 for @noted;
             $self->{multimaster_whole} = 1;
             return;
         };
