@@ -62,6 +62,17 @@ def drained(site, masters):
     )
 
 
+def test_no_run_fails_where_one_master_writes_and_then_the_other(site, masters, inventory):
+    for number, (there, other) in enumerate([masters, masters[::-1]]):
+        there.sql(f"INSERT INTO first VALUES ({100 + number}, 'written')")
+        assert eventually(
+            lambda other=other, number=number: (
+                other.value(f"SELECT 1 FROM first WHERE id = {100 + number}") == "1"
+            )
+        )
+    assert "Kid has died" not in site.run("db", "cat /var/log/bucardo/log.bucardo")
+
+
 @pytest.mark.parametrize("refusing", [1, 0], ids=["right refuses", "left refuses"])
 def test_what_only_one_of_them_has_committed_is_brought_again(site, masters, inventory, refusing):
     there, other = masters[refusing], masters[1 - refusing]
