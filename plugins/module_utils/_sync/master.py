@@ -64,12 +64,12 @@ SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
 """
 
 
-# Bucardo's own, which look names up as their caller does. Those of the row triggers do not: a
-# search_path of their own would be set and reset for every row.
+# Bucardo's own, which look names up as their caller does. Those of the row triggers do not, nor does
+# the one that wakes a sync (`_tracking.kick`): a search_path would be set and reset each time.
 _OPEN_FUNCTIONS = """
 SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.prosecdef
-   AND p.proname ~ '^bucardo_'
+   AND p.proname ~ '^bucardo_' AND p.proname !~ '^bucardo_kick_'
    AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c WHERE c ~ '^search_path=')
  ORDER BY 1
 """
