@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import received, starving, statements
+from . import received, run_state, starving, statements
 from .catalog import Catalog
 from .objects import CORRECTIONS, Customcode
 
@@ -36,8 +36,6 @@ _ABOUT = (
     " generated columns, and deleted with ONLY"
 )
 _MARKS_AND_ROWS = r"""
-BEGIN {
-    no warnings;
     if (defined &Bucardo::push_rows and not $Bucardo::multimaster_corrections++) {
         my ($push_rows, $delete_rows) = (\&Bucardo::push_rows, \&Bucardo::delete_rows);
         *Bucardo::push_rows = sub {
@@ -88,7 +86,7 @@ BEGIN {
         # Called for each table and master, after it was decided where the marks go.
         *Bucardo::disable_triggers = sub {
             my ($self, $sync) = @_;
-            my @sources = grep { ($_->{role} || '') eq 'source' } values %{ $sync->{db} };
+            my @sources = $masters->($sync);
             # Without quick_delta_check nobody knows how many have changes.
             my @changed = grep {
                 ! defined $_->{deltatotal} or $_->{deltatotal} or $_->{truncatewinner}
@@ -101,12 +99,12 @@ BEGIN {
             my ($self, $sync) = @_;
             return $enable_triggers->(@_) if $self->{dryrun};
             my $all = $sync->{db};
-            my @sources = grep { ($_->{role} || '') eq 'source' and $_->{dbtype} eq 'postgres' }
-                map { $all->{$_} } sort keys %$all;
-            my @waiting = grep { $_->{trackstage} } @sources;
+            my @sources = $masters->($sync);
+            my @staged = grep { $_->{trackstage} } @sources;
+            my %table = $tables->($sync);
             # A stage table may hold what an earlier run has left there.
             my $number = 'SELECT pg_catalog.txid_current() & 4294967295';
-            my %run = map { $_->{name} => $_->{dbh}->selectrow_array($number) } @waiting;
+            my %run = map { $_->{name} => $_->{dbh}->selectrow_array($number) } @staged;
             my $asked = '';
             {
                 # A reload or a stop ends a worker by a signal: not between two commits.
@@ -118,19 +116,17 @@ BEGIN {
                 }
                 # Who was not written to.
                 $_->{dbh}->commit() for @sources;
-                for my $db (@waiting) {
-                    my @tables = grep {
-                        ($_->{reltype} || '') eq 'table'
-                            and $db->{deltaquick}{"$_->{safeschema}.$_->{safetable}"}
-                    } @{ $sync->{goatlist} };
+                for my $db (@staged) {
+                    my @changed = map { $table{$_} }
+                        grep { $db->{deltaquick}{$_} } sort keys %table;
                     # Without quick_delta_check they are left to what follows.
-                    next if ! @tables;
+                    next if ! @changed;
                     $db->{dbh}->do(join ';' => map { (
                         "INSERT INTO bucardo.$_->{tracktable}"
                             . " SELECT * FROM bucardo.$_->{stagetable}"
                             . " WHERE xmin::text = '$run{ $db->{name} }'",
                         "DELETE FROM bucardo.$_->{stagetable}",
-                    ) } @tables);
+                    ) } @changed);
                     $db->{dbh}->commit();
                     $db->{trackstage} = 0;
                 }
@@ -140,7 +136,11 @@ BEGIN {
         };
     }
 """
-_SOURCE = f"{_MARKS_AND_ROWS}{received.SOURCE}{starving.SOURCE}}}\nreturn;\n"
+_SOURCE = (
+    "\nBEGIN {\n    no warnings;"
+    f"{run_state.SOURCE}{_MARKS_AND_ROWS}{received.SOURCE}{starving.SOURCE}"
+    "}\nreturn;\n"
+)
 
 
 def code(syncs: t.Mapping[str, tuple[bool, int]]) -> Customcode:

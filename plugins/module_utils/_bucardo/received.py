@@ -34,25 +34,9 @@ SOURCE = (
         my $received = 'bucardo."""
     + TABLE
     + r"""';
-        my $masters = sub {
-            my $all = shift->{db};
-            return grep {
-                ($_->{role} || '') eq 'source' and $_->{dbtype} eq 'postgres' and $_->{dbh}
-            } map { $all->{$_} } sort keys %$all;
-        };
-        my $tables = sub {
-            return map { ("$_->{safeschema}.$_->{safetable}" => $_) }
-                grep { ($_->{reltype} || '') eq 'table' } @{ shift->{goatlist} };
-        };
         # Of a change d: its transaction, without the wraparound.
         my $xid = 'pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint';
         $xid = "($xid - (($xid - d.xmin::text::bigint) & 4294967295))";
-        my $waits = sub {
-            my ($db, $table) = @_;
-            my $group = $db->{dbh}->quote($db->{DBGROUPNAME});
-            return "NOT EXISTS (SELECT FROM bucardo.$table->{tracktable} t"
-                . " WHERE t.txntime = d.txntime AND t.target = $group)";
-        };
         # A row for each key, from arrays of their columns. With its schema unnest takes only one.
         my $keys = sub {
             my @columns = @{ shift->{qpkey} };
@@ -70,14 +54,6 @@ SOURCE = (
             return "(d.txntime <= pg_catalog.to_timestamp($read_at) AND ($xid <"
                 . " pg_catalog.pg_snapshot_xmin(${snapshot}::pg_catalog.pg_snapshot)::text::bigint"
                 . " OR $xid = ANY (${later}::bigint[])))";
-        };
-        # Of which tables changes wait: as Bucardo itself asks, one question for all.
-        my $waiting = sub {
-            my ($sync, $db) = @_;
-            my $found = $db->{dbh}->selectcol_arrayref(
-                'SELECT * FROM bucardo.bucardo_delta_check(?, ?)',
-                undef, $sync->{name}, $db->{DBGROUPNAME});
-            return { map { (split /,/, $_, 2)[1, 0] } @$found };
         };
         # Takes away what waits on one master where another has changed what it received of it.
         my $not_again = sub {

@@ -24,23 +24,17 @@ MOST = 10_000
 SOURCE = (
     r"""
     if (defined &Bucardo::start_main_transaction and not $Bucardo::multimaster_starving++) {
-        my ($start_main_transaction, $lock_all_tables)
-            = (\&Bucardo::start_main_transaction, \&Bucardo::lock_all_tables);
+        my ($start_main_transaction, $lock_all_tables, $enable_triggers) = (
+            \&Bucardo::start_main_transaction, \&Bucardo::lock_all_tables,
+            \&Bucardo::enable_triggers,
+        );
         my $most = """
     + f"{MOST};"
     + r"""
-        my $masters = sub {
-            my $all = shift->{db};
-            return grep {
-                ($_->{role} || '') eq 'source' and $_->{dbtype} eq 'postgres' and $_->{dbh}
-            } map { $all->{$_} } sort keys %$all;
-        };
-        # Called once in each run. What is asked here belongs to a transaction before it.
-        *Bucardo::start_main_transaction = sub {
-            my ($self, $info) = @_;
-            my $sync = $info->{sync};
-            my $control = $self->{masterdbh};
-            my ($starves) = $control->selectrow_array(q{
+        # Whether no run has succeeded for long, and the last one failed for this reason.
+        my $starved = sub {
+            my ($control, $name) = @_;
+            my ($found) = $control->selectrow_array(q{
                 SELECT 1 FROM bucardo.syncrun b
                  WHERE b.sync = ? AND b.lastbad
                    AND b.status ~ 'Serialization failure|could not serialize'
@@ -53,25 +47,27 @@ SOURCE = (
                         AND (g.ended > pg_catalog.now() - interval '"""
     + f"{STARVED}"
     + r""" s' OR g.ended > b.ended))
-            }, undef, $sync->{name});
+            }, undef, $name);
             $control->rollback();
-            my %table = map { ("$_->{safeschema}.$_->{safetable}" => $_) }
-                grep { ($_->{reltype} || '') eq 'table' } @{ $sync->{goatlist} };
+            return $found;
+        };
+        # Called once in each run. What is asked here belongs to a transaction before it.
+        *Bucardo::start_main_transaction = sub {
+            my ($self, $info) = @_;
+            my $sync = $info->{sync};
+            # Nothing is asked while one run with changes succeeds after the other.
+            my $starves = ! delete $self->{multimaster_succeeded}
+                && $starved->($self->{masterdbh}, $sync->{name});
+            my %table = $tables->($sync);
             my (%waits, %much);
             for my $db ($starves ? $masters->($sync) : ()) {
                 my $dbh = $db->{dbh};
-                my $found = $dbh->selectcol_arrayref(
-                    'SELECT * FROM bucardo.bucardo_delta_check(?, ?)',
-                    undef, $sync->{name}, $db->{DBGROUPNAME});
-                for (@$found) {
-                    my ($number, $name) = split /,/, $_, 2;
-                    my $table = $number && $table{$name} or next;
+                my $found = $waiting->($sync, $db);
+                for my $name (grep { $found->{$_} and $table{$_} } keys %$found) {
                     $waits{$name}++;
                     my ($count) = $dbh->selectrow_array(
-                        "SELECT count(*) FROM (SELECT FROM bucardo.$table->{deltatable} d WHERE NOT"
-                            . " EXISTS (SELECT FROM bucardo.$table->{tracktable} t WHERE"
-                            . " t.txntime = d.txntime AND t.target = ?) LIMIT $most + 1) q",
-                        undef, $db->{DBGROUPNAME});
+                        "SELECT count(*) FROM (SELECT FROM bucardo.$table{$name}{deltatable} d"
+                            . ' WHERE ' . $waits->($db, $table{$name}) . " LIMIT $most + 1) q");
                     $much{$name} = 1 if $count > $most;
                 }
                 ($db->{multimaster_superuser}) = $dbh->selectrow_array(
@@ -112,6 +108,13 @@ SOURCE = (
                     . ' constant use made earlier runs fail: ' . join(', ' => @tables), 0);
             }
             goto &$lock_all_tables;
+        };
+        # Called once at the end of a run with changes; it commits.
+        *Bucardo::enable_triggers = sub {
+            my ($self) = @_;
+            $enable_triggers->(@_);
+            $self->{multimaster_succeeded} = 1;
+            return;
         };
     }
 """

@@ -64,8 +64,8 @@ SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
 """
 
 
-# Bucardo's own, which look names up as their caller does. Those of the row triggers do not, nor does
-# the one that wakes a sync (`_tracking.kick`): a search_path would be set and reset each time.
+# Bucardo's own, which look names up as their caller does. Not those of the row triggers, nor that
+# which wakes a sync (`_tracking.kick`): a search_path would be set and reset each time.
 _OPEN_FUNCTIONS = """
 SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.prosecdef
