@@ -135,8 +135,7 @@ class _Comparison:
                 time.sleep(wait)
             started = time.monotonic()
             if again:
-                # Most of what differed was on its way: one more cheap look at the sums.
-                self._parallel(self._sums, plan.batches(one.table for one in left))
+                self._parallel(self._again, plan.batches(one.table for one in left))
                 again = False
                 continue
             without_key = [one.table for one in left if not one.has_key]
@@ -173,6 +172,18 @@ class _Comparison:
                 for crew in self._crews:
                     crew.cancel()
                 raise
+
+    def _again(self, crew: SessionPerMaster, batch: t.Sequence[Table]) -> None:
+        """What differed was mostly on its way: one more cheap look, but where more is."""
+        cheap = []
+        for table in batch:
+            one = self._tables[table.name]
+            if one.has_key and one.in_use(crew):
+                one.look(crew)
+            else:
+                cheap.append(table)
+        if cheap:
+            self._sums(crew, cheap)
 
     def _sums(self, crew: SessionPerMaster, batch: t.Sequence[Table]) -> None:
         tables = [self._tables[table.name] for table in batch]

@@ -131,19 +131,30 @@ def queued(
 ) -> sql.Composed:
     """Which keys wait in Bucardo's queue for any of some targets.
 
-    A delta row is done for a target when the track table has its txntime (Bucardo.pm 5.6.0,
-    "push_rows"). Delta tables have the key's columns under the same names and types.
+    Delta tables have the key's columns under the same names and types.
+    """
+    return sql.SQL(
+        "SELECT DISTINCT k FROM (SELECT {key} AS k {waiting}) q"
+        " WHERE k IN (SELECT unnest({keys}::bigint[]))"
+    ).format(key=key, waiting=_waiting(table, targets), keys=sql.Literal(list(hashes)))
+
+
+def waits(table: TableName, targets: t.Iterable[str]) -> sql.Composed:
+    """Whether anything waits in Bucardo's queue for any of some targets."""
+    return sql.SQL("SELECT EXISTS (SELECT {})").format(_waiting(table, targets))
+
+
+def _waiting(table: TableName, targets: t.Iterable[str]) -> sql.Composed:
+    """A delta row is done for a target when the track table has its txntime (Bucardo.pm 5.6.0,
+    "push_rows").
     """
     suffix = delta_suffix(table)
     return sql.SQL(
-        "SELECT DISTINCT k FROM (SELECT {key} AS k FROM {delta} d WHERE EXISTS"
+        "FROM {delta} d WHERE EXISTS"
         " (SELECT FROM unnest({targets}::text[]) AS g (target) WHERE NOT EXISTS"
-        " (SELECT FROM {track} t WHERE t.txntime = d.txntime AND t.target = g.target))) q"
-        " WHERE k IN (SELECT unnest({keys}::bigint[]))"
+        " (SELECT FROM {track} t WHERE t.txntime = d.txntime AND t.target = g.target))"
     ).format(
-        key=key,
         delta=sql.Identifier(BUCARDO_SCHEMA, f"delta_{suffix}"),
         track=sql.Identifier(BUCARDO_SCHEMA, f"track_{suffix}"),
         targets=sql.Literal(list(targets)),
-        keys=sql.Literal(list(hashes)),
     )

@@ -93,6 +93,10 @@ class TableComparison:
         elif not self._key and self._unchanged >= plan.RECHECKS:
             self.decided = True
 
+    def in_use(self, crew: SessionPerMaster) -> bool:
+        """Whether changes wait on a master, so that the sums would hardly be equal now."""
+        return any(crew.each(self._waits))
+
     def look(self, crew: SessionPerMaster) -> None:
         """One more look at the keys that differ, or the first one that finds them."""
         if not self._drilled or (not self._watch.keys and not self._complete):
@@ -208,13 +212,24 @@ class TableComparison:
 
     def _queued(self, index: int, session: pg.Session, keys: t.Iterable[int]) -> set[int]:
         """Which of these keys wait in Bucardo's queue on this master."""
-        master = self._masters[index]
-        suffix = delta_suffix(self.table.name)
-        targets = master.queue_targets.get(self._sides[index][0].oid, ())
-        if not targets or not {f"delta_{suffix}", f"track_{suffix}"} <= master.queue_tables:
+        targets = self._targets(index)
+        if not targets:
             return set()
         query = statements.queued(self.table.name, self._hashed[index].key, targets, keys)
         return set(session.column(query))
+
+    def _waits(self, index: int, session: pg.Session) -> bool:
+        """Whether anything of the table waits there."""
+        targets = self._targets(index)
+        return bool(targets) and bool(session.value(statements.waits(self.table.name, targets)))
+
+    def _targets(self, index: int) -> tuple[str, ...]:
+        """Whose queue counts on a master; empty where the table has none."""
+        master = self._masters[index]
+        suffix = delta_suffix(self.table.name)
+        if not {f"delta_{suffix}", f"track_{suffix}"} <= master.queue_tables:
+            return ()
+        return master.queue_targets.get(self._sides[index][0].oid, ())
 
 
 def _as_rows(rows: t.Iterable[dict[str, t.Any]]) -> plan.Rows:

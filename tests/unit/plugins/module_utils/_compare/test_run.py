@@ -143,6 +143,22 @@ def test_what_was_on_its_way_is_seen_by_the_second_cheap_look(compare):
     assert here.looks == 2
 
 
+def test_what_is_in_use_is_looked_at_key_by_key_at_once(compare, monkeypatch):
+    looked = []
+
+    def look(one, _crew):
+        looked.append(one.table.name.name)
+        one.decided = True
+
+    monkeypatch.setattr(
+        run.TableComparison, "in_use", lambda one, _crew: one.table.name.name == "b"
+    )
+    monkeypatch.setattr(run.TableComparison, "look", look)
+    here, there = Server(a=1, b=2), Server(a=1, b=1)
+    compare(here, there)
+    assert (looked, here.looks) == (["b"], 1)
+
+
 def test_without_time_there_is_one_pass(compare):
     (result,) = compare(Server(a=1), Server(a=2), timeout=0)
     assert result.undecided

@@ -68,6 +68,15 @@ def test_a_key_waits_while_any_target_lacks_its_transaction():
     )
 
 
+def test_whether_anything_waits():
+    assert text_of(statements.waits(TableName("public", "t"), ["dbgroup shop"])) == (
+        'SELECT EXISTS (SELECT FROM "bucardo"."delta_public_t" d WHERE'
+        " EXISTS (SELECT FROM unnest(ARRAY['dbgroup shop']::text[]) AS g (target) WHERE NOT EXISTS"
+        ' (SELECT FROM "bucardo"."track_public_t" t WHERE t.txntime = d.txntime'
+        " AND t.target = g.target)))"
+    )
+
+
 def test_many_aggregates_are_told_apart_by_their_place():
     assert text_of(statements.together([sql.SQL("SELECT 1"), sql.SQL("SELECT 2")])) == (
         "SELECT 0 AS i, q.* FROM (SELECT 1) q UNION ALL SELECT 1 AS i, q.* FROM (SELECT 2) q"

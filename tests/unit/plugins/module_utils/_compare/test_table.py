@@ -70,6 +70,12 @@ def session(rows, queued=()):
     )
 
 
+@pytest.mark.parametrize("waits", [(False, False), (False, True), (True, False)])
+def test_a_table_is_in_use_while_changes_wait_anywhere(waits):
+    crew = Crew(*(FakeSession({"SELECT EXISTS": [{"exists": one}]}) for one in waits))
+    assert comparison().in_use(crew) == any(waits)
+
+
 def end(one):
     result = plan.TableResult("public.t")
     one.finish(result, 20)
