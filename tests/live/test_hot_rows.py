@@ -23,7 +23,7 @@ CREATE TABLE hot (id integer PRIMARY KEY, n bigint NOT NULL DEFAULT 0);
 INSERT INTO hot SELECT i FROM generate_series(1, 4) i;
 CREATE TABLE calm (id integer PRIMARY KEY);
 """
-# A hundred changes a second, on each master, for at most two minutes.
+# So often that a run does not succeed by luck either; for at most two minutes.
 WRITER = r"""
 \set id random(1, 4)
 UPDATE hot SET n = n + 1 WHERE id = :id;
@@ -45,7 +45,7 @@ def written_to(site, master):
     site.run(
         master.host,
         f'echo "$SCRIPT" > {file}.sql && runuser -u postgres --'
-        f" bash -c 'pgbench -n -c 4 -T 120 -R 100 -f {file}.sql {master.database}"
+        f" bash -c 'pgbench -n -c 4 -T 120 -R 400 -f {file}.sql {master.database}"
         f" >{file}.log 2>&1 </dev/null &'",
         SCRIPT=WRITER,
     )
