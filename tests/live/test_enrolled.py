@@ -50,7 +50,10 @@ NOW = {
     "key_renamed": ("t_key_renamed", "number"),
 }
 CASES = [case for case in (*ON_BOTH, *ON_LEFT, *ON_RIGHT, "plain") if case != "dropped"]
-OLD_FUNCTION = """
+OF_BEFORE = """
+DROP INDEX bucardo.dex3_public_t_plain;
+CREATE INDEX dex3_public_t_plain ON bucardo.track_public_t_plain
+  (target text_pattern_ops, txntime);
 CREATE OR REPLACE FUNCTION bucardo.delta_public_t_plain() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -135,7 +138,7 @@ def changed(site, masters, inventory):
     right.sql("UPDATE t_grown SET v = 'waits' WHERE id = 1")
     for master in masters:
         master.sql("".join(f"{text};" for text in ON_BOTH.values()))
-    left.sql("".join(f"{text};" for text in (*ON_LEFT.values(), OLD_FUNCTION)))
+    left.sql("".join(f"{text};" for text in (*ON_LEFT.values(), OF_BEFORE)))
     right.sql("".join(f"{text};" for text in ON_RIGHT.values()))
     # Goes into the queue of the old name.
     left.sql("UPDATE t_other_name SET v = 'late' WHERE id = 2")
@@ -213,6 +216,8 @@ def test_an_installation_of_before_is_mended(masters, changed):
     assert left.value(
         "SELECT proconfig FROM pg_proc WHERE proname = 'bucardo_note_truncation'"
     ).startswith('{"search_path=pg_catalog')
+    index = "SELECT pg_get_indexdef('bucardo.dex3_public_t_plain'::regclass)"
+    assert left.value(index).endswith("(txntime, target)")
 
 
 def test_nothing_of_the_old_names_is_left(masters, changed):

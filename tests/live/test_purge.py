@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import typing as t
 
 import pytest
 from site_of_tests import Master, eventually, same_rows
@@ -29,6 +31,26 @@ PURGED_WITHIN = 90
 QUEUED = """
 SELECT (SELECT count(*) FROM bucardo.delta_public_note)
      + (SELECT count(*) FROM bucardo.track_public_note)
+"""
+
+# Each in a transaction of its own, so with a time of its own.
+CHANGES = 5000
+CHANGE = f"""
+DO $$ BEGIN FOR i IN 1..{CHANGES} LOOP
+  UPDATE public.note SET body = 'change ' || i WHERE id = 1; COMMIT;
+END LOOP; END $$
+"""
+# As bucardo_delta_check of Bucardo 5.6.0 asks, with which every run begins.
+CHECK = """
+SELECT 1 FROM bucardo.delta_public_note d WHERE NOT EXISTS (
+  SELECT 1 FROM bucardo.track_public_note t WHERE d.txntime = t.txntime
+     AND (t.target = 'dbgroup multimaster'::text OR t.target ~ '^T:')
+) LIMIT 1
+"""
+# Nobody has looked at them yet, as after a bootstrap.
+UNKNOWN = """
+DELETE FROM pg_statistic
+ WHERE starelid IN ('bucardo.delta_public_note'::regclass, 'bucardo.track_public_note'::regclass)
 """
 
 # Of the oldest change that waits, in seconds.
@@ -61,6 +83,22 @@ def write_and_wait_for_the_purge(masters: list[Master]) -> None:
 
 def test_after_the_bootstrap(masters, inventory):
     write_and_wait_for_the_purge(masters[:2])
+
+
+def handled(node: dict[str, t.Any]) -> float:
+    """How many rows a plan has taken into its hands."""
+    rows = node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0)
+    return rows * node["Actual Loops"] + sum(map(handled, node.get("Plans", ())))
+
+
+def test_what_is_not_yet_purged_is_not_gone_over_for_each_of_it(masters, inventory):
+    left = masters[0]
+    left.sql(CHANGE)
+    assert same_rows(masters[:2], "public.note")
+    left.sql(UNKNOWN)
+    explained = left.sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {CHECK}")
+    (found,) = json.loads("\n".join(line for (line,) in explained))
+    assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
 
 
 def test_after_the_purging_process_was_killed_and_the_bootstrap_run_again(site, masters, inventory):

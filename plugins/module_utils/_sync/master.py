@@ -47,8 +47,16 @@ SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = m.s
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = m.t
 """
+# An index of a track table that does not begin with the time is none, see `statements.objects`.
 _RELATIONS = """
-SELECT c.relname, c.relkind::text FROM pg_catalog.pg_class c
+SELECT c.relname,
+       CASE WHEN c.relkind <> 'i' OR c.relname !~ '^dex3_' OR EXISTS (
+              SELECT FROM pg_catalog.pg_index i
+                JOIN pg_catalog.pg_attribute a
+                  ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+               WHERE i.indexrelid = c.oid AND a.attname = 'txntime')
+            THEN c.relkind::text ELSE '' END AS relkind
+  FROM pg_catalog.pg_class c
  WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo')
 """
 _OWN_FUNCTIONS = """
@@ -192,10 +200,13 @@ class OpenMaster:
 
     def make_objects(self, needed: t.Sequence[plan.TableNeed]) -> None:
         """Delta, track and stage tables, their indexes and functions: no lock on users' tables."""
-        work = [need for need in needed if need.objects]
-        for start in range(0, len(work), _CHUNK):
+        work = [need for need in needed if need.objects and not need.dropped]
+        chunks = [work[start : start + _CHUNK] for start in range(0, len(work), _CHUNK)]
+        # The daemon may be at work on these: with one at a time there is no deadlock.
+        chunks += [[need] for need in needed if need.dropped]
+        for chunk in chunks:
             parts = statements.made_as(self.role)
-            for need in work[start : start + _CHUNK]:
+            for need in chunk:
                 parts.extend(statements.objects(need))
             # One message is one transaction: a chunk is made whole or not at all.
             self.session.execute(sql.together(parts))

@@ -45,12 +45,15 @@ def objects(need: plan.TableNeed) -> list[sql.Composable]:
         "stage_": sql.SQL("CREATE UNLOGGED TABLE {} {}").format(named("stage_"), mark),
         "dex1_": sql.SQL("CREATE INDEX {} ON {} (txntime)").format(bare("dex1_"), named("delta_")),
         "dex2_": sql.SQL("CREATE INDEX {} ON {} ({})").format(bare("dex2_"), named("delta_"), key),
-        "dex3_": sql.SQL("CREATE INDEX {} ON {} (target text_pattern_ops, txntime)").format(
+        # Bucardo's begins with the target, of which there are few. bucardo_delta_check asks for a
+        # time and one of two targets, and read all of it for each change not yet purged.
+        "dex3_": sql.SQL("CREATE INDEX {} ON {} (txntime, target)").format(
             bare("dex3_"), named("track_")
         ),
         "delta_()": _function(need, columns),
     }
-    return [made[kind] for kind in plan.TABLE_OBJECTS if kind in need.objects]
+    dropped = [sql.SQL("DROP INDEX {}").format(named(prefix)) for prefix in need.dropped]
+    return dropped + [made[kind] for kind in plan.TABLE_OBJECTS if kind in need.objects]
 
 
 def _definition(column: plan.KeyColumn) -> sql.Composable:

@@ -60,7 +60,7 @@ class TestRead:
             ],
             "to_regclass('bucardo.bucardo_delta_targets')": [{"is": False}],
             "WITH equality": [],
-            "SELECT c.relname, c.relkind": [],
+            "SELECT c.relname,": [],
             "SELECT DISTINCT p.proname": [],
             "p.prosrc AS body": [],
             "oid::regprocedure::text": [],
@@ -102,7 +102,7 @@ class TestRead:
         made, session = master(
             self.answers(
                 **{
-                    "SELECT c.relname, c.relkind": relations,
+                    "SELECT c.relname,": relations,
                     "SELECT tablename::bigint": [{"oid": 100}],
                     "SELECT tablename FROM bucardo.bucardo_delta_names": [{"n": "public.orders"}],
                     "SELECT DISTINCT p.proname": [{"name": "delta_public_orders"}],
@@ -169,6 +169,13 @@ class TestMake:
         assert all(text.startswith('SET LOCAL ROLE "bucardo";') for text in session.texts)
         assert [text.count("CREATE TABLE") for text in session.texts] == [2, 1]
         assert "orders" not in "".join(session.texts)
+
+    def test_of_objects_that_give_way_each_table_is_alone(self):
+        made, session = master()
+        given = {"objects": ("dex3_",), "dropped": ("dex3_",)}
+        needed = [need(TableName("public", f"t{n}"), n, **given) for n in range(2)]
+        made.make_objects([*needed, need(objects=("delta_",))])
+        assert [text.count("DROP INDEX") for text in session.texts] == [0, 1, 1]
 
     def test_functions_only_where_some_are_missing(self):
         made, session = master()
