@@ -51,9 +51,6 @@ NOW = {
 }
 CASES = [case for case in (*ON_BOTH, *ON_LEFT, *ON_RIGHT, "plain") if case != "dropped"]
 OF_BEFORE = """
-DROP INDEX bucardo.dex3_public_t_plain;
-CREATE INDEX dex3_public_t_plain ON bucardo.track_public_t_plain
-  (target text_pattern_ops, txntime);
 CREATE OR REPLACE FUNCTION bucardo.delta_public_t_plain() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -71,6 +68,7 @@ BEGIN
 END;
 $$;
 ALTER FUNCTION bucardo.bucardo_note_truncation() RESET search_path;
+ALTER FUNCTION bucardo.bucardo_delta_check(text, text) RESET enable_nestloop;
 """
 
 
@@ -213,11 +211,10 @@ def test_an_installation_of_before_is_mended(masters, changed):
         "SELECT replace(prosrc, chr(10), ' ') FROM pg_proc WHERE proname = 'delta_public_t_plain'"
     )
     assert "OPERATOR(pg_catalog.<>)" in text
-    assert left.value(
-        "SELECT proconfig FROM pg_proc WHERE proname = 'bucardo_note_truncation'"
-    ).startswith('{"search_path=pg_catalog')
-    index = "SELECT pg_get_indexdef('bucardo.dex3_public_t_plain'::regclass)"
-    assert left.value(index).endswith("(txntime, target)")
+    settings = "SELECT proconfig FROM pg_proc WHERE proname = 'bucardo_note_truncation'"
+    assert left.value(settings).startswith('{"search_path=pg_catalog')
+    settings = "SELECT proconfig FROM pg_proc WHERE proname = 'bucardo_delta_check'"
+    assert "enable_nestloop=off" in left.value(settings)
 
 
 def test_nothing_of_the_old_names_is_left(masters, changed):

@@ -156,7 +156,7 @@ class Enrolment:
         # Before the triggers: from the first change on, the purge must know whose it is.
         master.register(need.tables, self.key.dbgroup)
         report = master.make_triggers(need.tables, self._wanted(), self.policy)
-        master.secure()
+        master.configure_functions()
         master.extend_path(need.unsearched)
         return report
 

@@ -47,16 +47,8 @@ SELECT m.s AS schema, m.t AS name, COALESCE(c.oid, 0)::bigint AS oid,
   LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = m.s
   LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = m.t
 """
-# An index of a track table that does not begin with the time is none, see `statements.objects`.
 _RELATIONS = """
-SELECT c.relname,
-       CASE WHEN c.relkind <> 'i' OR c.relname !~ '^dex3_' OR EXISTS (
-              SELECT FROM pg_catalog.pg_index i
-                JOIN pg_catalog.pg_attribute a
-                  ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-               WHERE i.indexrelid = c.oid AND a.attname = 'txntime')
-            THEN c.relkind::text ELSE '' END AS relkind
-  FROM pg_catalog.pg_class c
+SELECT c.relname, c.relkind::text FROM pg_catalog.pg_class c
  WHERE c.relnamespace = pg_catalog.to_regnamespace('bucardo')
 """
 _OWN_FUNCTIONS = """
@@ -72,13 +64,15 @@ SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
 """
 
 
-# Bucardo's own, which look names up as their caller does. Not those of the row triggers, nor that
-# which wakes a sync (`_tracking.kick`): a search_path would be set and reset each time.
-_OPEN_FUNCTIONS = """
+# Bucardo's own that lack what `statements.configured` sets. Not those of the row triggers, nor that
+# which wakes a sync (`_tracking.kick`): a setting would be made and undone each time.
+_UNSET_FUNCTIONS = """
 SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.prosecdef
    AND p.proname ~ '^bucardo_' AND p.proname !~ '^bucardo_kick_'
-   AND NOT EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c WHERE c ~ '^search_path=')
+   AND NOT (EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c WHERE c ~ '^search_path=')
+            AND (p.proname <> 'bucardo_delta_check'
+                 OR 'enable_nestloop=off' = ANY (p.proconfig)))
  ORDER BY 1
 """
 
@@ -165,7 +159,7 @@ class OpenMaster:
             kick=kick,
             targets=frozenset(targets),
             registered=frozenset(registered),
-            open_functions=tuple(self.session.column(_OPEN_FUNCTIONS)),
+            unset_functions=tuple(self.session.column(_UNSET_FUNCTIONS)),
             unsearched=self._unsearched(tables),
         )
 
@@ -200,13 +194,10 @@ class OpenMaster:
 
     def make_objects(self, needed: t.Sequence[plan.TableNeed]) -> None:
         """Delta, track and stage tables, their indexes and functions: no lock on users' tables."""
-        work = [need for need in needed if need.objects and not need.dropped]
-        chunks = [work[start : start + _CHUNK] for start in range(0, len(work), _CHUNK)]
-        # The daemon may be at work on these: with one at a time there is no deadlock.
-        chunks += [[need] for need in needed if need.dropped]
-        for chunk in chunks:
+        work = [need for need in needed if need.objects]
+        for start in range(0, len(work), _CHUNK):
             parts = statements.made_as(self.role)
-            for need in chunk:
+            for need in work[start : start + _CHUNK]:
                 parts.extend(statements.objects(need))
             # One message is one transaction: a chunk is made whole or not at all.
             self.session.execute(sql.together(parts))
@@ -268,13 +259,13 @@ class OpenMaster:
             )
         return report
 
-    def secure(self) -> None:
-        """Let functions of Bucardo's look names up where no user can put any.
+    def configure_functions(self) -> None:
+        """Give Bucardo's functions their settings.
 
         Their text stays the same, which is all that validate_sync compares before it replaces one.
         """
-        for signature in self.session.column(_OPEN_FUNCTIONS):
-            self.session.execute(statements.secured(signature))
+        for signature in self.session.column(_UNSET_FUNCTIONS):
+            self.session.execute(statements.configured(signature))
 
     def sweep(self) -> None:
         """Remove what Bucardo has noted of tables that do not exist any more.

@@ -5,8 +5,7 @@
 """What Bucardo's change tracking needs on a master, and what of it is missing (pure).
 
 The names and the set of objects are those of bucardo.schema 5.6.0 (function validate_sync): it
-takes an object that exists by name as its own, so what is made here must do for it what its own
-would do.
+takes an object that exists by name as its own, so what is made here must be what it would make.
 """
 
 from __future__ import annotations
@@ -119,14 +118,14 @@ class TableState:
 class MasterState:
     """What of Bucardo a master holds.
 
-    :param relations: name to relkind, schema bucardo; "" for an index that is not as it must be.
+    :param relations: name to relkind, schema bucardo.
     :param functions: names, schema bucardo.
     :param current: those of our own functions that have today's text.
     :param kick: how writes wake the sync, one of `kick.KICKS`, "" where nothing does yet.
     :param targets: OIDs of the tables registered for the group of databases.
     :param registered: tables (as `TableState.quoted`) registered for the sync.
-    :param open_functions: signatures of functions that run with the rights of Bucardo's role and
-        their caller's search_path; not those of the triggers that queue.
+    :param unset_functions: signatures of Bucardo's functions that lack a setting; those of the
+        triggers need none.
     :param unsearched: schemas of keys' operators in which Bucardo's role does not look.
     """
 
@@ -138,7 +137,7 @@ class MasterState:
     kick: str = ""
     targets: frozenset[int] = frozenset()
     registered: frozenset[str] = frozenset()
-    open_functions: tuple[str, ...] = ()
+    unset_functions: tuple[str, ...] = ()
     unsearched: tuple[str, ...] = ()
 
 
@@ -147,7 +146,6 @@ class TableNeed:
     """What a table lacks on one master.
 
     :param objects: keys of `TABLE_OBJECTS`; making them locks no table of the user.
-    :param dropped: those of the objects that are there, and not as they must be: indexes.
     :param triggers: names, those that are there and wrong among them; making them takes SHARE ROW
         EXCLUSIVE on the table, and what follows is done in the same transaction.
     :param target: whether it must be registered for the group of databases.
@@ -162,7 +160,6 @@ class TableNeed:
 
     table: TableState
     objects: tuple[str, ...] = ()
-    dropped: tuple[str, ...] = ()
     triggers: tuple[str, ...] = ()
     target: bool = False
     replaced: tuple[str, ...] = ()
@@ -192,7 +189,7 @@ class Needs:
     functions: tuple[OwnFunction, ...] = ()
     tables: tuple[TableNeed, ...] = ()
     unregistered: tuple[TableName, ...] = ()
-    open_functions: tuple[str, ...] = ()
+    unset_functions: tuple[str, ...] = ()
     unsearched: tuple[str, ...] = ()
 
     @property
@@ -207,7 +204,7 @@ class Needs:
                 self.functions,
                 self.tables,
                 self.unregistered,
-                self.open_functions,
+                self.unset_functions,
                 self.unsearched,
             )
         )
@@ -340,7 +337,7 @@ def needs(
         tuple(_functions_needed(state, sync, autokick, truncate, kick)),
         tuple(need for need in found if need.objects or need.target or need.faults),
         tuple(table.name for table in state.tables if table.quoted not in state.registered),
-        state.open_functions,
+        state.unset_functions,
         state.unsearched,
     )
 
@@ -381,18 +378,12 @@ def _table_need(
     }
     if enrolled.FUNCTION in mends:
         missing.add("delta_()")
-    wrong_indexes = tuple(
-        key
-        for key, kind in TABLE_OBJECTS.items()
-        if kind == "i" and key in missing and object_name(key, table.name) in state.relations
-    )
     retype: tuple[str, ...] = ()
     if found.delta is not None and enrolled.RETYPE in mends:
         retype = tuple(n for n, shape in found.delta if found.columns.get(n) != shape)
     return TableNeed(
         table,
         objects=() if remake else tuple(key for key in TABLE_OBJECTS if key in missing),
-        dropped=() if remake else wrong_indexes,
         triggers=tuple(spec.name for spec in wanted if spec.name in wrong),
         target=table.oid not in state.targets,
         replaced=tuple(name for name in sorted(found.triggers) if name in wrong),

@@ -78,8 +78,8 @@ class Master:
         self._note("triggers")
         return locks.LockReport(batches=1)
 
-    def secure(self):
-        self._note("secure")
+    def configure_functions(self):
+        self._note("configure functions")
 
     def extend_path(self, schemas):
         self._note(f"path {list(schemas)}")

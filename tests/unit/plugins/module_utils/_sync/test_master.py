@@ -60,7 +60,7 @@ class TestRead:
             ],
             "to_regclass('bucardo.bucardo_delta_targets')": [{"is": False}],
             "WITH equality": [],
-            "SELECT c.relname,": [],
+            "SELECT c.relname, c.relkind": [],
             "SELECT DISTINCT p.proname": [],
             "p.prosrc AS body": [],
             "oid::regprocedure::text": [],
@@ -102,7 +102,7 @@ class TestRead:
         made, session = master(
             self.answers(
                 **{
-                    "SELECT c.relname,": relations,
+                    "SELECT c.relname, c.relkind": relations,
                     "SELECT tablename::bigint": [{"oid": 100}],
                     "SELECT tablename FROM bucardo.bucardo_delta_names": [{"n": "public.orders"}],
                     "SELECT DISTINCT p.proname": [{"name": "delta_public_orders"}],
@@ -117,7 +117,7 @@ class TestRead:
         assert state.functions == {"delta_public_orders"}
         # Of our own functions only those with today's text.
         assert state.current == {function.name}, name
-        assert state.open_functions == ("bucardo.bucardo_purge_delta(text)",)
+        assert state.unset_functions == ("bucardo.bucardo_purge_delta(text)",)
         params = {ran.text.split(" WHERE")[0]: ran.params for ran in session.ran}
         assert params["SELECT tablename::bigint FROM bucardo.bucardo_delta_targets"] == (
             "dbgroup group",
@@ -170,13 +170,6 @@ class TestMake:
         assert [text.count("CREATE TABLE") for text in session.texts] == [2, 1]
         assert "orders" not in "".join(session.texts)
 
-    def test_of_objects_that_give_way_each_table_is_alone(self):
-        made, session = master()
-        given = {"objects": ("dex3_",), "dropped": ("dex3_",)}
-        needed = [need(TableName("public", f"t{n}"), n, **given) for n in range(2)]
-        made.make_objects([*needed, need(objects=("delta_",))])
-        assert [text.count("DROP INDEX") for text in session.texts] == [0, 1, 1]
-
     def test_functions_only_where_some_are_missing(self):
         made, session = master()
         made.make_functions([])
@@ -223,9 +216,9 @@ class TestMake:
         both = ["public.orders", "public.items"]
         assert (alone[3], together[3]) == (dropped, [one for one in both if one not in dropped])
 
-    def test_open_functions_are_given_a_path(self):
+    def test_functions_are_given_a_path(self):
         made, session = master({"oid::regprocedure::text": [{"f": "bucardo.bucardo_x(text)"}]})
-        made.secure()
+        made.configure_functions()
         assert session.texts[1:] == [
             "ALTER FUNCTION bucardo.bucardo_x(text) SET search_path = pg_catalog, pg_temp"
         ]
