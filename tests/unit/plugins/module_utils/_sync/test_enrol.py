@@ -170,7 +170,7 @@ class TestEnrol:
             "here: objects",
             "here: register group",
             "here: triggers",
-            "here: secure",
+            "here: configure functions",
             "here: path []",
         ]
 
