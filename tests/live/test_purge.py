@@ -14,7 +14,8 @@ import pytest
 from site_of_tests import Master, eventually, same_rows
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
-from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg
+from ansible_collections.multimaster.bucardo.plugins.module_utils._compare import statements
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres import pg, sql
 from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import purge
 
 # See CONTRIBUTING.md.
@@ -48,6 +49,14 @@ SET auto_explain.log_nested_statements = on; SET auto_explain.log_format = json;
 SET client_min_messages = log;
 SELECT bucardo.bucardo_delta_check('multimaster', 'dbgroup multimaster');
 """
+NOTE = TableName("public", "note")
+# As for a master that comes in.
+WAITS_FOR = sql.any_row(
+    sql.SQL(
+        "SELECT FROM bucardo.delta_public_note d WHERE NOT EXISTS (SELECT FROM"
+        " bucardo.track_public_note k WHERE k.txntime = d.txntime AND k.target = {})"
+    ).format(sql.Literal("dbgroup multimaster"))
+)
 # Nobody has looked at them yet, as after a bootstrap.
 UNKNOWN = """
 DELETE FROM pg_statistic
@@ -107,6 +116,12 @@ def test_what_is_not_yet_purged_is_not_gone_over_for_each_of_it(site, masters, i
     of_check = [json.JSONDecoder().raw_decode(text)[0] for text in plans]
     (found,) = [one for one in of_check if "delta_public_note" in one["Query Text"]]
     assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
+    # So do questions of our own.
+    with pg.Session(site.conninfo(left)) as session:
+        for query in (WAITS_FOR, statements.waits(NOTE, ["dbgroup multimaster"])):
+            explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(query)
+            ((found,),) = session.column(explained)
+            assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
 
 
 def test_after_the_purging_process_was_killed_and_the_bootstrap_run_again(site, masters, inventory):
@@ -147,7 +162,7 @@ def test_what_is_kept_for_a_master_that_comes_in_is_not_late(site, masters, inve
     assert same_rows(masters[:2], "public.note")
     assert left.value("SELECT count(*) FROM bucardo.delta_public_note") != "0"
     with pg.Session(site.conninfo(left)) as session:
-        found = purge.read(session, "multimaster", [TableName("public", "note")])
+        found = purge.read(session, "multimaster", [NOTE])
     assert found.rows == 0
     left.sql("DELETE FROM bucardo.bucardo_delta_targets WHERE target = 'joining somebody'")
 

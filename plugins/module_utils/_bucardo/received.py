@@ -108,11 +108,14 @@ SOURCE = (
                     my $found = $waits{$name} ||= $waiting->($sync, $from);
                     for my $known (grep { $table{$_} and $found->{$_} } @$names) {
                         my $table = $table{$known};
+                        # For EXISTS alone the planner would go over all marks for each change.
                         push @left, [$from, $there, $table, @seen]
                             if $from->{dbh}->selectrow_array(
-                                "SELECT EXISTS (SELECT FROM bucardo.$table->{deltatable} d WHERE "
+                                'WITH q AS MATERIALIZED (SELECT FROM'
+                                    . " bucardo.$table->{deltatable} d WHERE "
                                     . $waits->($from, $table) . ' AND '
-                                    . $over->($from->{dbh}, @seen) . ')');
+                                    . $over->($from->{dbh}, @seen)
+                                    . ') SELECT EXISTS (SELECT FROM q)');
                     }
                 }
             }

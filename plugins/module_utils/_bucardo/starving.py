@@ -66,8 +66,9 @@ SOURCE = (
                 for my $name (grep { $found->{$_} and $table{$_} } keys %$found) {
                     $waits{$name}++;
                     my ($count) = $dbh->selectrow_array(
-                        "SELECT count(*) FROM (SELECT FROM bucardo.$table{$name}{deltatable} d"
-                            . ' WHERE ' . $waits->($db, $table{$name}) . " LIMIT $most + 1) q");
+                        "WITH q AS MATERIALIZED (SELECT FROM bucardo.$table{$name}{deltatable} d"
+                            . ' WHERE ' . $waits->($db, $table{$name})
+                            . ") SELECT count(*) FROM (SELECT FROM q LIMIT $most + 1) l");
                     $much{$name} = 1 if $count > $most;
                 }
                 ($db->{multimaster_superuser}) = $dbh->selectrow_array(

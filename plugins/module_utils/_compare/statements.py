@@ -141,7 +141,7 @@ def queued(
 
 def waits(table: TableName, targets: t.Iterable[str]) -> sql.Composed:
     """Whether anything waits in Bucardo's queue for any of some targets."""
-    return sql.SQL("SELECT EXISTS (SELECT {})").format(_waiting(table, targets))
+    return sql.any_row(sql.SQL("SELECT ") + _waiting(table, targets))
 
 
 def _waiting(table: TableName, targets: t.Iterable[str]) -> sql.Composed:

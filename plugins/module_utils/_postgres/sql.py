@@ -30,6 +30,7 @@ __all__ = [
     "Identifier",
     "Literal",
     "Placeholder",
+    "any_row",
     "columns",
     "relation",
     "together",
@@ -44,6 +45,16 @@ def relation(name: TableName) -> Identifier:
 def columns(names: t.Iterable[str]) -> Composed:
     """Names of columns, quoted, with commas between."""
     return SQL(", ").join(map(Identifier, names))
+
+
+def any_row(query: Composable) -> Composed:
+    """Whether a query finds a row; it is planned for all of them, and ends at the first.
+
+    For EXISTS and LIMIT the planner takes what finds one soon. Where there is none, a nested loop
+    over rows of which it expects few, since nobody has counted them yet, goes over all of them for
+    each row of the outer side.
+    """
+    return SQL("WITH q AS MATERIALIZED ({}) SELECT EXISTS (SELECT FROM q)").format(query)
 
 
 def together(statements: t.Iterable[Composable]) -> Composed:

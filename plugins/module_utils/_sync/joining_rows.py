@@ -135,8 +135,10 @@ class Passes:
         """Whether the origin holds changes without a mark: its rows show them already."""
         return bool(
             self.origin.value(
-                sql.SQL("SELECT EXISTS (SELECT FROM {} d WHERE {})").format(
-                    table.own("delta_"), self._without_mark(table)
+                sql.any_row(
+                    sql.SQL("SELECT FROM {} d WHERE {}").format(
+                        table.own("delta_"), self._without_mark(table)
+                    )
                 )
             )
         )

@@ -70,10 +70,10 @@ def test_a_key_waits_while_any_target_lacks_its_transaction():
 
 def test_whether_anything_waits():
     assert text_of(statements.waits(TableName("public", "t"), ["dbgroup shop"])) == (
-        'SELECT EXISTS (SELECT FROM "bucardo"."delta_public_t" d WHERE'
+        'WITH q AS MATERIALIZED (SELECT FROM "bucardo"."delta_public_t" d WHERE'
         " EXISTS (SELECT FROM unnest(ARRAY['dbgroup shop']::text[]) AS g (target) WHERE NOT EXISTS"
         ' (SELECT FROM "bucardo"."track_public_t" t WHERE t.txntime = d.txntime'
-        " AND t.target = g.target)))"
+        " AND t.target = g.target))) SELECT EXISTS (SELECT FROM q)"
     )
 
 
