@@ -101,7 +101,7 @@ _MARKS_AND_ROWS = r"""
             my $all = $sync->{db};
             my @sources = $masters->($sync);
             my @staged = grep { $_->{trackstage} } @sources;
-            my %table = $tables->($sync);
+            my %table = @staged ? $tables->($sync) : ();
             # A stage table may hold what an earlier run has left there.
             my $number = 'SELECT pg_catalog.txid_current() & 4294967295';
             my %run = map { $_->{name} => $_->{dbh}->selectrow_array($number) } @staged;

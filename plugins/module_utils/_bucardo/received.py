@@ -108,14 +108,10 @@ SOURCE = (
                     my $found = $waits{$name} ||= $waiting->($sync, $from);
                     for my $known (grep { $table{$_} and $found->{$_} } @$names) {
                         my $table = $table{$known};
-                        # For EXISTS alone the planner would go over all marks for each change.
                         push @left, [$from, $there, $table, @seen]
                             if $from->{dbh}->selectrow_array(
-                                'WITH q AS MATERIALIZED (SELECT FROM'
-                                    . " bucardo.$table->{deltatable} d WHERE "
-                                    . $waits->($from, $table) . ' AND '
-                                    . $over->($from->{dbh}, @seen)
-                                    . ') SELECT EXISTS (SELECT FROM q)');
+                                $queued->($from, $table, $over->($from->{dbh}, @seen))
+                                    . ' SELECT EXISTS (SELECT FROM q)');
                     }
                 }
             }

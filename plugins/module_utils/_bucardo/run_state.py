@@ -34,4 +34,10 @@ SOURCE = r"""
         return "NOT EXISTS (SELECT FROM bucardo.$table->{tracktable} t"
             . " WHERE t.txntime = d.txntime AND t.target = $group)";
     };
+    # Those that wait there, or some of them, as q: see `any_row` of `_postgres/sql.py`.
+    my $queued = sub {
+        my ($db, $table, @conditions) = @_;
+        return "WITH q AS MATERIALIZED (SELECT FROM bucardo.$table->{deltatable} d WHERE "
+            . join(' AND ', $waits->($db, $table), @conditions) . ')';
+    };
 """

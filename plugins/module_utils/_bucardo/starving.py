@@ -55,20 +55,21 @@ SOURCE = (
         *Bucardo::start_main_transaction = sub {
             my ($self, $info) = @_;
             my $sync = $info->{sync};
+            delete $self->{multimaster_to_lock};
             # Nothing is asked while one run with changes succeeds after the other.
-            my $starves = ! delete $self->{multimaster_succeeded}
-                && $starved->($self->{masterdbh}, $sync->{name});
+            goto &$start_main_transaction
+                if delete $self->{multimaster_succeeded}
+                    or not $starved->($self->{masterdbh}, $sync->{name});
             my %table = $tables->($sync);
             my (%waits, %much);
-            for my $db ($starves ? $masters->($sync) : ()) {
+            for my $db ($masters->($sync)) {
                 my $dbh = $db->{dbh};
                 my $found = $waiting->($sync, $db);
                 for my $name (grep { $found->{$_} and $table{$_} } keys %$found) {
                     $waits{$name}++;
                     my ($count) = $dbh->selectrow_array(
-                        "WITH q AS MATERIALIZED (SELECT FROM bucardo.$table{$name}{deltatable} d"
-                            . ' WHERE ' . $waits->($db, $table{$name})
-                            . ") SELECT count(*) FROM (SELECT FROM q LIMIT $most + 1) l");
+                        $queued->($db, $table{$name})
+                            . " SELECT count(*) FROM (SELECT FROM q LIMIT $most + 1) l");
                     $much{$name} = 1 if $count > $most;
                 }
                 ($db->{multimaster_superuser}) = $dbh->selectrow_array(

@@ -71,8 +71,7 @@ SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.prosecdef
    AND p.proname ~ '^bucardo_' AND p.proname !~ '^bucardo_kick_'
    AND NOT (EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c WHERE c ~ '^search_path=')
-            AND (p.proname <> 'bucardo_delta_check'
-                 OR 'enable_nestloop=off' = ANY (p.proconfig)))
+            AND (p.proname <> %s OR 'enable_nestloop=off' = ANY (p.proconfig)))
  ORDER BY 1
 """
 
@@ -159,7 +158,7 @@ class OpenMaster:
             kick=kick,
             targets=frozenset(targets),
             registered=frozenset(registered),
-            unset_functions=tuple(self.session.column(_UNSET_FUNCTIONS)),
+            unset_functions=tuple(self._unset_functions()),
             unsearched=self._unsearched(tables),
         )
 
@@ -264,8 +263,11 @@ class OpenMaster:
 
         Their text stays the same, which is all that validate_sync compares before it replaces one.
         """
-        for signature in self.session.column(_UNSET_FUNCTIONS):
+        for signature in self._unset_functions():
             self.session.execute(statements.configured(signature))
+
+    def _unset_functions(self) -> list[str]:
+        return self.session.column(_UNSET_FUNCTIONS, (statements.WITHOUT_NESTED_LOOPS,))
 
     def sweep(self) -> None:
         """Remove what Bucardo has noted of tables that do not exist any more.

@@ -190,17 +190,19 @@ def _options(function: OwnFunction) -> sql.Composable:
     )
 
 
-def configured(signature: str) -> sql.Composable:
-    """Let a function look names up where no user can put any.
+# Of Bucardo's functions the one that looks for one change that was not replicated. The planner
+# thinks that it will find one soon, and for that goes over all of the track table for each one that
+# was, which is all of them until they are purged.
+WITHOUT_NESTED_LOOPS = "bucardo_delta_check"
 
-    bucardo_delta_check looks for one change that was not replicated. The planner thinks that it
-    will find one soon, and for that goes over all of the track table for each one that was, which
-    is all of them until they are purged.
+
+def configured(signature: str) -> sql.Composable:
+    """Let a function look names up where no user can put any, and one plan otherwise.
 
     :param signature: as the server wrote it: it is no single identifier.
     """
     settings = "SET search_path = pg_catalog, pg_temp"
-    if "bucardo_delta_check(" in signature:
+    if f"{WITHOUT_NESTED_LOOPS}(" in signature:
         settings += " SET enable_nestloop = off"
     return sql.SQL(f"ALTER FUNCTION {signature} {settings}")
 
