@@ -28,7 +28,8 @@ def neighbour(bootstrapped, there, states):
     )
     listed = there.host.run_expect([0], f"{BUCARDO} list syncs").stdout
     assert "crm" in listed, listed
-    # The daemon writes down every run.
+    # The daemon writes down every run, and the watchdog that there is none.
+    there.host.run_expect([0], "pkill --full '[b]ucardo-watchdog loop'")
     there.host.run_expect([0], f"{BUCARDO} stop test")
     states.update(states.settled())
 
