@@ -64,12 +64,12 @@ SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p
 """
 
 
-# Bucardo's own that lack what `statements.configured` sets. Not those of the row triggers, nor that
-# which wakes a sync (`_tracking.kick`): a setting would be made and undone each time.
+# Bucardo's own that lack what `statements.configured` sets. Not those of the row triggers: settings
+# would be made and undone for every row.
 _UNSET_FUNCTIONS = """
 SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
  WHERE p.pronamespace = pg_catalog.to_regnamespace('bucardo') AND p.prosecdef
-   AND p.proname ~ '^bucardo_' AND p.proname !~ '^bucardo_kick_'
+   AND p.proname ~ '^bucardo_'
    AND NOT (EXISTS (SELECT FROM pg_catalog.unnest(p.proconfig) c WHERE c ~ '^search_path=')
             AND (p.proname <> %s OR 'enable_nestloop=off' = ANY (p.proconfig)))
  ORDER BY 1
