@@ -28,9 +28,13 @@ def neighbour(bootstrapped, there, states):
     )
     listed = there.host.run_expect([0], f"{BUCARDO} list syncs").stdout
     assert "crm" in listed, listed
-    # The daemon writes down every run, and the watchdog that there is none.
-    there.host.run_expect([0], "pkill --full '[b]ucardo-watchdog loop'")
+    # The daemon writes down every run, until its processes have ended, for which no stop waits, and
+    # the watchdog that there is none.
+    there.host.run_expect([0], "pkill --full '[b]ucardo-watchdog (loop|watch|look)'")
     there.host.run_expect([0], f"{BUCARDO} stop test")
+    there.host.run_expect(
+        [0], "timeout 120 sh -c 'while pgrep --full ^Bucardo >/dev/null; do sleep 0.2; done'"
+    )
     states.update(states.settled())
 
 
