@@ -12,15 +12,44 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text i
     duration,
     listed,
 )
-from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import LiveAction
+from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
+    LiveAction,
+    between,
+    seconds_of,
+)
 
 
 class ActionModule(LiveAction):
     """Runs the module bucardo_catch_up with a live display."""
 
-    looks_first = True
-    returned = ("before", "after", "totals")
+    begins = True
+    returned = ("before", "after", "totals", "unfinished")
     kept = "What was brought is kept."
+
+    def begin(self, args: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
+        """As many seconds, if it may take longer."""
+        timeout = seconds_of(args, "timeout", 0)
+        return args if timeout and timeout <= seconds else {**args, "timeout": seconds}
+
+    def go_on(self, args: dict[str, t.Any], begun: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The rest of the time, however little waits by now."""
+        timeout = seconds_of(args, "timeout", 0)
+        left = max(timeout - begun["totals"]["seconds"], 1) if timeout else 0
+        return {**args, "timeout": left, "above": 0}
+
+    def together(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What waited at the very beginning, and the sums of both."""
+        sums = {
+            name: value if isinstance(value, bool) else round(begun["totals"][name] + value, 2)
+            for name, value in rest["totals"].items()
+        }
+        return {
+            **rest,
+            "changed": begun["changed"] or rest["changed"],
+            "before": begun["before"],
+            "totals": sums,
+            **between(begun, rest),
+        }
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line on how far it is."""

@@ -12,15 +12,42 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text i
     duration,
     listed,
 )
-from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import LiveAction
+from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
+    LiveAction,
+    between,
+    seconds_of,
+)
 
 
 class ActionModule(LiveAction):
     """Runs the module bucardo_kick with a live display."""
 
-    looks_first = True
-    returned = ("before", "after", "runs")
+    begins = True
+    returned = ("before", "after", "runs", "unfinished")
     kept = "Bucardo goes on by itself."
+
+    def begin(self, args: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
+        """As many seconds, if it may take longer."""
+        if seconds_of(args, "timeout", 300) <= seconds:
+            return args
+        return {**args, "timeout": seconds, "fail_on_timeout": False}
+
+    def go_on(self, args: dict[str, t.Any], begun: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The rest of the time."""
+        left = seconds_of(args, "timeout", 300) - begun["seconds"]
+        return {**args, "timeout": max(left, 1)}
+
+    def together(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What waited at the very beginning."""
+        return {
+            **rest,
+            "changed": begun["changed"] or rest["changed"],
+            "before": begun["before"],
+            "runs": begun["runs"] + rest["runs"],
+            "seconds": round(begun["seconds"] + rest["seconds"], 2),
+            **{key: begun[key] for key in ("commands",) if key in begun},
+            **between(begun, rest),
+        }
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line on what still waits."""

@@ -123,6 +123,11 @@ left_alone:
   returned: success
   type: dict
   sample: {public.items: a TRUNCATE of it waits}
+unfinished:
+  description: Whether O(timeout) was over while more than O(enough) changes waited.
+  returned: success
+  type: bool
+  sample: false
 totals:
   description: Sums over all tables, and how it went.
   returned: success

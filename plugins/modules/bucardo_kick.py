@@ -39,6 +39,11 @@ options:
     description: Seconds after which the task fails, saying what still waits per table and master.
     type: float
     default: 300
+  fail_on_timeout:
+    description: With V(false), the task returns RV(unfinished) then, instead of failing.
+    type: bool
+    default: true
+    version_added: "1.1.0"
   drained:
     description: With V(false), it is enough that one run has ended well.
     type: bool
@@ -96,6 +101,11 @@ seconds:
   returned: success
   type: float
   sample: 3.1
+unfinished:
+  description: Whether O(timeout) was over before everything was brought over.
+  returned: success
+  type: bool
+  sample: false
 pending:
   description: What of it still waits.
   returned: failure
@@ -135,7 +145,8 @@ def plan(params: module.Params, scope: Scope) -> Change:
     logins = Topology.from_options(params["masters"], least=0).logins
     control = connect(params, scope)
     report = _reporter(name, Watcher(params["progress_dir"]))
-    return kick.plan(control, scope, logins, name, params["timeout"], params["drained"], report)
+    wait = kick.Wait(params["timeout"], params["drained"], params["fail_on_timeout"], report)
+    return kick.plan(control, scope, logins, name, wait)
 
 
 def _reporter(name: str, watcher: Watcher) -> kick.Report:
@@ -157,6 +168,7 @@ def main() -> t.NoReturn:
         **connection_spec(),
         "name": {"type": "str", "required": True},
         "timeout": {"type": "float", "default": 300},
+        "fail_on_timeout": {"type": "bool", "default": True},
         "drained": {"type": "bool", "default": True},
         "progress_dir": {"type": "path"},
         "progress_interval": {"type": "int", "default": 5},

@@ -36,6 +36,8 @@ _NO_LIMIT = 10**8
 # Seconds between two looks: short at first, since most tasks have nothing to do.
 _FIRST_LOOKS = 0.3
 _LOOKS = 1.0
+# Most seconds that a module works before anything could be shown.
+_BEGINNING = 5.0
 # Seconds without an answer after which the play gives up. As long as the module's lease (LEASE of
 # _ansible/progress.py), so that the module has then stopped as well.
 PATIENCE = 60
@@ -66,6 +68,9 @@ class LiveAction(ActionBase):
     # Ask the module in check mode first whether there is anything to do: one step, where work in
     # the background costs many. Only for modules whose check is as thorough as their run.
     looks_first = False
+    # Work in one step for as many seconds as nothing would be shown anyway: most have no more to
+    # do. Only for modules that go on where they were and can say that they are `unfinished`.
+    begins = False
     # Keys that every result of a success has.
     returned: t.Collection[str] = ()
     # What is true when the module ended before its work did.
@@ -74,6 +79,21 @@ class LiveAction(ActionBase):
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line of plain text for the module's state, "" for nothing to say."""
         raise NotImplementedError
+
+    def begin(self, args: dict[str, t.Any], seconds: float) -> dict[str, t.Any]:
+        """The options with which the module ends after so many seconds, and does not fail then.
+
+        Those given, where it ends as early by itself.
+        """
+        return args
+
+    def go_on(self, args: dict[str, t.Any], begun: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The options for what is left to do, and of its time."""
+        return args
+
+    def together(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
+        """One result of what was begun and the rest, both successes."""
+        return rest
 
     def last_line(self, result: dict[str, t.Any], args: dict[str, t.Any]) -> str:
         """What to say at the end, when lines were shown before."""
@@ -94,9 +114,20 @@ class LiveAction(ActionBase):
                 result,
                 self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val)),
             )
+        begun: dict[str, t.Any] = {}
+        if self.begins:
+            args = dict(self._task.args)
+            seconds = min(interval, _BEGINNING)
+            brief = self.begin(args, seconds)
+            begun = self._begun(brief, task_vars)
+            if not begun:
+                # It may still be at work behind a connection that broke.
+                time.sleep(seconds)
+            elif not (begun.get("unfinished") and brief != args):
+                return merge_hash(result, begun)
         try:
             with self._signals():
-                return merge_hash(result, self._live(interval, task_vars))
+                return merge_hash(result, self._both(begun, self._live(interval, task_vars, begun)))
         except Interrupted as interrupted:
             # What would have happened without us: the end of this process.
             os.kill(os.getpid(), interrupted.signum)
@@ -110,6 +141,15 @@ class LiveAction(ActionBase):
         finally:
             self._task.check_mode = False
         return t.cast("dict[str, t.Any]", found)
+
+    def _begun(self, args: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the module says after a short time, {} when it gave no answer that makes sense."""
+        found = self._execute_module(module_args=args, task_vars=task_vars)
+        whole = _looks.is_answer(found) and (found.get("failed") or self._complete(found))
+        return found if whole else {}
+
+    def _both(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
+        return self.together(begun, rest) if begun and not rest.get("failed") else rest
 
     def _complete(self, result: t.Mapping[str, t.Any]) -> bool:
         return all(key in result for key in self.returned)
@@ -144,8 +184,12 @@ class LiveAction(ActionBase):
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _live(self, interval: float, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _live(
+        self, interval: float, task_vars: dict[str, t.Any], begun: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         args = dict(self._task.args)
+        if begun:
+            args = self.go_on(args, begun)
         try:
             job = self._start(args, task_vars)
         except _NoBackground as error:
@@ -159,9 +203,10 @@ class LiveAction(ActionBase):
             result = watch.result()
             ended = True
             self._remove_module(job)
-            line = self.last_line(result, args) if watch.shown and not result.get("failed") else ""
-            if line:
-                display.display(line)
+            if watch.shown and not result.get("failed"):
+                line = self.last_line(self._both(begun, result), args)
+                if line:
+                    display.display(line)
             return result
         except _Failure as failure:
             ended = failure.ended
@@ -288,6 +333,21 @@ class LiveAction(ActionBase):
                     return
             if number < tries:
                 time.sleep(number)
+
+
+def seconds_of(args: t.Mapping[str, t.Any], option: str, default: float) -> float:
+    """An option's value, less than 0 for what the module will say is none."""
+    try:
+        return float(args.get(option, default))
+    except (TypeError, ValueError):
+        return -1.0
+
+
+def between(begun: t.Mapping[str, t.Any], rest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The diff of two results in a row."""
+    if "diff" not in begun or "diff" not in rest:
+        return {}
+    return {"diff": {"before": begun["diff"]["before"], "after": rest["diff"]["after"]}}
 
 
 class _NoBackground(Exception):

@@ -153,8 +153,7 @@ def judge(collected: t.Mapping[str, t.Any], returned: t.Collection[str]) -> str:
     :param returned: keys that every result of a success has.
     :return: `ENDED` only for the module's own and finished result.
     """
-    if "module_stdout" in collected or collected.get("_ansible_parsed") is False:
-        # Ansible's words for an answer that is none.
+    if not is_answer(collected):
         return SILENT
     if not collected.get("finished"):
         return RUNNING
@@ -167,6 +166,11 @@ def judge(collected: t.Mapping[str, t.Any], returned: t.Collection[str]) -> str:
     if "changed" not in collected or any(key not in collected for key in returned):
         return GONE
     return ENDED
+
+
+def is_answer(result: t.Mapping[str, t.Any]) -> bool:
+    """Whether a module has given one. The others have Ansible's words for what makes no sense."""
+    return "module_stdout" not in result and result.get("_ansible_parsed") is not False
 
 
 def own(collected: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -58,7 +58,11 @@ SELECT count(*) FROM bucardo.delta_public_{table} d WHERE NOT EXISTS (
 # A row of every other number, of some thousands.
 WRITE = "UPDATE note SET n = n + 1 WHERE id = 10000 + {} + 2 * (SELECT (random() * 20000)::int)"
 # Whether no other run is at work on the sync.
-FREE = "SELECT pg_try_advisory_lock(hashtext('multimaster.bucardo_sync'), hashtext('multimaster'))"
+FREE = """
+SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'
+ AND classid::bigint = hashtext('multimaster.bucardo_sync')::bigint & 4294967295
+ AND objid::bigint = hashtext('multimaster')::bigint & 4294967295
+"""
 CRASH = (
     "set -- $(pg_lsclusters --no-header | head -n 1);"
     " pg_ctlcluster $1 $2 stop -m immediate; pg_ctlcluster $1 $2 start"
@@ -330,9 +334,22 @@ def under_way(site, masters, inventory):
         )
         assert brought
         assert process.poll() is None, process.communicate(timeout=120)
-        assert site.psql(site.bucardo_host, "bucardo", FREE).strip() == "f"
+        # Between its first step and the job in the background nobody is at work.
+        assert eventually(lambda: site.psql(site.bucardo_host, "bucardo", FREE).strip() == "f", 20)
         yield process
     assert waiting(masters[0]) > 4000
+
+
+def test_one_that_takes_longer_than_its_first_step(site, masters, inventory):
+    """It is begun in one step, and goes on in the background: one result tells of both."""
+    left, _right, _third = masters
+    left.sql("UPDATE note SET n = n + 1")
+    done = catch_up(site, inventory, rate_limit=400_000)
+    assert done["totals"]["seconds"] > 8, "this was too quick to be a test"
+    assert done["totals"]["keys"] > 59_000
+    before, after = (sum(one["changes"] for one in done[when]) for when in ("before", "after"))
+    assert before - after == done["totals"]["changes"]
+    assert (done["changed"], done["unfinished"]) == (True, False)
 
 
 def test_killed_twice_amid_writers_and_run_again_nothing_is_lost(site, masters, inventory):

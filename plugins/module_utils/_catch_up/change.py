@@ -121,6 +121,7 @@ def _values(report: run.Report) -> dict[str, t.Any]:
         "before": _rows(report.before),
         "after": _rows(report.after),
         "left_alone": {str(name): why for name, why in report.left_alone.items()},
+        "unfinished": report.unfinished,
         "totals": {
             **dataclasses.asdict(report.done),
             "rounds": report.rounds,

@@ -61,6 +61,7 @@ class Report:
 
     :param left_alone: tables that are left to Bucardo, with the reason.
     :param growing: changes arrive faster than they are applied.
+    :param unfinished: its time was over before the queues were gone through.
     """
 
     before: Found
@@ -71,6 +72,7 @@ class Report:
     bytes: int = 0
     seconds: float = 0.0
     growing: bool = False
+    unfinished: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,6 +169,7 @@ class CatchUp:
             report.bytes = self._pace.bytes
             report.seconds = time.monotonic() - self._begun
         report.after = found
+        report.unfinished = self._out_of_time and self._to_do(found) > self._options.enough
         return report
 
     def _settle(self, found: Found) -> int:

@@ -103,7 +103,7 @@ class Departure:
     def _drain(self) -> str:
         """Why the queue could not be drained, or ""."""
         try:
-            kick.until_drained(self.control, self.queues, self.sync, self.timeout)
+            kick.until_drained(self.control, self.queues, self.sync, kick.Wait(self.timeout))
         except (Refused, CommandFailed, DeadlineExceeded) as error:
             return error.message
         return ""

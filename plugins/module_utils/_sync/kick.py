@@ -34,14 +34,35 @@ Found = t.Dict[str, t.List[Pending]]
 Report = t.Callable[[Found, Found, int, float], None]
 
 
+@dataclasses.dataclass(frozen=True)
+class Wait:
+    """How long to wait, and for what.
+
+    :param timeout: seconds.
+    :param drained: False to return after the first good run.
+    :param fails: whether it is an error when that was not long enough.
+    :param report: called with what waited at first, what is left, the number of runs and the
+        seconds so far, about every two seconds; may raise to end the wait.
+    """
+
+    timeout: float
+    drained: bool = True
+    fails: bool = True
+    report: Report = lambda *_state: None
+
+
 @dataclasses.dataclass
 class Drained:
-    """What was waited for. Times in seconds."""
+    """What was waited for. Times in seconds.
+
+    :param unfinished: the time was over before.
+    """
 
     before: Found
     after: Found = dataclasses.field(default_factory=dict)
     runs: int = 0
     seconds: float = 0.0
+    unfinished: bool = False
 
 
 def read(queues: t.Iterable[Queue]) -> Found:
@@ -77,18 +98,13 @@ def until_drained(
     control: Catalog,
     queues: t.Sequence[Queue],
     name: str,
-    timeout: float,
-    drained: bool = True,
-    report: Report = lambda *_state: None,
+    wait: Wait,
 ) -> Drained:
     """Kick a sync until nothing of what waits now is left, however much is written meanwhile.
 
     Decidable under load, since only transactions that began before this call count, by the clock
     of the master where they wait.
 
-    :param drained: False to return after the first good run.
-    :param report: called with what waited at first, what is left, the number of runs and the
-        seconds so far, about every two seconds; may raise to end the wait.
     :raises DeadlineExceeded: naming what still waits.
     :raises CommandFailed: when runs fail one after another, with Bucardo's own words.
     """
@@ -102,28 +118,31 @@ def until_drained(
     done, killed, refused = f"syncdone_{name}", f"synckill_{name}", f"syncerror_{name}"
     failures, kicked_at = 0, 0.0
     daemon.listen([done, killed, refused])
-    while any(left.values()) or not (drained or outcome.runs):
+    while any(left.values()) or not (wait.drained or outcome.runs):
         now = time.monotonic()
-        if now - begun >= timeout:
-            raise _too_late(control, name, left, timeout, started)
+        if now - begun >= wait.timeout:
+            if wait.fails:
+                raise _too_late(control, name, left, wait.timeout, started)
+            outcome.unfinished = True
+            break
         if now - kicked_at >= _KICK_AGAIN and not control.is_running(name):
             daemon.send(f"kick_sync_{name}")
             kicked_at = now
-        answer = daemon.wait(min(_LOOK_EVERY, max(0.1, timeout - (now - begun))))
+        answer = daemon.wait(min(_LOOK_EVERY, max(0.1, wait.timeout - (now - begun))))
         if answer == refused:
             raise _not_run(name, left)
         if answer == killed:
             failures += 1
             kicked_at = 0.0
             # A worker that died is replaced only after a pause.
-            time.sleep(min(1.0, max(0.0, timeout - (time.monotonic() - begun))))
+            time.sleep(min(1.0, max(0.0, wait.timeout - (time.monotonic() - begun))))
             if failures >= _MAX_FAILURES:
                 raise _hopeless(control, name, left, failures, started)
         if answer == done:
             failures, kicked_at = 0, 0.0
             outcome.runs += 1
         left = {queue.master: _left(queue, marks[queue.master], left) for queue in queues}
-        report(outcome.before, left, outcome.runs, time.monotonic() - begun)
+        wait.report(outcome.before, left, outcome.runs, time.monotonic() - begun)
     # A transaction that began before the call may have ended after the first look.
     outcome.after = read(queues)
     outcome.seconds = time.monotonic() - begun
@@ -188,9 +207,7 @@ def plan(
     scope: Scope,
     logins: t.Mapping[str, ConnInfo],
     name: str,
-    timeout: float,
-    drained: bool,
-    report: Report,
+    wait: Wait,
 ) -> Change:
     """What waits now, and the wait until it has reached every master.
 
@@ -206,10 +223,10 @@ def plan(
     queues = open_queues(scope, control, logins, sync.key if sync else SyncKey(name, ""))
     change = _told(Drained(read(queues)))
     # Where nothing waits and one run is asked for, or nobody could run it yet, it will be kicked.
-    change.changed = change.changed or not (drained and ready)
+    change.changed = change.changed or not (wait.drained and ready)
 
     def work(change: Change) -> None:
-        outcome = until_drained(control, queues, name, timeout, drained, report)
+        outcome = until_drained(control, queues, name, wait)
         told = _told(outcome)
         change.changed, change.before, change.after = told.changed, told.before, told.after
         change.values = told.values
@@ -226,12 +243,17 @@ def _told(outcome: Drained) -> Change:
     return Change(
         changed=any(outcome.before.values()) or bool(outcome.runs),
         before={"waiting": _total(outcome.before)},
-        after={"waiting": dict.fromkeys(outcome.before, 0)},
+        after={
+            "waiting": _total(outcome.after)
+            if outcome.unfinished
+            else dict.fromkeys(outcome.before, 0)
+        },
         values={
             "before": _rows(outcome.before),
             "after": _rows(outcome.after),
             "runs": outcome.runs,
             "seconds": round(outcome.seconds, 2),
+            "unfinished": outcome.unfinished,
         },
     )
 

@@ -83,7 +83,7 @@ class Queue:
 
 def test_the_queue_decides_and_not_the_answer():
     daemon = Daemon(["syncdone_shop", "syncdone_shop"])
-    outcome = kick.until_drained(Control(daemon), [Queue(5, 5, 0)], "shop", 60)
+    outcome = kick.until_drained(Control(daemon), [Queue(5, 5, 0)], "shop", kick.Wait(60))
     assert outcome.runs == 2
     assert outcome.before == {"here": [Pending(ORDERS, 5, 1.0)]}
     assert outcome.after == {"here": []}
@@ -92,18 +92,21 @@ def test_the_queue_decides_and_not_the_answer():
 
 def test_nothing_waits_and_nobody_is_woken():
     daemon = Daemon()
-    assert kick.until_drained(Control(daemon), [Queue(0)], "shop", 60).runs == 0
+    assert kick.until_drained(Control(daemon), [Queue(0)], "shop", kick.Wait(60)).runs == 0
     assert daemon.sent == []
 
 
 def test_one_good_run_is_enough_where_that_was_asked():
     daemon = Daemon(["syncdone_shop"])
-    assert kick.until_drained(Control(daemon), [Queue(0)], "shop", 60, drained=False).runs == 1
+    assert (
+        kick.until_drained(Control(daemon), [Queue(0)], "shop", kick.Wait(60, drained=False)).runs
+        == 1
+    )
 
 
 def test_a_run_in_progress_is_not_kicked():
     daemon = Daemon(["syncdone_shop"])
-    kick.until_drained(Control(daemon, running=True), [Queue(5, 0)], "shop", 60)
+    kick.until_drained(Control(daemon, running=True), [Queue(5, 0)], "shop", kick.Wait(60))
     assert daemon.sent == []
 
 
@@ -111,7 +114,9 @@ def test_runs_that_fail_one_after_another_are_hopeless(monkeypatch):
     monkeypatch.setattr(kick.time, "sleep", lambda seconds: None)
     daemon = Daemon(["synckill_shop"] * 3)
     with pytest.raises(CommandFailed) as caught:
-        kick.until_drained(Control(daemon, error="duplicate key"), [Queue(5)], "shop", 60)
+        kick.until_drained(
+            Control(daemon, error="duplicate key"), [Queue(5)], "shop", kick.Wait(60)
+        )
     assert "failed 3 times in a row: duplicate key" in caught.value.message
     assert caught.value.details["pending"] == [
         {"master": "here", "table": "public.orders", "changes": 5}
@@ -121,18 +126,26 @@ def test_runs_that_fail_one_after_another_are_hopeless(monkeypatch):
 def test_a_run_that_fails_once_is_repeated(monkeypatch):
     monkeypatch.setattr(kick.time, "sleep", lambda seconds: None)
     daemon = Daemon(["synckill_shop", "syncdone_shop"])
-    assert kick.until_drained(Control(daemon), [Queue(5, 5, 0)], "shop", 60).runs == 1
+    assert kick.until_drained(Control(daemon), [Queue(5, 5, 0)], "shop", kick.Wait(60)).runs == 1
 
 
 def test_a_daemon_that_does_not_run_the_sync_says_so():
     with pytest.raises(CommandFailed, match="does not run sync shop: it is paused"):
-        kick.until_drained(Control(Daemon(["syncerror_shop"])), [Queue(5)], "shop", 60)
+        kick.until_drained(Control(Daemon(["syncerror_shop"])), [Queue(5)], "shop", kick.Wait(60))
 
 
 def test_what_is_left_when_time_is_over_is_named():
     with pytest.raises(DeadlineExceeded) as caught:
-        kick.until_drained(Control(Daemon(), error="no route"), [Queue(5)], "shop", 0)
+        kick.until_drained(Control(Daemon(), error="no route"), [Queue(5)], "shop", kick.Wait(0))
     assert "5 changes on here (public.orders 5); last error: no route" in caught.value.message
+
+
+def test_who_does_not_mind_gets_what_is_left_when_time_is_over():
+    outcome = kick.until_drained(
+        Control(Daemon()), [Queue(5, 4)], "shop", kick.Wait(0, fails=False)
+    )
+    assert outcome.unfinished
+    assert outcome.after == {"here": [Pending(ORDERS, 4, 1.0)]}
 
 
 @pytest.mark.parametrize(
@@ -146,7 +159,7 @@ def test_what_is_left_when_time_is_over_is_named():
 )
 def test_what_cannot_run_is_not_waited_for(control, name, text):
     with pytest.raises(Refused, match=text):
-        kick.until_drained(control, [Queue(5)], name, 60)
+        kick.until_drained(control, [Queue(5)], name, kick.Wait(60))
 
 
 def test_who_looks_on_may_end_the_wait():
@@ -156,7 +169,7 @@ def test_who_looks_on_may_end_the_wait():
 
     daemon = Daemon(["syncdone_shop"])
     with pytest.raises(CommandFailed, match="stopped"):
-        kick.until_drained(Control(daemon), [Queue(5, 4)], "shop", 60, report=stop)
+        kick.until_drained(Control(daemon), [Queue(5, 4)], "shop", kick.Wait(60, report=stop))
 
 
 @pytest.mark.parametrize(
@@ -174,6 +187,6 @@ def test_who_looks_on_may_end_the_wait():
 def test_a_check_is_as_thorough_as_the_wait(monkeypatch, count, daemon, drained, changed):
     monkeypatch.setattr(kick, "open_queues", lambda *_all: [Queue(count)])
     with Scope(check=True) as scope:
-        found = kick.plan(Control(daemon), scope, {}, "shop", 60, drained, lambda *_state: None)
+        found = kick.plan(Control(daemon), scope, {}, "shop", kick.Wait(60, drained))
     assert found.changed is changed
     assert daemon.sent == []
