@@ -63,6 +63,7 @@ SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'
  AND classid::bigint = hashtext('multimaster.bucardo_sync')::bigint & 4294967295
  AND objid::bigint = hashtext('multimaster')::bigint & 4294967295
 """
+JOB = "AnsiballZ_bucardo_catch_up"
 CRASH = (
     "set -- $(pg_lsclusters --no-header | head -n 1);"
     " pg_ctlcluster $1 $2 stop -m immediate; pg_ctlcluster $1 $2 start"
@@ -327,7 +328,7 @@ def counted(master, number, counts):
 def under_way(site, masters, inventory):
     """A catch-up that has brought a part, and no other may come near."""
     before = waiting(masters[0])
-    slow = site.task("bucardo_catch_up", **arguments(site, inventory), rate_limit=200_000)
+    slow = site.task("bucardo_catch_up", **arguments(site, inventory), rate_limit=100_000)
     with site.started(slow, inventory) as process:
         brought = eventually(
             lambda: process.poll() is not None or waiting(masters[0]) < before - 4000, 90
@@ -335,6 +336,7 @@ def under_way(site, masters, inventory):
         assert brought
         assert process.poll() is None, process.communicate(timeout=120)
         # Between its first step and the job in the background nobody is at work.
+        assert eventually(lambda: JOB in site.run(site.bucardo_host, "ps -eo args"), 20)
         assert eventually(lambda: site.psql(site.bucardo_host, "bucardo", FREE).strip() == "f", 20)
         yield process
     assert waiting(masters[0]) > 4000
