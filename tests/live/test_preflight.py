@@ -10,6 +10,9 @@ import pytest
 from disturbances import writing
 from site_of_tests import DEBIAN, OTHER_IMAGE, eventually
 
+from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.identity import (
+    RUNNING_SERVER,
+)
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.facts import Wanted
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.report import examine
 from ansible_collections.multimaster.bucardo.plugins.module_utils._preflight.survey.run import (
@@ -281,3 +284,16 @@ def test_nothing_is_left_of_what_was_tried(report, pair):
     here, there = pair
     schemas = "SELECT nspname FROM pg_namespace WHERE nspname ~ 'multimaster'"
     assert here.sql(schemas) == there.sql(schemas) == []
+
+
+def test_copies_of_one_server_that_started_in_the_same_millisecond_are_two(site):
+    """As containers of one image do, seen at 23.79914 and 23.798861."""
+    start = "pg_catalog.pg_postmaster_start_time()"
+    assert start in RUNNING_SERVER
+    copies = [
+        RUNNING_SERVER.replace(start, f"'2026-11-27 15:50:{second}+00'::timestamptz")
+        for second in ("23.79914", "23.798861", "23.798861")
+    ]
+    found = site.psql("here", "postgres", f"SELECT {', '.join(copies)}").strip().split("\x1f")
+    assert len(found) == 3
+    assert found[0] != found[1] == found[2]
