@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 # The same text from two sessions on one running server, and from no other two: a copy of the files
-# has the system identifier, but not the microsecond in which its server started; two copies that are
-# started together may have the millisecond. It names every operator's schema, since it is also asked
-# where others' functions may come first.
+# has the system identifier, but not the microsecond in which its server started; two copies that
+# are started together may have the millisecond. It names every operator's schema, since it is also
+# asked where others' functions may come first.
 RUNNING_SERVER = """pg_catalog.concat_ws('/',
          (SELECT c.system_identifier FROM pg_catalog.pg_control_system() c),
          (pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())
