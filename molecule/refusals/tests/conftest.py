@@ -30,15 +30,15 @@ from watching import DECOY, WATCHER, Watcher, forms
 PLAY_TIMEOUT = 300
 
 # Everything that a play could change: all databases with roles and rows, packages, and files but
-# for those that a server at rest writes itself, logs and what the watchdog remembers.
+# for those that a server at rest writes itself, the log of runs and what the watchdog remembers.
 _STATE = r"""
 set -e
 runuser -u postgres -- pg_dumpall | grep -v '^\\\(un\)\?restrict '
 dpkg-query --show
 find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /run \
     -o -path /var/tmp -o -path /var/log/postgresql -o -path /var/lib/postgresql \
-    -o -path /root/.ansible -o -path /var/lib/bucardo-watchdog -o -path /var/log/bucardo/\* \
-    -o -name multimaster-runs\* -o -name __pycache__ \) -prune \
+    -o -path /root/.ansible -o -path /var/lib/bucardo-watchdog -o -name multimaster-runs\* \
+    -o -name __pycache__ \) -prune \
     -o -type f -printf '%p %s %u %m %T+\n' | sort
 find /var/lib/postgresql /run /tmp -maxdepth 1 -not -path '/tmp/*ansible*' | sort
 """

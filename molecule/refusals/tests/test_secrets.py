@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from watching import DECOY, forms
+from watching import DECOY, LOOKS_PER_SECOND, forms
 
 
 def test_the_bootstrap_works(bootstrapped):
@@ -25,6 +25,7 @@ def test_no_process_had_a_password_in_its_arguments(bootstrapped):
         real = [words for words in report["hits"] if DECOY not in " ".join(words)]
         assert real == [], place
         assert len(real) < len(report["hits"]), f"{place}: the watcher missed the decoy"
+        assert report["looks"] / report["seconds"] > LOOKS_PER_SECOND, (place, report)
     assert {"pg_dump", "bucardo"} & set(seen["refusals-there"]["programs"]), seen
 
 

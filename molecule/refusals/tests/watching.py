@@ -15,6 +15,8 @@ import urllib.parse
 
 WATCHER = pathlib.Path(__file__).parents[3] / "tests" / "workload" / "argv_watch.py"
 DECOY = "not-a-secret-but-looked-for"
+# Looks per second below which a short process is likely to be missed.
+LOOKS_PER_SECOND = 20
 
 
 def forms(password: str) -> set[str]:
