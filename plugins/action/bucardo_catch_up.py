@@ -14,7 +14,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text i
 )
 from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
     LiveAction,
-    between,
     seconds_of,
 )
 
@@ -37,18 +36,13 @@ class ActionModule(LiveAction):
         left = max(timeout - begun["totals"]["seconds"], 1) if timeout else 0
         return {**args, "timeout": left, "above": 0}
 
-    def together(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What waited at the very beginning, and the sums of both."""
-        sums = {
-            name: value if isinstance(value, bool) else round(begun["totals"][name] + value, 2)
-            for name, value in rest["totals"].items()
-        }
+    def sums(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
+        """All totals."""
         return {
-            **rest,
-            "changed": begun["changed"] or rest["changed"],
-            "before": begun["before"],
-            "totals": sums,
-            **between(begun, rest),
+            "totals": {
+                name: value if isinstance(value, bool) else round(begun["totals"][name] + value, 2)
+                for name, value in rest["totals"].items()
+            }
         }
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:

@@ -14,7 +14,6 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.text i
 )
 from ansible_collections.multimaster.bucardo.plugins.plugin_utils._live import (
     LiveAction,
-    between,
     seconds_of,
 )
 
@@ -37,16 +36,11 @@ class ActionModule(LiveAction):
         left = seconds_of(args, "timeout", 300) - begun["seconds"]
         return {**args, "timeout": max(left, 1)}
 
-    def together(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
-        """What waited at the very beginning."""
+    def sums(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Runs and time."""
         return {
-            **rest,
-            "changed": begun["changed"] or rest["changed"],
-            "before": begun["before"],
             "runs": begun["runs"] + rest["runs"],
             "seconds": round(begun["seconds"] + rest["seconds"], 2),
-            **{key: begun[key] for key in ("commands",) if key in begun},
-            **between(begun, rest),
         }
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:

@@ -91,9 +91,9 @@ class LiveAction(ActionBase):
         """The options for what is left to do, and of its time."""
         return args
 
-    def together(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
-        """One result of what was begun and the rest, both successes."""
-        return rest
+    def sums(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What of the result counts what was done, over what was begun and the rest."""
+        return {}
 
     def last_line(self, result: dict[str, t.Any], args: dict[str, t.Any]) -> str:
         """What to say at the end, when lines were shown before."""
@@ -149,7 +149,15 @@ class LiveAction(ActionBase):
         return found if whole else {}
 
     def _both(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
-        return self.together(begun, rest) if begun and not rest.get("failed") else rest
+        """One result of what was begun and the rest, from the very beginning on."""
+        if not begun or rest.get("failed"):
+            return rest
+        both = {**rest, "changed": begun["changed"] or rest["changed"], "before": begun["before"]}
+        if "commands" in begun:
+            both["commands"] = begun["commands"]
+        if "diff" in begun and "diff" in rest:
+            both["diff"] = {"before": begun["diff"]["before"], "after": rest["diff"]["after"]}
+        return {**both, **self.sums(begun, rest)}
 
     def _complete(self, result: t.Mapping[str, t.Any]) -> bool:
         return all(key in result for key in self.returned)
@@ -341,13 +349,6 @@ def seconds_of(args: t.Mapping[str, t.Any], option: str, default: float) -> floa
         return float(args.get(option, default))
     except (TypeError, ValueError):
         return -1.0
-
-
-def between(begun: t.Mapping[str, t.Any], rest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The diff of two results in a row."""
-    if "diff" not in begun or "diff" not in rest:
-        return {}
-    return {"diff": {"before": begun["diff"]["before"], "after": rest["diff"]["after"]}}
 
 
 class _NoBackground(Exception):
