@@ -28,6 +28,8 @@ INSERT INTO public.note SELECT i, 'note ' || i FROM generate_series(1, 200) i;
 """
 # Seconds after replication within which nothing of it is left.
 PURGED_WITHIN = 90
+# The same where much is written, long before Bucardo's own process looks at it.
+PURGED_SOON = 20
 
 QUEUED = """
 SELECT (SELECT count(*) FROM bucardo.delta_public_note)
@@ -95,6 +97,51 @@ def test_after_the_bootstrap(masters, inventory):
     write_and_wait_for_the_purge(masters[:2])
 
 
+def test_what_much_is_written_of_is_purged_at_once(masters, inventory):
+    """Bucardo's own process leaves it alone for 45 s, through which every run reads."""
+    left, right = masters[:2]
+    for writer in (left, right):
+        writer.sql(CHANGE)
+        assert same_rows(masters[:2], "public.note")
+        assert eventually(lambda writer=writer: writer.value(QUEUED) == "0", PURGED_SOON)
+
+
+def test_only_what_all_have_for_certain_is_purged_at_once(site, masters, inventory):
+    left = masters[0]
+    group, joining = "dbgroup multimaster", "joining somebody"
+    left.sql(
+        "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
+        f" VALUES ('public.note'::regclass, '{joining}')"
+    )
+    # By their time: how many transactions noted a change, and its marks.
+    noted = {
+        "2001-01-01": (1, (group, joining)),
+        "2001-01-02": (2, (group, joining)),
+        "2001-01-03": (1, (group,)),
+        "2001-01-04": (1, (group, group)),
+        "2001-01-05": (1, (group, group, joining)),
+        "2001-01-06": (1, ()),
+    }
+    for time, (transactions, marks) in noted.items():
+        for _each in range(transactions):
+            left.sql(f"INSERT INTO bucardo.delta_public_note VALUES (1, '{time}')")
+        for mark in marks:
+            left.sql(f"INSERT INTO bucardo.track_public_note VALUES ('{time}', '{mark}')")
+    with pg.Session(site.conninfo(left)) as session:
+        session.execute(
+            purge.statement(int(left.value("SELECT 'public.note'::regclass::oid")), NOTE)
+        )
+    old = "WHERE txntime < '2002-01-01'"
+    times = f"SELECT DISTINCT txntime::date FROM bucardo.{{}} {old} ORDER BY 1"
+    kept = sorted(noted)[1:]
+    assert [row[0] for row in left.sql(times.format("delta_public_note"))] == kept
+    assert kept[0] in [row[0] for row in left.sql(times.format("track_public_note"))]
+    assert "2001-01-01" not in [row[0] for row in left.sql(times.format("track_public_note"))]
+    for table in ("delta_public_note", "track_public_note"):
+        left.sql(f"DELETE FROM bucardo.{table} {old}")
+    left.sql(f"DELETE FROM bucardo.bucardo_delta_targets WHERE target = '{joining}'")
+
+
 def handled(node: dict[str, t.Any]) -> float:
     """How many rows a plan has taken into its hands."""
     rows = node["Actual Rows"] + node.get("Rows Removed by Join Filter", 0)
@@ -103,6 +150,11 @@ def handled(node: dict[str, t.Any]) -> float:
 
 def test_what_is_not_yet_purged_is_not_gone_over_for_each_of_it(site, masters, inventory):
     left = masters[0]
+    # Nobody purges what is kept for somebody else.
+    left.sql(
+        "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
+        " VALUES ('public.note'::regclass, 'joining somebody')"
+    )
     left.sql(CHANGE)
     assert same_rows(masters[:2], "public.note")
     left.sql(UNKNOWN)
@@ -122,6 +174,7 @@ def test_what_is_not_yet_purged_is_not_gone_over_for_each_of_it(site, masters, i
             explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(query)
             ((found,),) = session.column(explained)
             assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
+    left.sql("DELETE FROM bucardo.bucardo_delta_targets WHERE target = 'joining somebody'")
 
 
 def test_after_the_purging_process_was_killed_and_the_bootstrap_run_again(site, masters, inventory):

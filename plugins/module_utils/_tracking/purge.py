@@ -11,6 +11,10 @@ since only its file is looked for. A restart of the daemon mends both.
 
 A process that ends by itself is replaced: it does so at the first error, be it of a database that
 another sync has just been removed from, and the daemon looks for it every mcp_vactime seconds.
+
+It leaves alone what is younger than 45 s, a number in its source, and every run of the daemon joins
+all that is left several times. `statement()` is a purge that need not wait, for where much is
+written; `_wake/purger.py` says when.
 """
 
 from __future__ import annotations
@@ -89,6 +93,38 @@ def read(session: pg.Session, dbgroup: str, tables: t.Sequence[TableName]) -> Pu
             rows += found["changes"]
             oldest = max(oldest, found["oldest"] or 0.0)
     return Purge(is_alive(session), rows, oldest)
+
+
+def statement(oid: int, name: TableName) -> sql.Composable:
+    """Purge one table of what each of its targets has, however young.
+
+    A time alone stands for all transactions that began in that microsecond. Of one that commits
+    later nothing is seen here, and with the mark gone its changes wait, as they should. Where two
+    have committed, the later one may have been taken for replicated: that is left to Bucardo's
+    process, since it is the evidence (`_monitor/equal_times.py`). So is a transaction with
+    subtransactions.
+
+    One statement, hence one moment: else a transaction that commits between the two deletions would
+    lose its changes, and a master that is being taken in what it must get. What is marked twice
+    stays, as it does with Bucardo's.
+
+    :param oid: of the user's table.
+    """
+    return sql.SQL(
+        "WITH wanted AS (SELECT DISTINCT target FROM bucardo.bucardo_delta_targets"
+        "                 WHERE tablename = {oid}::oid),"
+        " brought AS MATERIALIZED (SELECT k.txntime FROM {track} k JOIN wanted USING (target)"
+        "  GROUP BY k.txntime HAVING ROW(pg_catalog.count(DISTINCT k.target), pg_catalog.count(*))"
+        "   = (SELECT pg_catalog.count(*), pg_catalog.count(*) FROM wanted)),"
+        " done AS MATERIALIZED (SELECT d.txntime FROM {delta} d JOIN brought USING (txntime)"
+        "  GROUP BY d.txntime HAVING pg_catalog.min(d.xmin::text) = pg_catalog.max(d.xmin::text)),"
+        " emptied AS (DELETE FROM {delta} d USING done WHERE d.txntime = done.txntime)"
+        " DELETE FROM {track} k USING done WHERE k.txntime = done.txntime"
+    ).format(
+        oid=sql.Literal(oid),
+        delta=sql.Identifier("bucardo", object_name("delta_", name)),
+        track=sql.Identifier("bucardo", object_name("track_", name)),
+    )
 
 
 def _replicated(session: pg.Session, names: t.Sequence[TableName], dbgroup: str) -> sql.Composable:

@@ -16,6 +16,7 @@ from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from .._postgres.tables import BUCARDO_SCHEMA
 from .._tracking import kick
+from .purger import Purger
 from .seen import Seen, UnderWay
 
 # Seconds between two looks: what they add to the time that a row takes.
@@ -64,15 +65,18 @@ class Looker(threading.Thread):
         self.conninfo = ConnInfo(conninfo.name, {**_KEEPALIVES, **conninfo.params})
         self.syncs = tuple(sorted(syncs))
         self._wake, self._say = wake, say
+        self._purger = Purger(self.conninfo, say)
         self._over = threading.Event()
         self._failed = ""
 
     def stop(self) -> None:
         """Let it end soon."""
         self._over.set()
+        self._purger.stop()
 
     def run(self) -> None:
         """Until it is stopped, whatever happens to the master."""
+        self._purger.start()
         while not self._over.is_set():
             try:
                 with Session(self.conninfo, kick.APPLICATION_NAME) as session:
@@ -95,6 +99,7 @@ class Looker(threading.Thread):
                 polled, searched = self._search(session, polled), time.monotonic()
             for sync in look(session, polled):
                 self._wake(sync)
+                self._purger.written()
             if self._over.wait(EVERY if polled else _AGAIN):
                 return
 
