@@ -6,7 +6,7 @@
 
 Every run of the daemon joins all changes of the last 45 to 90 s with their marks several times, so
 that above some hundred changes a second most of a run goes into what is over
-(docs/decisions/kick.md). Bucardo's own process does the same later, and all that is left here.
+(docs/decisions/purge.md). Bucardo's own process does the same later, and all that is left here.
 """
 
 from __future__ import annotations
