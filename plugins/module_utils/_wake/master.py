@@ -97,6 +97,9 @@ class Looker(threading.Thread):
         while True:
             if time.monotonic() - searched >= _AGAIN:
                 polled, searched = self._search(session, polled), time.monotonic()
+                if len(polled) < len(self.syncs):
+                    # Writes of the others are not seen.
+                    self._purger.written()
             for sync in look(session, polled):
                 self._wake(sync)
                 self._purger.written()
