@@ -93,8 +93,7 @@ class Purger(threading.Thread):
 
     def run(self) -> None:
         """Until it is stopped, whatever happens to the master."""
-        while not self._over.is_set():
-            self._written.wait()
+        while self._awaited():
             try:
                 with Session(self._conninfo, kick.APPLICATION_NAME) as session:
                     session.execute_script(_SETTINGS)
@@ -105,10 +104,14 @@ class Purger(threading.Thread):
                 self._failed = error.message
                 self._over.wait(EVERY)
 
+    def _awaited(self) -> bool:
+        """Wait for writes; whether to go on."""
+        self._written.wait()
+        return not self._over.is_set()
+
     def _purge_on(self, session: Session) -> None:
         counts: dict[TableName, _Count] = {}
-        while not self._over.is_set():
-            self._written.wait()
+        while self._awaited():
             self._written.clear()
             if self._over.wait(EVERY):
                 return
