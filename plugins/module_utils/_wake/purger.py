@@ -50,8 +50,8 @@ SELECT c.relname AS delta, pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS chan
 
 
 @dataclasses.dataclass
-class _Count:
-    """Of one table.
+class Count:
+    """When one table is worth a purge.
 
     :param changes: that had been noted at the last purge.
     :param enough: further ones after which there is a next one.
@@ -61,11 +61,15 @@ class _Count:
     enough: int = MANY
 
     def is_due(self, changes: int) -> bool:
+        """Whether so many changes that were noted in all are enough."""
         # The server counts from nothing again after a crash.
         return abs(changes - self.changes) >= self.enough
 
     def purged(self, changes: int, rows: int) -> None:
-        """Of a table whose changes cannot be purged yet, ever more are awaited."""
+        """Where nothing could be purged, the next time more is awaited.
+
+        :param rows: that were purged.
+        """
         self.changes = changes
         self.enough = MANY if rows else 2 * self.enough
 
@@ -110,7 +114,7 @@ class Purger(threading.Thread):
         return not self._over.is_set()
 
     def _purge_on(self, session: Session) -> None:
-        counts: dict[TableName, _Count] = {}
+        counts: dict[TableName, Count] = {}
         while self._awaited():
             self._written.clear()
             if self._over.wait(EVERY):
@@ -119,12 +123,12 @@ class Purger(threading.Thread):
             self._failed = ""
 
 
-def _purge(session: Session, counts: dict[TableName, _Count]) -> None:
+def _purge(session: Session, counts: dict[TableName, Count]) -> None:
     oids = {TableName(row["schema"], row["name"]): row["oid"] for row in session.rows(_TABLES)}
     deltas = {object_name("delta_", name): name for name in oids}
     for row in session.rows(_NOTED, (BUCARDO_SCHEMA, list(deltas))):
         name, changes = deltas[row["delta"]], int(row["changes"])
-        count = counts.setdefault(name, _Count())
+        count = counts.setdefault(name, Count())
         if not count.is_due(changes):
             continue
         # Locked, or gone meanwhile; anything else is for Bucardo's process to say.
