@@ -249,7 +249,7 @@ def test_changes_under_way_wait_even_at_a_time_that_is_done(site, masters, inven
         session.sql(
             "UPDATE bucardo.delta_public_note SET txntime ="
             " (SELECT min(txntime) FROM bucardo.delta_public_note WHERE id = 1)"
-            " WHERE id IN (3, 30) AND txntime = now()"
+            " WHERE id IN (3, 30) AND xmin::text = (txid_current() % 4294967296)::text"
         )
         done = catch_up(site, inventory, enough=0)
         assert done["totals"]["changes"] == 10

@@ -21,21 +21,42 @@ EQUALS: Equality = ("pg_catalog", "=")
 # As text of SQL, whatever standard_conforming_strings says.
 _BACKSLASH = "pg_catalog.chr(92)"
 
-_BODY = """
+# A change is done for Bucardo when its transaction's time has been (getdelta, Bucardo.pm 5.6.0). Of
+# two transactions that begin in the same microsecond, of which one ends after a run has looked, one
+# is lost. So the last tenth of a second of the time is the transaction's number: equal are only
+# those of two that began in the same tenth, 100,000 transactions or a multiple of that apart. It is
+# never later than the true time, and at most 0.2 s earlier. docs/decisions/moments.md
+MOMENT = (
+    "pg_catalog.now() OPERATOR(pg_catalog.-) ((pg_catalog.mod("
+    "(pg_catalog.date_part('epoch', pg_catalog.now())"
+    " OPERATOR(pg_catalog.*) 1000000::pg_catalog.float8)::pg_catalog.int8, 100000)"
+    " OPERATOR(pg_catalog.+) 100000"
+    " OPERATOR(pg_catalog.-) pg_catalog.mod(pg_catalog.txid_current(), 100000)"
+    ")::pg_catalog.float8 OPERATOR(pg_catalog.*) '1 microsecond'::pg_catalog.interval)"
+)
+
+# Into a variable: as part of an INSERT it would be prepared for each row, which takes ten times as
+# long as to compute it.
+_MOMENT = f"""
+DECLARE
+  moment CONSTANT pg_catalog.timestamptz := {MOMENT};"""
+_BODY = """{declared}
 BEGIN
 {guard}  IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
-    INSERT INTO {delta} VALUES ({old});
+    INSERT INTO {delta} VALUES ({old}{moment});
   END IF;
   IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-    INSERT INTO {delta} VALUES ({new});
+    INSERT INTO {delta} VALUES ({new}{moment});
   ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
     IF NOT ({same}) THEN
-      INSERT INTO {delta} VALUES ({new});
+      INSERT INTO {delta} VALUES ({new}{moment});
     END IF;
   END IF;
   RETURN NULL;
 END;
 """
+# With the transaction's own time, which is the default of the delta table.
+_TIMED = _BODY.replace("{declared}", "").replace("{moment}", "")
 # Of a key of several columns Bucardo writes the values into its statements and doubles the first
 # backslash: it would look for another row, find none, and take the change for replicated.
 _GUARD = """  IF {held} THEN
@@ -50,6 +71,8 @@ _GUARD = """  IF {held} THEN
 # its operators up in the writer's search_path.
 _EARLIER = (
     _BODY.replace("{guard}", ""),
+    _TIMED,
+    _TIMED.replace("{guard}", ""),
     """
 BEGIN
   IF TG_OP <> 'INSERT' THEN
@@ -101,7 +124,7 @@ def queues(
     texts: t.Collection[str] = (),
 ) -> bool:
     """Whether a function of this text queues what it should, whatever else may be wrong with it."""
-    known = [body(table, key, texts), *(_filled(earlier, table, key) for earlier in _EARLIER)]
+    known = [_filled(one, table, key, texts) for one in (_BODY, *_EARLIER)]
     return _squeezed(text) in {_squeezed(one) for one in known}
 
 
@@ -141,6 +164,8 @@ def _filled(
     names = [_identifier(name) for name, _equality in key]
     return template.format(
         guard=_guard(key, texts),
+        declared=_MOMENT,
+        moment=", moment",
         delta=f"{_identifier('bucardo')}.{_identifier(f'delta_{delta_suffix(table)}')}",
         old=", ".join(f"OLD.{name}" for name in names),
         new=", ".join(f"NEW.{name}" for name in names),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .delta_function import MOMENT
 from .own_function import OwnFunction, most
 
 DELETE = "delete"
@@ -54,11 +55,13 @@ BEGIN
          pg_catalog.format('bucardo.%I', delta)::pg_catalog.regclass
      AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
      AND a.attname OPERATOR(pg_catalog.<>) 'txntime';
-  EXECUTE pg_catalog.format('INSERT INTO bucardo.%1$I (%2$s) SELECT %2$s FROM ONLY %3$I.%4$I',
-                            delta, key, TG_TABLE_SCHEMA, TG_TABLE_NAME);
+  EXECUTE pg_catalog.format('INSERT INTO bucardo.%1$I (%2$s, txntime)'
+                            ' SELECT %2$s, $1 FROM ONLY %3$I.%4$I',
+                            delta, key, TG_TABLE_SCHEMA, TG_TABLE_NAME)
+    USING {moment};
   RETURN NULL;
 END;
-"""
+""".replace("{moment}", MOMENT)
 _REFUSE_BODY = """
 BEGIN
   RAISE EXCEPTION 'TRUNCATE of %.%, which is replicated, is refused',

@@ -13,7 +13,11 @@ from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names 
     TableName,
 )
 from ansible_collections.multimaster.bucardo.plugins.module_utils._sync import statements
-from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import plan, truncate
+from ansible_collections.multimaster.bucardo.plugins.module_utils._tracking import (
+    delta_function,
+    plan,
+    truncate,
+)
 
 from ..fake_session import text_of
 
@@ -29,24 +33,30 @@ ITEMS = plan.TableState(
     ("Code", "id"),
 )
 WANTED = statements.Wanted(SyncKey("shop", "shop"), True, truncate.DELETE)
-FUNCTION = """\
+FUNCTION = (
+    """\
 CREATE OR REPLACE FUNCTION "bucardo"."delta_public_Order Items"() RETURNS trigger LANGUAGE plpgsql\
  SECURITY DEFINER AS $body$
+DECLARE
+  moment CONSTANT pg_catalog.timestamptz := """
+    + delta_function.MOMENT
+    + """;
 BEGIN
   IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
-    INSERT INTO "bucardo"."delta_public_Order Items" VALUES (OLD."Code", OLD."id");
+    INSERT INTO "bucardo"."delta_public_Order Items" VALUES (OLD."Code", OLD."id", moment);
   END IF;
   IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-    INSERT INTO "bucardo"."delta_public_Order Items" VALUES (NEW."Code", NEW."id");
+    INSERT INTO "bucardo"."delta_public_Order Items" VALUES (NEW."Code", NEW."id", moment);
   ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
     IF NOT (OLD."Code" OPERATOR("pg_catalog".=) NEW."Code"\
  AND OLD."id" OPERATOR("pg_catalog".=) NEW."id") THEN
-      INSERT INTO "bucardo"."delta_public_Order Items" VALUES (NEW."Code", NEW."id");
+      INSERT INTO "bucardo"."delta_public_Order Items" VALUES (NEW."Code", NEW."id", moment);
     END IF;
   END IF;
   RETURN NULL;
 END;
 $body$"""
+)
 OBJECTS = [
     'CREATE TABLE "bucardo"."delta_public_Order Items" ("Code" character varying(8)'
     ' COLLATE "pg_catalog"."C", "id" integer,'

@@ -121,6 +121,19 @@ def test_another_sync_shares_the_delta_trigger_only():
     assert not lack.objects
 
 
+def test_a_function_with_the_time_of_the_transaction_queued_all_the_same():
+    """But two transactions may begin in the same microsecond."""
+    pair = [("day", delta_function.EQUALS), ("code", delta_function.EQUALS)]
+    for key, texts in ((pair, {"code"}), (pair, set()), (pair[:1], set())):
+        today = delta_function.body(table("orders").name, key, texts)
+        declared = today[: today.index("BEGIN")]
+        assert "txid_current()" in declared
+        before = today.replace(declared, "\n", 1).replace(", moment)", ")")
+        assert "moment" not in before
+        assert delta_function.queues(before, table("orders").name, key, texts)
+        assert before != today
+
+
 @pytest.mark.parametrize("key", list(plan.TABLE_OBJECTS))
 def test_each_object_is_missed_alone(key):
     state = complete([table()])
