@@ -226,7 +226,7 @@ def test_an_installation_of_before_is_mended(masters, changed):
 
 def test_no_two_transactions_have_one_time(site, masters, changed):
     """What is done is known to Bucardo by its time: a change that commits later would be lost."""
-    left, right = masters
+    left, _right = masters
     # So that nothing is purged.
     kept = "('public.t_plain'::regclass, 'joining somebody')"
     left.sql(f"INSERT INTO bucardo.bucardo_delta_targets (tablename, target) VALUES {kept}")
