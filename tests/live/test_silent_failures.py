@@ -139,7 +139,7 @@ def spoilt(site, inventory, left, right):
     with left.connected() as slow:
         slow.sql("BEGIN")
         slow.sql("UPDATE twin SET body = 'slow' WHERE id = 1")
-        ((moment,),) = slow.sql("SELECT txntime FROM bucardo.delta_public_twin WHERE id = 1")
+        ((moment,),) = slow.sql("SELECT max(txntime) FROM bucardo.delta_public_twin WHERE id = 1")
         left.sql(
             "BEGIN; SET LOCAL session_replication_role = replica;"
             " UPDATE twin SET body = 'quick' WHERE id = 2;"
