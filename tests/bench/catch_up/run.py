@@ -58,7 +58,7 @@ SELECT '{0}' FROM bucardo.delta_public_{0} d WHERE NOT EXISTS (
   SELECT FROM bucardo.track_public_{0} k WHERE k.txntime = d.txntime) HAVING count(*) > 0
 """
 QUEUED = "SELECT count(*) FROM bucardo.delta_public_{0}"
-# What begins in the foreground has no name: with pipelining Python reads it from its standard input.
+# What begins in the foreground has no name: with pipelining Python reads it from standard input.
 KILL = "pkill -9 -f -- '[b]ucardo_catch_up|^/usr/bin/python3 ?$' && echo hit"
 
 
