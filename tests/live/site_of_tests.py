@@ -373,6 +373,18 @@ class Site(Servers):
         """End the processes of modules whose arguments hold these words, on Bucardo's host."""
         self.run(self.bucardo_host, f"pkill -9 -f -- '{words}'")
 
+    @contextlib.contextmanager
+    def paused(self, pattern: str) -> t.Iterator[None]:
+        """Let processes of Bucardo's host stand still.
+
+        :param pattern: of their command lines.
+        """
+        self.run(self.bucardo_host, f"pkill -STOP --full '{pattern}'")
+        try:
+            yield
+        finally:
+            self.run(self.bucardo_host, f"pkill -CONT --full '{pattern}'")
+
     def bucardo(self, *words: str) -> str:
         """Output of Bucardo's own program."""
         return docker(
