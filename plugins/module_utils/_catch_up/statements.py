@@ -16,7 +16,7 @@ import dataclasses
 from .._common.names import TableName
 from .._postgres import sql
 from .._tracking import copied, key_match
-from .._tracking.plan import object_name, target_name
+from .._tracking.plan import own_object, target_name
 
 CHUNK = ("pg_temp", "multimaster_chunk")
 NUMBER = "multimaster_number"
@@ -236,8 +236,8 @@ class Statements:
     def _compose(self, text: str, **parts: sql.Composable) -> sql.Composable:
         return sql.SQL(text).format(
             table=sql.Identifier(self.name.schema, self.name.name),
-            delta=sql.Identifier("bucardo", object_name("delta_", self.name)),
-            track=sql.Identifier("bucardo", object_name("track_", self.name)),
+            delta=own_object("delta_", self.name),
+            track=own_object("track_", self.name),
             chunk=sql.Identifier(*CHUNK),
             n=sql.Identifier(NUMBER),
             target=sql.Literal(target_name(self.dbgroup)),

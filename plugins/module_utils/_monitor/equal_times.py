@@ -18,7 +18,7 @@ import typing as t
 from .._common.errors import StatementFailed
 from .._common.names import TableName
 from .._postgres import pg, rowhash, sql
-from .._tracking.plan import object_name, target_name
+from .._tracking.plan import own_object, target_name
 from .facts import EqualTimes
 
 # Keys per table that are compared, and named.
@@ -88,8 +88,8 @@ def _suspects(table: TableName, key: t.Sequence[str], dbgroup: str) -> sql.Compo
         " LIMIT {limit}"
     ).format(
         object=_object(key),
-        delta=sql.Identifier("bucardo", object_name("delta_", table)),
-        track=sql.Identifier("bucardo", object_name("track_", table)),
+        delta=own_object("delta_", table),
+        track=own_object("track_", table),
         target=sql.Literal(target_name(dbgroup)),
         limit=sql.Literal(_COMPARED),
     )
@@ -106,8 +106,8 @@ def _rows(table: TableName, key: t.Sequence[str], dbgroup: str) -> sql.Composabl
         " LEFT JOIN {table} t ON {of_table}"
     ).format(
         object=_object(key),
-        delta=sql.Identifier("bucardo", object_name("delta_", table)),
-        track=sql.Identifier("bucardo", object_name("track_", table)),
+        delta=own_object("delta_", table),
+        track=own_object("track_", table),
         target=sql.Literal(target_name(dbgroup)),
         table=sql.Identifier(table.schema, table.name),
         of_delta=sql.SQL(" AND ").join(sql.SQL("d.{0} = r.{0}").format(name) for name in names),

@@ -194,7 +194,7 @@ def _doubled(names: t.Sequence[TableName], target: str) -> sql.Composable:
             "   GROUP BY k.txntime HAVING pg_catalog.count(*) > 1) d"
         ).format(
             position=sql.Literal(position),
-            track=sql.Identifier("bucardo", plan.object_name("track_", name)),
+            track=plan.own_object("track_", name),
             target=sql.Literal(target),
         )
         for position, name in enumerate(names)

@@ -17,7 +17,7 @@ import typing as t
 
 from .._common.names import TableName
 from .._postgres import pg, sql
-from .._tracking.plan import object_name
+from .._tracking.plan import own_object
 
 # The server's message may be in any language, but quotes the constraint and ends with the state.
 _STATE = re.compile(r"DB (\S+) state: 23505\b")
@@ -110,7 +110,7 @@ def _waiting(table: TableName, key: t.Sequence[str], unique: t.Sequence[str]) ->
             sql.SQL("r.{0}::text AS {1}").format(sql.Identifier(name), sql.Identifier(f"u{place}"))
             for place, name in enumerate(unique)
         ),
-        delta=sql.Identifier("bucardo", object_name("delta_", table)),
+        delta=own_object("delta_", table),
         table=sql.Identifier(table.schema, table.name),
         same=sql.SQL(" AND ").join(
             sql.SQL("r.{0} = d.{0}").format(sql.Identifier(name)) for name in key

@@ -20,7 +20,7 @@ from .._postgres import pg, sql
 from .._tracking import copied, key_match
 from .._tracking import read as tracking_read
 from .._tracking.delta_function import EQUALS
-from .._tracking.plan import JOINING, object_name
+from .._tracking.plan import JOINING, own_object
 from . import statements
 from .plan import Job
 
@@ -81,8 +81,8 @@ class Kept:
         keys = [column for column, _equals in self.key]
         return sql.SQL(text).format(
             table=sql.relation(self.name),
-            delta=sql.Identifier("bucardo", object_name("delta_", self.name)),
-            track=sql.Identifier("bucardo", object_name("track_", self.name)),
+            delta=own_object("delta_", self.name),
+            track=own_object("track_", self.name),
             keys=sql.Identifier("pg_temp", f"multimaster_keys_{self.number}"),
             rows=sql.Identifier("pg_temp", f"multimaster_rows_{self.number}"),
             oid=sql.Literal(self.oid),
@@ -130,7 +130,7 @@ def seen_by(source: pg.Session, jobs: t.Sequence[Job]) -> dict[TableName, str]:
     enrolled = tracking_read.read(source, [job.name for job in jobs])
     found = {}
     for name, has in enrolled.items():
-        delta = sql.Identifier("bucardo", object_name("delta_", name))
+        delta = own_object("delta_", name)
         later = source.column(copied.later(delta)) if has.delta is not None else []
         found[name] = copied.Seen(snapshot, tuple(map(int, later))).text
     return found

@@ -22,7 +22,7 @@ from .._common.errors import StatementFailed
 from .._common.names import TableName
 from .._postgres import sql
 from .._postgres.pg import Session
-from .._tracking.plan import object_name, target_name
+from .._tracking.plan import object_name, own_object, target_name
 
 # Bytes of keys or rows that are kept in memory.
 _SPOOL = 1 << 24
@@ -55,7 +55,7 @@ class Table:
 
     def own(self, prefix: str) -> sql.Composable:
         """A table of it in schema bucardo."""
-        return sql.Identifier("bucardo", object_name(prefix, self.name))
+        return own_object(prefix, self.name)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -26,7 +26,7 @@ def objects(need: plan.TableNeed) -> list[sql.Composable]:
     key = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
 
     def named(prefix: str) -> sql.Composable:
-        return sql.Identifier("bucardo", plan.object_name(prefix, table.name))
+        return plan.own_object(prefix, table.name)
 
     def bare(prefix: str) -> sql.Composable:
         return sql.Identifier(plan.object_name(prefix, table.name))
@@ -73,9 +73,7 @@ def _function(need: plan.TableNeed, columns: t.Sequence[plan.KeyColumn]) -> sql.
     # Dollar quotes: a literal inside a composed statement would need a connection to be written.
     return sql.SQL(
         "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
-    ).format(sql.Identifier("bucardo", plan.object_name("delta_()", table))) + sql.SQL(
-        delta_function.quoted(body)
-    )
+    ).format(plan.own_object("delta_()", table)) + sql.SQL(delta_function.quoted(body))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,10 +105,7 @@ def under_lock(need: plan.TableNeed, wanted: Wanted, replace: bool) -> t.Iterato
         yield sql.SQL("DROP TRIGGER {} ON {}").format(
             sql.Identifier(name), sql.Identifier(table.name.schema, table.name.name)
         )
-    own = {
-        prefix: sql.Identifier("bucardo", plan.object_name(prefix, table.name))
-        for prefix in ("delta_", "track_", "stage_")
-    }
+    own = {prefix: plan.own_object(prefix, table.name) for prefix in ("delta_", "track_", "stage_")}
     if need.remake:
         # Not the function, which is replaced: triggers depend on it.
         yield sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(own.values()))
@@ -217,9 +212,7 @@ def dropped_trigger(name: str, table: TableName) -> sql.Composable:
 def dropped_objects(table: TableName) -> list[sql.Composable]:
     """Drop one table's objects in schema bucardo; its triggers must be gone."""
     tables = [
-        sql.SQL("DROP TABLE IF EXISTS {}").format(
-            sql.Identifier(BUCARDO_SCHEMA, plan.object_name(prefix, table))
-        )
+        sql.SQL("DROP TABLE IF EXISTS {}").format(plan.own_object(prefix, table))
         for prefix in ("delta_", "track_", "stage_")
     ]
     return [*tables, dropped_function(plan.object_name("delta_()", table))]

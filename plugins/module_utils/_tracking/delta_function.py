@@ -37,26 +37,29 @@ MOMENT = (
 
 # Into a variable: as part of an INSERT it would be prepared for each row, which takes ten times as
 # long as to compute it.
-_MOMENT = f"""
+_DECLARED = f"""
 DECLARE
   moment CONSTANT pg_catalog.timestamptz := {MOMENT};"""
-_BODY = """{declared}
+_BODY = (
+    _DECLARED
+    + """
 BEGIN
 {guard}  IF TG_OP OPERATOR(pg_catalog.<>) 'INSERT' THEN
-    INSERT INTO {delta} VALUES ({old}{moment});
+    INSERT INTO {delta} VALUES ({old}, moment);
   END IF;
   IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-    INSERT INTO {delta} VALUES ({new}{moment});
+    INSERT INTO {delta} VALUES ({new}, moment);
   ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
     IF NOT ({same}) THEN
-      INSERT INTO {delta} VALUES ({new}{moment});
+      INSERT INTO {delta} VALUES ({new}, moment);
     END IF;
   END IF;
   RETURN NULL;
 END;
 """
+)
 # With the transaction's own time, which is the default of the delta table.
-_TIMED = _BODY.replace("{declared}", "").replace("{moment}", "")
+_TIMED = _BODY.replace(_DECLARED, "").replace(", moment)", ")")
 # Of a key of several columns Bucardo writes the values into its statements and doubles the first
 # backslash: it would look for another row, find none, and take the change for replicated.
 _GUARD = """  IF {held} THEN
@@ -164,8 +167,6 @@ def _filled(
     names = [_identifier(name) for name, _equality in key]
     return template.format(
         guard=_guard(key, texts),
-        declared=_MOMENT,
-        moment=", moment",
         delta=f"{_identifier('bucardo')}.{_identifier(f'delta_{delta_suffix(table)}')}",
         old=", ".join(f"OLD.{name}" for name in names),
         new=", ".join(f"NEW.{name}" for name in names),

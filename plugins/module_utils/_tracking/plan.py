@@ -14,6 +14,8 @@ import dataclasses
 import typing as t
 
 from .._common.names import TableName, delta_suffix, quoted_delta_suffix
+from .._postgres import sql
+from .._postgres.tables import BUCARDO_SCHEMA
 from . import enrolled
 from . import kick as tracking_kick
 from . import truncate as tracking_truncate
@@ -219,6 +221,11 @@ def wanted_triggers(sync: str, autokick: bool) -> tuple[str, ...]:
 def object_name(key: str, table: TableName) -> str:
     """Name of one of `TABLE_OBJECTS` for a table."""
     return key.replace("()", "") + delta_suffix(table)
+
+
+def own_object(prefix: str, table: TableName) -> sql.Composable:
+    """One of `TABLE_OBJECTS`, as a statement names it."""
+    return sql.Identifier(BUCARDO_SCHEMA, object_name(prefix, table))
 
 
 def delta_spec(table: TableName) -> enrolled.TriggerSpec:

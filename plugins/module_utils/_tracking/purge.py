@@ -25,7 +25,7 @@ import typing as t
 
 from .._common.names import TableName
 from .._postgres import pg, sql
-from .plan import JOINING, object_name, target_name
+from .plan import JOINING, own_object, target_name
 
 # Tables per statement: each takes five entries of the server's lock table.
 _CHUNK = 200
@@ -122,8 +122,8 @@ def statement(oid: int, name: TableName) -> sql.Composable:
         " DELETE FROM {track} k USING done WHERE k.txntime = done.txntime"
     ).format(
         oid=sql.Literal(oid),
-        delta=sql.Identifier("bucardo", object_name("delta_", name)),
-        track=sql.Identifier("bucardo", object_name("track_", name)),
+        delta=own_object("delta_", name),
+        track=own_object("track_", name),
     )
 
 
@@ -141,8 +141,8 @@ def _replicated(session: pg.Session, names: t.Sequence[TableName], dbgroup: str)
         ).format(
             name=sql.Literal(session.as_text(sql.relation(name))),
             joining=sql.Literal(JOINING),
-            delta=sql.Identifier("bucardo", object_name("delta_", name)),
-            track=sql.Identifier("bucardo", object_name("track_", name)),
+            delta=own_object("delta_", name),
+            track=own_object("track_", name),
             target=sql.Literal(target_name(dbgroup)),
         )
         for name in names

@@ -17,7 +17,7 @@ from .._postgres import sql
 from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from . import purge as tracking_purge
-from .plan import object_name, target_name
+from .plan import object_name, own_object, target_name
 
 # Tables per statement: each takes five entries of the server's lock table.
 _CHUNK = 200
@@ -150,8 +150,8 @@ class Queue:
                 " WHERE k.txntime = d.txntime AND k.target = {target}) {limit}"
             ).format(
                 position=sql.Literal(position),
-                delta=sql.Identifier("bucardo", object_name("delta_", name)),
-                track=sql.Identifier("bucardo", object_name("track_", name)),
+                delta=own_object("delta_", name),
+                track=own_object("track_", name),
                 target=sql.Literal(target_name(self.key.dbgroup)),
                 limit=limit,
             )

@@ -19,7 +19,7 @@ from .._common.names import TableName
 from .._ledger.own_table import OwnTable
 from .._postgres import locks, sql
 from .._postgres.pg import Session
-from .plan import object_name
+from .plan import own_object
 
 if t.TYPE_CHECKING:
     from .queue import Pending
@@ -117,7 +117,7 @@ def sizes(session: Session, pending: t.Iterable[Pending]) -> dict[TableName, int
                     "SELECT pg_catalog.avg(pg_catalog.pg_column_size(d.*))::float8"
                     " FROM (SELECT * FROM {} LIMIT {}) d"
                 ).format(
-                    sql.Identifier("bucardo", object_name("delta_", one.table)),
+                    own_object("delta_", one.table),
                     sql.Literal(_SAMPLE),
                 )
             )
@@ -165,9 +165,7 @@ def drop(session: Session, sync: str, table: TableName) -> list[str]:
     if oid is None:
         session.execute(_done(sync, table))
         return []
-    queue = sql.SQL(", ").join(
-        sql.Identifier("bucardo", object_name(prefix, table)) for prefix in _QUEUE
-    )
+    queue = sql.SQL(", ").join(own_object(prefix, table) for prefix in _QUEUE)
     statements: list[sql.Composable] = [
         sql.SQL("DROP TRIGGER IF EXISTS {} ON {}").format(sql.Identifier(name), sql.relation(table))
         for name in triggers

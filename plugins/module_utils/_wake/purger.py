@@ -23,7 +23,7 @@ from .._postgres.conninfo import ConnInfo
 from .._postgres.pg import Session
 from .._postgres.tables import BUCARDO_SCHEMA
 from .._tracking import kick, purge
-from .._tracking.plan import object_name
+from .._tracking.plan import object_name, own_object
 
 # Seconds from a write to the purge after it.
 EVERY = 5.0
@@ -138,7 +138,7 @@ def _purge(session: Session, counts: dict[TableName, Count]) -> None:
 
 def _purge_table(session: Session, oid: int, name: TableName) -> int:
     """Purge one table, and say of how many transactions."""
-    track = sql.Identifier(BUCARDO_SCHEMA, object_name("track_", name))
+    track = own_object("track_", name)
     # Without a mark a long queue would be read for nothing.
     if not session.value(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(track)):
         return 0
