@@ -34,6 +34,10 @@ IMAGE = f"multimaster/postgresql:{DEBIAN}"
 OTHER_IMAGE = f"multimaster/postgresql:{'bookworm' if DEBIAN == 'trixie' else 'trixie'}"
 PASSWORD = "p,o's\"t g%r=e\\s"
 BUCARDO_PASSWORD = "b,u'c\"a r%d=o\\1"
+# The process that wakes syncs, and not the shell that looks for it.
+POLLER = "[/]usr/local/sbin/bucardo-watchdog poll"
+# As for a master that is being taken in.
+SOMEBODY = "joining somebody"
 # Seconds.
 PLAY_TIMEOUT = 900
 PATIENCE = 60
@@ -94,6 +98,18 @@ class Master:
     def rows(self, table: str) -> list[list[str]]:
         """All rows of a table, in order."""
         return self.sql(f'SELECT r::text FROM {table} r ORDER BY r::text COLLATE "C"')
+
+    @contextlib.contextmanager
+    def unpurged(self, table: str) -> t.Iterator[None]:
+        """Keep all changes of a table, as for a master that is being taken in."""
+        self.sql(
+            "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
+            f" VALUES ('{table}'::regclass, '{SOMEBODY}')"
+        )
+        try:
+            yield
+        finally:
+            self.sql(f"DELETE FROM bucardo.bucardo_delta_targets WHERE target = '{SOMEBODY}'")
 
     @contextlib.contextmanager
     def connected(self) -> t.Iterator[Connection]:
@@ -374,16 +390,13 @@ class Site(Servers):
         self.run(self.bucardo_host, f"pkill -9 -f -- '{words}'")
 
     @contextlib.contextmanager
-    def paused(self, pattern: str) -> t.Iterator[None]:
-        """Let processes of Bucardo's host stand still.
-
-        :param pattern: of their command lines.
-        """
-        self.run(self.bucardo_host, f"pkill -STOP --full '{pattern}'")
+    def without_poller(self) -> t.Iterator[None]:
+        """Let the process that wakes syncs stand still."""
+        self.run(self.bucardo_host, f"pkill -STOP --full '{POLLER}'")
         try:
             yield
         finally:
-            self.run(self.bucardo_host, f"pkill -CONT --full '{pattern}'")
+            self.run(self.bucardo_host, f"pkill -CONT --full '{POLLER}'")
 
     def bucardo(self, *words: str) -> str:
         """Output of Bucardo's own program."""

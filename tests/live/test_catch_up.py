@@ -219,7 +219,7 @@ def test_a_table_that_was_analyzed_when_it_was_empty(site, masters, inventory, t
     left = masters[0]
     commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
     # The program that wakes syncs looks at each master five times a second.
-    with explained(masters), site.paused("[/]usr/local/sbin/bucardo-watchdog poll"):
+    with explained(masters), site.without_poller():
         left.sql("UPDATE note SET n = n + 1 WHERE id BETWEEN 10000 AND 24999")
         for master in masters:
             master.sql(

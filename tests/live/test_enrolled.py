@@ -227,39 +227,36 @@ def test_an_installation_of_before_is_mended(masters, changed):
 def test_no_two_transactions_have_one_time(site, masters, changed):
     """What is done is known to Bucardo by its time: a change that commits later would be lost."""
     left, _right = masters
-    # So that nothing is purged.
-    kept = "('public.t_plain'::regclass, 'joining somebody')"
-    left.sql(f"INSERT INTO bucardo.bucardo_delta_targets (tablename, target) VALUES {kept}")
-    left.sql("INSERT INTO t_plain SELECT i, 2, 'row ' || i FROM generate_series(1001, 3000) i")
-    site.run(
-        left.host,
-        'cd /tmp && echo "$SCRIPT" > times.sql && runuser -u postgres --'
-        f" pgbench -n -c 16 -j 2 -t 1000 -f times.sql {left.database}",
-        SCRIPT=WRITER,
-    )
-    noted = "SELECT count(*) FROM bucardo.delta_public_t_plain WHERE id > 1000"
-    assert int(left.value(noted)) >= 16000
-    assert (
-        left.sql(
-            "SELECT txntime FROM bucardo.delta_public_t_plain"
-            " GROUP BY 1 HAVING min(xmin::text) <> max(xmin::text)"
+    with left.unpurged("public.t_plain"):
+        left.sql("INSERT INTO t_plain SELECT i, 2, 'row ' || i FROM generate_series(1001, 3000) i")
+        site.run(
+            left.host,
+            'cd /tmp && echo "$SCRIPT" > times.sql && runuser -u postgres --'
+            f" pgbench -n -c 16 -j 2 -t 1000 -f times.sql {left.database}",
+            SCRIPT=WRITER,
         )
-        == []
-    )
-    # Nor is it much earlier than it was, or later; a transaction has one.
-    with left.connected() as session:
-        session.sql(
-            "BEGIN; UPDATE t_plain SET v = 'x' WHERE id = 1001; SAVEPOINT s;"
-            " DELETE FROM t_plain WHERE id = 1002; INSERT INTO t_plain VALUES (3001, 2, 'y')"
+        noted = "SELECT count(*) FROM bucardo.delta_public_t_plain WHERE id > 1000"
+        assert int(left.value(noted)) >= 16000
+        assert (
+            left.sql(
+                "SELECT txntime FROM bucardo.delta_public_t_plain"
+                " GROUP BY 1 HAVING min(xmin::text) <> max(xmin::text)"
+            )
+            == []
         )
-        assert session.sql(
-            "SELECT count(DISTINCT txntime), count(*), min(now() - txntime) >= '0 s',"
-            " max(now() - txntime) <= '0.2 s' FROM bucardo.delta_public_t_plain"
-            " WHERE id IN (1001, 1002, 3001) AND txntime > now() - interval '0.2 s'"
-        ) == [["1", "3", "t", "t"]]
-        session.sql("COMMIT")
-    assert same_rows(masters, "public.t_plain")
-    left.sql("DELETE FROM bucardo.bucardo_delta_targets WHERE target = 'joining somebody'")
+        # Nor is it much earlier than it was, or later; a transaction has one.
+        with left.connected() as session:
+            session.sql(
+                "BEGIN; UPDATE t_plain SET v = 'x' WHERE id = 1001; SAVEPOINT s;"
+                " DELETE FROM t_plain WHERE id = 1002; INSERT INTO t_plain VALUES (3001, 2, 'y')"
+            )
+            assert session.sql(
+                "SELECT count(DISTINCT txntime), count(*), min(now() - txntime) >= '0 s',"
+                " max(now() - txntime) <= '0.2 s' FROM bucardo.delta_public_t_plain"
+                " WHERE id IN (1001, 1002, 3001) AND txntime > now() - interval '0.2 s'"
+            ) == [["1", "3", "t", "t"]]
+            session.sql("COMMIT")
+        assert same_rows(masters, "public.t_plain")
 
 
 def test_nothing_of_the_old_names_is_left(masters, changed):

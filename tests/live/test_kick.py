@@ -11,15 +11,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from site_of_tests import eventually
+from site_of_tests import POLLER, eventually
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 
 # Seconds; checktime is a minute.
 SOON = 15
 PROGRAM = "/usr/local/sbin/bucardo-watchdog"
-# Not the shell that looks for it.
-PROCESS = "[/]usr/local/sbin/bucardo-watchdog poll"
 # A partition wakes the sync by its rows.
 SCHEMA = """
 CREATE TABLE note (id bigint PRIMARY KEY, body text);
@@ -48,7 +46,7 @@ def arrives(master, id_, table="note", seconds=SOON):
 
 
 def polls(site):
-    return site.run("db", f"pgrep -f '{PROCESS}' || true").split()
+    return site.run("db", f"pgrep -f '{POLLER}' || true").split()
 
 
 def test_rows_come_over_both_ways(site, masters, inventory):
@@ -84,7 +82,7 @@ def test_what_is_committed_long_after_it_was_written(site, masters, inventory):
 
 def test_the_program_is_killed_and_started_again(site, masters, inventory):
     left, right = masters
-    site.run("db", f"pkill -KILL -f '{PROCESS}'")
+    site.run("db", f"pkill -KILL -f '{POLLER}'")
     left.sql("INSERT INTO note VALUES (30)")
     play = site.play("bootstrap", inventory)
     assert "Install the program" in " ".join(play.changes)

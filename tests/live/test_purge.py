@@ -11,7 +11,7 @@ import re
 import typing as t
 
 import pytest
-from site_of_tests import Master, eventually, same_rows
+from site_of_tests import SOMEBODY, Master, eventually, same_rows
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._common.names import TableName
 from ansible_collections.multimaster.bucardo.plugins.module_utils._compare import statements
@@ -30,8 +30,6 @@ INSERT INTO public.note SELECT i, 'note ' || i FROM generate_series(1, 200) i;
 PURGED_WITHIN = 90
 # The same where much is written, long before Bucardo's own process looks at it.
 PURGED_SOON = 20
-# The program that wakes the sync.
-POLLER = "[/]usr/local/sbin/bucardo-watchdog poll"
 
 QUEUED = """
 SELECT (SELECT count(*) FROM bucardo.delta_public_note)
@@ -110,38 +108,34 @@ def test_what_much_is_written_of_is_purged_at_once(masters, inventory):
 
 def test_only_what_all_have_for_certain_is_purged_at_once(site, masters, inventory):
     left = masters[0]
-    group, joining = "dbgroup multimaster", "joining somebody"
-    left.sql(
-        "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
-        f" VALUES ('public.note'::regclass, '{joining}')"
-    )
+    group = "dbgroup multimaster"
     # By their time: how many transactions noted a change, and its marks.
     noted = {
-        "2001-01-01": (1, (group, joining)),
-        "2001-01-02": (2, (group, joining)),
+        "2001-01-01": (1, (group, SOMEBODY)),
+        "2001-01-02": (2, (group, SOMEBODY)),
         "2001-01-03": (1, (group,)),
         "2001-01-04": (1, (group, group)),
-        "2001-01-05": (1, (group, group, joining)),
+        "2001-01-05": (1, (group, group, SOMEBODY)),
         "2001-01-06": (1, ()),
     }
-    for time, (transactions, marks) in noted.items():
-        for _each in range(transactions):
-            left.sql(f"INSERT INTO bucardo.delta_public_note VALUES (1, '{time}')")
-        for mark in marks:
-            left.sql(f"INSERT INTO bucardo.track_public_note VALUES ('{time}', '{mark}')")
-    with pg.Session(site.conninfo(left)) as session:
-        session.execute(
-            purge.statement(int(left.value("SELECT 'public.note'::regclass::oid")), NOTE)
-        )
-    old = "WHERE txntime < '2002-01-01'"
-    times = f"SELECT DISTINCT txntime::date FROM bucardo.{{}} {old} ORDER BY 1"
-    kept = sorted(noted)[1:]
-    assert [row[0] for row in left.sql(times.format("delta_public_note"))] == kept
-    assert kept[0] in [row[0] for row in left.sql(times.format("track_public_note"))]
-    assert "2001-01-01" not in [row[0] for row in left.sql(times.format("track_public_note"))]
-    for table in ("delta_public_note", "track_public_note"):
-        left.sql(f"DELETE FROM bucardo.{table} {old}")
-    left.sql(f"DELETE FROM bucardo.bucardo_delta_targets WHERE target = '{joining}'")
+    with left.unpurged("public.note"):
+        for time, (transactions, marks) in noted.items():
+            for _each in range(transactions):
+                left.sql(f"INSERT INTO bucardo.delta_public_note VALUES (1, '{time}')")
+            for mark in marks:
+                left.sql(f"INSERT INTO bucardo.track_public_note VALUES ('{time}', '{mark}')")
+        with pg.Session(site.conninfo(left)) as session:
+            session.execute(
+                purge.statement(int(left.value("SELECT 'public.note'::regclass::oid")), NOTE)
+            )
+        old = "WHERE txntime < '2002-01-01'"
+        times = f"SELECT DISTINCT txntime::date FROM bucardo.{{}} {old} ORDER BY 1"
+        kept = sorted(noted)[1:]
+        assert [row[0] for row in left.sql(times.format("delta_public_note"))] == kept
+        assert kept[0] in [row[0] for row in left.sql(times.format("track_public_note"))]
+        assert "2001-01-01" not in [row[0] for row in left.sql(times.format("track_public_note"))]
+        for table in ("delta_public_note", "track_public_note"):
+            left.sql(f"DELETE FROM bucardo.{table} {old}")
 
 
 def handled(node: dict[str, t.Any]) -> float:
@@ -152,31 +146,26 @@ def handled(node: dict[str, t.Any]) -> float:
 
 def test_what_is_not_yet_purged_is_not_gone_over_for_each_of_it(site, masters, inventory):
     left = masters[0]
-    # Nobody purges what is kept for somebody else.
-    left.sql(
-        "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
-        " VALUES ('public.note'::regclass, 'joining somebody')"
-    )
-    left.sql(CHANGE)
-    assert same_rows(masters[:2], "public.note")
-    left.sql(UNKNOWN)
-    said = site.run(
-        left.host,
-        f'runuser -u postgres -- psql -XAtq -d {left.database} -c "$CHECK" 2>&1',
-        CHECK=CHECK,
-    )
-    assert "0,public.note" in said
-    plans = re.split(r"LOG:.* plan:\n", said)[1:]
-    of_check = [json.JSONDecoder().raw_decode(text)[0] for text in plans]
-    (found,) = [one for one in of_check if "delta_public_note" in one["Query Text"]]
-    assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
-    # So do questions of our own.
-    with pg.Session(site.conninfo(left)) as session:
-        for query in (WAITS_FOR, statements.waits(NOTE, ["dbgroup multimaster"])):
-            explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(query)
-            ((found,),) = session.column(explained)
-            assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
-    left.sql("DELETE FROM bucardo.bucardo_delta_targets WHERE target = 'joining somebody'")
+    with left.unpurged("public.note"):
+        left.sql(CHANGE)
+        assert same_rows(masters[:2], "public.note")
+        left.sql(UNKNOWN)
+        said = site.run(
+            left.host,
+            f'runuser -u postgres -- psql -XAtq -d {left.database} -c "$CHECK" 2>&1',
+            CHECK=CHECK,
+        )
+        assert "0,public.note" in said
+        plans = re.split(r"LOG:.* plan:\n", said)[1:]
+        of_check = [json.JSONDecoder().raw_decode(text)[0] for text in plans]
+        (found,) = [one for one in of_check if "delta_public_note" in one["Query Text"]]
+        assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
+        # So do questions of our own.
+        with pg.Session(site.conninfo(left)) as session:
+            for query in (WAITS_FOR, statements.waits(NOTE, ["dbgroup multimaster"])):
+                explained = sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) {}").format(query)
+                ((found,),) = session.column(explained)
+                assert CHANGES < handled(found["Plan"]) < 10 * CHANGES
 
 
 def test_after_the_purging_process_was_killed_and_the_bootstrap_run_again(site, masters, inventory):
@@ -184,7 +173,7 @@ def test_after_the_purging_process_was_killed_and_the_bootstrap_run_again(site, 
     killed = site.run(site.bucardo_host, "pkill -KILL --full '^[B]ucardo VAC'; echo $?")
     assert killed.strip() == "0"
     # It purges only where much is written, and may find that it is.
-    with site.paused(POLLER):
+    with site.without_poller():
         masters[0].sql("INSERT INTO public.note VALUES (1000, 'waits')")
         site.bucardo("kick", "multimaster")
         assert same_rows(masters[:2], "public.note")
@@ -212,17 +201,13 @@ def test_a_process_that_ended_by_itself_is_waited_for(site, masters, inventory):
 def test_what_is_kept_for_a_master_that_comes_in_is_not_late(site, masters, inventory):
     """Its copy may take hours; a daemon that is restarted meanwhile purges no more than before."""
     left = masters[0]
-    left.sql(
-        "INSERT INTO bucardo.bucardo_delta_targets (tablename, target)"
-        " VALUES ('public.note'::regclass, 'joining somebody')"
-    )
-    left.sql("UPDATE public.note SET body = body || '!' WHERE id = 1")
-    assert same_rows(masters[:2], "public.note")
-    assert left.value("SELECT count(*) FROM bucardo.delta_public_note") != "0"
-    with pg.Session(site.conninfo(left)) as session:
-        found = purge.read(session, "multimaster", [NOTE])
-    assert found.rows == 0
-    left.sql("DELETE FROM bucardo.bucardo_delta_targets WHERE target = 'joining somebody'")
+    with left.unpurged("public.note"):
+        left.sql("UPDATE public.note SET body = body || '!' WHERE id = 1")
+        assert same_rows(masters[:2], "public.note")
+        assert left.value("SELECT count(*) FROM bucardo.delta_public_note") != "0"
+        with pg.Session(site.conninfo(left)) as session:
+            found = purge.read(session, "multimaster", [NOTE])
+        assert found.rows == 0
 
 
 def test_after_a_third_master_came_in(site, masters, inventory):
