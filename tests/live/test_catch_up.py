@@ -217,9 +217,7 @@ def explained(masters):
 def test_a_table_that_was_analyzed_when_it_was_empty(site, masters, inventory, table):
     """The server takes it for a single row, however wide, until it is analyzed again."""
     left = masters[0]
-    commits = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
-    # The program that wakes syncs looks at each master five times a second.
-    with explained(masters), site.without_poller():
+    with explained(masters):
         left.sql("UPDATE note SET n = n + 1 WHERE id BETWEEN 10000 AND 24999")
         for master in masters:
             master.sql(
@@ -228,7 +226,6 @@ def test_a_table_that_was_analyzed_when_it_was_empty(site, masters, inventory, t
                 " relpages = pg_relation_size(oid) / current_setting('block_size')::integer"
                 f" WHERE relname = '{table}'"
             )
-        before = [int(master.value(commits)) for master in masters]
         done = catch_up(site, inventory, enough=0)
     assert done["totals"]["changes"] == 15000
     logs = "".join(site.run(host, "cat /var/log/postgresql/*.log") for host in HOSTS)
@@ -236,9 +233,8 @@ def test_a_table_that_was_analyzed_when_it_was_empty(site, masters, inventory, t
     assert scans
     # Not all keys for each change.
     assert max(int(rows) * int(loops) for rows, loops in scans) < 15000 * 15000 / 10
-    for master, number in zip(masters, before):
-        # More than half of it are looks at the catalog; a chunk takes one.
-        assert int(master.value(commits)) - number < 120, master.name
+    # A chunk is read some three times on each master, and page by page there are 140 of them.
+    assert len(scans) < 80
 
 
 def test_changes_under_way_wait_even_at_a_time_that_is_done(site, masters, inventory):

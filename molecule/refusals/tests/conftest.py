@@ -27,7 +27,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from watching import DECOY, WATCHER, Watcher, forms
 
 # Seconds that a play may take.
-PLAY_TIMEOUT = 300
+PLAY_TIMEOUT = 900
 
 # Everything that a play could change: all databases with roles and rows, packages, and files but
 # for those that a server at rest writes itself, the log of runs and what the watchdog remembers.
