@@ -351,6 +351,29 @@ def test_one_that_takes_longer_than_its_first_step(site, masters, inventory):
     assert (done["changed"], done["unfinished"]) == (True, False)
 
 
+def test_killed_between_the_commits_of_a_chunk(site, masters, inventory):
+    """The others have its rows and the source's changes still wait: it is brought once more."""
+    left, right, third = masters
+    left.sql("UPDATE note SET body = 'brought twice' WHERE id BETWEEN 1 AND 500")
+    brought = "SELECT count(*) FROM note WHERE body = 'brought twice'"
+    with left.connected() as session:
+        # What takes changes from the queue waits for this.
+        session.sql("BEGIN; LOCK TABLE bucardo.delta_public_note IN SHARE MODE")
+        task = site.task("bucardo_catch_up", **arguments(site, inventory), enough=0)
+        with site.started(task, inventory) as process:
+            assert eventually(lambda: right.value(brought) == third.value(brought) == "500", 90)
+            process.kill()
+            # What is given to Python by its standard input has no name.
+            site.run(site.bucardo_host, "pkill -9 --full '^/usr/bin/python3 ?$'")
+        right.sql("UPDATE note SET body = 'and written there' WHERE id = 500")
+        session.sql("ROLLBACK")
+    assert waiting(left) == 500
+    done = catch_up(site, inventory, enough=0)
+    assert (done["totals"]["changes"], done["totals"]["conflicts"]) == (499, 1)
+    assert right.value("SELECT body FROM note WHERE id = 500") == "and written there"
+    assert third.value(brought) == "500"
+
+
 def test_killed_twice_amid_writers_and_run_again_nothing_is_lost(site, masters, inventory):
     left, right, third = masters
     left.sql("UPDATE note SET n = n + 100")
