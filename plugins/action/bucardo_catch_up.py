@@ -37,13 +37,11 @@ class ActionModule(LiveAction):
         return {**args, "timeout": left, "above": 0}
 
     def sums(self, begun: dict[str, t.Any], rest: dict[str, t.Any]) -> dict[str, t.Any]:
-        """All totals."""
-        return {
-            "totals": {
-                name: value if isinstance(value, bool) else round(begun["totals"][name] + value, 2)
-                for name, value in rest["totals"].items()
-            }
-        }
+        """All totals but of what is left: the rest has found it again."""
+        both = dict(rest["totals"])
+        for name in ("changes", "keys", "superseded", "rounds", "bytes", "seconds"):
+            both[name] = round(begun["totals"][name] + both[name], 2)
+        return {"totals": both}
 
     def line(self, state: dict[str, t.Any], args: dict[str, t.Any], detailed: bool) -> str:
         """One line on how far it is."""

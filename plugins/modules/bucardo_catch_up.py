@@ -135,15 +135,17 @@ totals:
   contains:
     changes: {description: What was taken from the queues., type: int}
     keys: {description: "Rows that were brought, several changes of one being one.", type: int}
-    conflicts: {description: Keys that wait on several masters., type: int}
-    violations: {description: Keys whose rows violate a constraint., type: int}
+    conflicts:
+      description: Keys that were left since they wait on several masters, counted on each of them.
+      type: int
+    violations: {description: Keys that were left since their rows violate a constraint., type: int}
     superseded:
       description:
         - Changes that left a master's queue since another one got them with a copy, see the option
           O(multimaster.bucardo.data_seed#module:keep_queued), and has written these rows anew
           since. Bucardo would take that for a conflict.
       type: int
-    busy: {description: Keys of which somebody held a lock., type: int}
+    busy: {description: Keys that were left since somebody held a lock of them., type: int}
     rounds: {description: How often the queues were gone through., type: int}
     bytes: {description: Bytes of the rows., type: int}
     seconds: {description: Time of the whole., type: float}

@@ -57,13 +57,13 @@ class _Late(Exception):
 
 @dataclasses.dataclass
 class Done:
-    """What has become of a chunk.
+    """What has become of a chunk, or of several.
 
     :param changes: that were taken from the queue.
     :param keys: whose rows were brought.
-    :param conflicts: keys that wait on another master too.
-    :param violations: keys whose rows violate a constraint on another master.
-    :param busy: keys whose rows others would not let go.
+    :param conflicts: keys that wait on another master too, and are left there.
+    :param violations: keys that are left since their rows violate a constraint on another master.
+    :param busy: keys that are left since others would not let go of their rows.
     :param superseded: changes that were taken from the queue since another master, whose copy holds
         them, has written these rows anew.
     """
@@ -80,6 +80,10 @@ class Done:
             value = getattr(self, field.name) + getattr(other, field.name)
             setattr(self, field.name, value)
         return self
+
+    def begin_round(self) -> None:
+        """What the last one left is found again by the next."""
+        self.conflicts = self.violations = self.busy = 0
 
 
 class Pace:

@@ -151,6 +151,7 @@ class CatchUp:
             while not self._out_of_time:
                 before, done = self._to_do(found), report.done.changes
                 report.rounds += 1
+                report.done.begin_round()
                 for source in self._group.sessions:
                     self._work(self._tasks(source, found.get(source, [])), before + done)
                 found = self._pending()

@@ -190,6 +190,13 @@ def test_rounds_go_on_while_they_shrink_what_waits(carried):
     assert catch_up(Group({"here": {A: [1000, 100, 0]}}), enough=200).run().rounds == 1
 
 
+def test_what_every_round_leaves_counts_once(carried):
+    _log, results = carried
+    results[A] = Done(changes=10, keys=9, conflicts=4, violations=3, busy=2)
+    done = catch_up(Group({"here": {A: [1000, 100, 10, 0]}})).run().done
+    assert done == Done(changes=30, keys=27, conflicts=4, violations=3, busy=2)
+
+
 def test_changes_that_arrive_faster_are_told(carried):
     # Ten were brought, and as many wait as before.
     assert catch_up(Group({"here": {A: [10, 10]}})).run().growing
