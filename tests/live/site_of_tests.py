@@ -36,6 +36,8 @@ PASSWORD = "p,o's\"t g%r=e\\s"
 BUCARDO_PASSWORD = "b,u'c\"a r%d=o\\1"
 # The process that wakes syncs, and not the shell that looks for it.
 POLLER = "[/]usr/local/sbin/bucardo-watchdog poll"
+# A module that is given to Python by its standard input, and so has no name.
+PIPELINED = "^/usr/bin/python3 ?$"
 # As for a master that is being taken in.
 SOMEBODY = "joining somebody"
 # Seconds.

@@ -52,11 +52,11 @@ def main() -> None:
     began, looks, programs, hits = time.monotonic(), 0, set(), {}
     # How often each is still to be looked at.
     due: dict[int, int] = {}
-    last = 0
     loadavg = os.open("/proc/loadavg", os.O_RDONLY)
+    last = newest(loadavg)
     while not stopped:
         before, last = last, newest(loadavg)
-        due.update((pid, LOOKS_AT_A_NEW_ONE) for pid in range(before + 1, last + 1) if looks)
+        due.update((pid, LOOKS_AT_A_NEW_ONE) for pid in range(before + 1, last + 1))
         # Numbers begin anew at some time.
         if last < before or looks % LOOKS_BETWEEN_OLD_ONES == 0:
             for name in os.listdir("/proc"):

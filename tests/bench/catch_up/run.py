@@ -40,7 +40,7 @@ import servers
 import watch
 from runs import Run, keep, kept
 from sets import SETS, Set
-from site_of_tests import PLAY_TIMEOUT, Master, Site
+from site_of_tests import PIPELINED, PLAY_TIMEOUT, Master, Site
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 
@@ -58,8 +58,7 @@ SELECT '{0}' FROM bucardo.delta_public_{0} d WHERE NOT EXISTS (
   SELECT FROM bucardo.track_public_{0} k WHERE k.txntime = d.txntime) HAVING count(*) > 0
 """
 QUEUED = "SELECT count(*) FROM bucardo.delta_public_{0}"
-# What begins in the foreground has no name: with pipelining Python reads it from standard input.
-KILL = "pkill -9 -f -- '[b]ucardo_catch_up|^/usr/bin/python3 ?$' && echo hit"
+KILL = f"pkill -9 -f -- '[b]ucardo_catch_up|{PIPELINED}' && echo hit"
 
 
 class Bench(Site):
