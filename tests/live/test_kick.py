@@ -15,6 +15,8 @@ from site_of_tests import POLLER, eventually
 
 from ansible_collections.multimaster.bucardo.plugins.module_utils._postgres.pg import Session
 
+# See CONTRIBUTING.md.
+LONG = True
 # Seconds; checktime is a minute.
 SOON = 15
 PROGRAM = "/usr/local/sbin/bucardo-watchdog"

@@ -9,6 +9,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import PASSWORD, eventually
 
+# See CONTRIBUTING.md.
+LONG = True
+
 HOSTS = ("here", "db")
 SCHEMA = """
 CREATE TABLE public.note (id serial PRIMARY KEY, body text NOT NULL);

@@ -11,6 +11,9 @@ import threading
 import pytest
 from site_of_tests import eventually, same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE public.note (id serial PRIMARY KEY, body text NOT NULL);
 CREATE TABLE public.item (id serial PRIMARY KEY, body text NOT NULL);
