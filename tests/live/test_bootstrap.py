@@ -9,6 +9,9 @@ from __future__ import annotations
 import pytest
 from site_of_tests import same_rows
 
+# See CONTRIBUTING.md.
+LONG = True
+
 SCHEMA = """
 CREATE TABLE public.note (id serial PRIMARY KEY, body text NOT NULL);
 INSERT INTO public.note (body) SELECT 'note ' || i FROM generate_series(1, 500) i;
